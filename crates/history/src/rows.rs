@@ -1,0 +1,262 @@
+//! Events to columns: the one place where an event becomes a row of history. Must not know files or formats.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    Int32Builder, Int64Builder, StringBuilder, StringDictionaryBuilder, UInt32Builder,
+};
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
+};
+use arrow_schema::ArrowError;
+use model::customer::text_key;
+use model::{Channel, ContactType, Credential, Event, EventKind, Factor, Outcome};
+
+use crate::schema::schema;
+
+/// What a source had recorded about an event beside the event itself: facts that change with time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Country of the address, ISO 3166-1 alpha-2.
+    pub country: Option<[u8; 2]>,
+    /// Autonomous system of the address.
+    pub asn: Option<u32>,
+}
+
+/// Turns a bank account into its keyed hash; without a key the account's number is not kept at all.
+#[derive(Clone)]
+pub struct AccountHasher {
+    key: Option<[u8; 32]>,
+}
+
+impl std::fmt::Debug for AccountHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.key.is_some() { "AccountHasher(keyed)" } else { "AccountHasher(none)" })
+    }
+}
+
+impl AccountHasher {
+    /// Drops account numbers.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { key: None }
+    }
+
+    /// Hashes account numbers with a secret of any length (at least 16 bytes should be random).
+    #[must_use]
+    pub fn with_secret(secret: &[u8]) -> Self {
+        Self { key: Some(blake3::derive_key("sekisho history bank account v1", secret)) }
+    }
+
+    fn hash(&self, account: &model::BankAccount) -> Option<String> {
+        let hash = blake3::keyed_hash(self.key.as_ref()?, account.identity().as_bytes());
+        Some(hash.to_hex().chars().take(32).collect())
+    }
+}
+
+/// Columns in the making. `finish` gives them as a record batch and leaves the buffer empty for the next.
+pub struct RowBuffer {
+    hasher: AccountHasher,
+    customer_key: Vec<u64>,
+    ip_hi: Vec<u64>,
+    ip_lo: Vec<u64>,
+    device_key: Vec<u64>,
+    time: Vec<i64>,
+    kind: Int32Builder,
+    outcome: Int32Builder,
+    channel: Int32Builder,
+    credential: Int32Builder,
+    factor: Int32Builder,
+    contact_type: Int32Builder,
+    id: StringBuilder,
+    customer: StringBuilder,
+    ip: StringBuilder,
+    device: StringBuilder,
+    session: StringBuilder,
+    username_hash: StringBuilder,
+    bank_branch: StringBuilder,
+    bank_account_key: StringBuilder,
+    order: StringBuilder,
+    user_agent: StringDictionaryBuilder<Int32Type>,
+    ja4: StringDictionaryBuilder<Int32Type>,
+    language: StringDictionaryBuilder<Int32Type>,
+    reason: StringDictionaryBuilder<Int32Type>,
+    amount_currency: StringDictionaryBuilder<Int32Type>,
+    country: StringDictionaryBuilder<Int32Type>,
+    amount_minor: Int64Builder,
+    balance_share: UInt32Builder,
+    asn: UInt32Builder,
+}
+
+impl RowBuffer {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new(hasher: AccountHasher) -> Self {
+        Self {
+            hasher,
+            customer_key: Vec::new(),
+            ip_hi: Vec::new(),
+            ip_lo: Vec::new(),
+            device_key: Vec::new(),
+            time: Vec::new(),
+            kind: Int32Builder::new(),
+            outcome: Int32Builder::new(),
+            channel: Int32Builder::new(),
+            credential: Int32Builder::new(),
+            factor: Int32Builder::new(),
+            contact_type: Int32Builder::new(),
+            id: StringBuilder::new(),
+            customer: StringBuilder::new(),
+            ip: StringBuilder::new(),
+            device: StringBuilder::new(),
+            session: StringBuilder::new(),
+            username_hash: StringBuilder::new(),
+            bank_branch: StringBuilder::new(),
+            bank_account_key: StringBuilder::new(),
+            order: StringBuilder::new(),
+            user_agent: StringDictionaryBuilder::new(),
+            ja4: StringDictionaryBuilder::new(),
+            language: StringDictionaryBuilder::new(),
+            reason: StringDictionaryBuilder::new(),
+            amount_currency: StringDictionaryBuilder::new(),
+            country: StringDictionaryBuilder::new(),
+            amount_minor: Int64Builder::new(),
+            balance_share: UInt32Builder::new(),
+            asn: UInt32Builder::new(),
+        }
+    }
+
+    /// Rows so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.time.is_empty()
+    }
+
+    /// Adds one event as a row.
+    pub fn push(&mut self, event: &Event, recorded: Recorded) {
+        self.push_keys(event);
+        self.push_client(event);
+        self.push_details(event);
+        let country = recorded.country.as_ref().and_then(|letters| std::str::from_utf8(letters).ok());
+        self.country.append_option(country);
+        self.asn.append_option(recorded.asn);
+    }
+
+    fn push_keys(&mut self, event: &Event) {
+        self.customer_key.push(event.customer.as_ref().map_or(0, |customer| customer.key().0));
+        let (hi, lo) = event.client.ip.map_or((0, 0), |ip| halves(ip.bits()));
+        self.ip_hi.push(hi);
+        self.ip_lo.push(lo);
+        self.device_key.push(event.client.device.as_ref().map_or(0, |device| text_key(device.as_str())));
+        self.time.push(event.time.as_us());
+        self.kind.append_option(position(EventKind::ALL, Some(event.kind)));
+        self.outcome.append_option(position(Outcome::ALL, Some(event.outcome)));
+    }
+
+    fn push_client(&mut self, event: &Event) {
+        let client = &event.client;
+        self.id.append_value(event.id.as_str());
+        self.customer.append_option(event.customer.as_ref().map(model::CustomerId::as_str));
+        self.channel.append_option(position(Channel::ALL, event.channel));
+        append_display(&mut self.ip, client.ip);
+        self.user_agent.append_option(client.user_agent.as_ref().map(|text| text.as_str()));
+        self.device.append_option(client.device.as_ref().map(|text| text.as_str()));
+        self.ja4.append_option(client.ja4.as_ref().map(|text| text.as_str()));
+        self.session.append_option(client.session.as_ref().map(|text| text.as_str()));
+        self.language.append_option(client.language.as_ref().map(|text| text.as_str()));
+        self.username_hash.append_option(event.username_hash.as_ref().map(|text| text.as_str()));
+    }
+
+    fn push_details(&mut self, event: &Event) {
+        self.reason.append_option(event.reason.as_ref().map(|text| text.as_str()));
+        self.credential.append_option(position(Credential::ALL, event.credential));
+        self.factor.append_option(position(Factor::ALL, event.factor));
+        let contact_type = event.contact.as_ref().map(|contact| contact.r#type);
+        self.contact_type.append_option(position(ContactType::ALL, contact_type));
+        self.amount_minor.append_option(event.amount.map(|amount| amount.minor));
+        self.amount_currency.append_option(event.amount.map(|amount| amount.currency.code()));
+        self.balance_share.append_option(event.balance_share.map(model::event::Share::as_ppm));
+        let bank = event.bank_account.as_ref();
+        append_display(&mut self.bank_branch, bank.map(|bank| format!("{}-{}", bank.bank, bank.branch)));
+        self.bank_account_key.append_option(bank.and_then(|bank| self.hasher.hash(bank)));
+        self.order.append_option(event.order.as_ref().and_then(|order| serde_json::to_string(order).ok()));
+    }
+
+    /// The rows as a record batch of [`schema`]; the buffer is empty afterwards.
+    ///
+    /// # Errors
+    /// More than 2 GiB of text in one column.
+    pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        let take = std::mem::take::<Vec<u64>>;
+        let time = TimestampMicrosecondArray::from(std::mem::take(&mut self.time)).with_timezone("UTC");
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt64Array::from(take(&mut self.customer_key))),
+            Arc::new(UInt64Array::from(take(&mut self.ip_hi))),
+            Arc::new(UInt64Array::from(take(&mut self.ip_lo))),
+            Arc::new(UInt64Array::from(take(&mut self.device_key))),
+            Arc::new(time),
+            word_array(self.kind.finish(), EventKind::WORDS)?,
+            word_array(self.outcome.finish(), Outcome::WORDS)?,
+            Arc::new(self.id.finish()),
+            Arc::new(self.customer.finish()),
+            word_array(self.channel.finish(), Channel::WORDS)?,
+            Arc::new(self.ip.finish()),
+            Arc::new(self.user_agent.finish()),
+            Arc::new(self.device.finish()),
+            Arc::new(self.ja4.finish()),
+            Arc::new(self.session.finish()),
+            Arc::new(self.language.finish()),
+            Arc::new(self.reason.finish()),
+            word_array(self.credential.finish(), Credential::WORDS)?,
+            word_array(self.factor.finish(), Factor::WORDS)?,
+            Arc::new(self.username_hash.finish()),
+            Arc::new(self.amount_minor.finish()),
+            Arc::new(self.amount_currency.finish()),
+            Arc::new(self.balance_share.finish()),
+            Arc::new(self.bank_branch.finish()),
+            Arc::new(self.bank_account_key.finish()),
+            word_array(self.contact_type.finish(), ContactType::WORDS)?,
+            Arc::new(self.order.finish()),
+            Arc::new(self.country.finish()),
+            Arc::new(self.asn.finish()),
+        ];
+        RecordBatch::try_new(schema(), columns)
+    }
+}
+
+/// The two 64-bit halves of an address's 128 bits.
+pub(crate) fn halves(bits: u128) -> (u64, u64) {
+    let low = bits & u128::from(u64::MAX);
+    (u64::try_from(bits >> 64).unwrap_or(0), u64::try_from(low).unwrap_or(0))
+}
+
+/// The index of a word in its vocabulary, as a dictionary key.
+fn position<T: Copy + PartialEq>(all: &[T], word: Option<T>) -> Option<i32> {
+    let word = word?;
+    all.iter().position(|each| *each == word).and_then(|index| i32::try_from(index).ok())
+}
+
+fn word_array(keys: Int32Array, words: &[&str]) -> Result<ArrayRef, ArrowError> {
+    let values = Arc::new(StringArray::from_iter_values(words));
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
+}
+
+/// Appends what `Display` prints, without an intermediate string.
+fn append_display<T: std::fmt::Display>(builder: &mut StringBuilder, value: Option<T>) {
+    use std::fmt::Write as _;
+    match value {
+        None => builder.append_null(),
+        Some(value) => {
+            // Writing into the builder cannot fail.
+            let _infallible = write!(builder, "{value}");
+            builder.append_value("");
+        }
+    }
+}

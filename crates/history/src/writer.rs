@@ -1,0 +1,246 @@
+//! Record batches to history files: gathered up to a row group, sorted, written beside their place, published at the end.
+//! Must not know where the rows came from.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{TimestampMicrosecondType, UInt64Type};
+use arrow_array::{RecordBatch, UInt32Array};
+use parquet::arrow::ArrowWriter;
+
+use crate::HistoryError;
+use crate::schema::{self, ROW_GROUP_ROWS};
+use crate::staging::Staging;
+use crate::watch::Watch;
+
+/// Bytes of columns in memory after which a file is written even if it has fewer rows.
+const CHUNK_BYTES_MAX: usize = 512 << 20;
+
+/// In which order rows lie in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By customer key, then time: what sweeps read fastest.
+    Customer,
+    /// By time.
+    Time,
+}
+
+impl Order {
+    /// As written in the footer.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => schema::ORDER_CUSTOMER,
+            Self::Time => schema::ORDER_TIME,
+        }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The files, in the order of their rows.
+    pub files: Vec<PathBuf>,
+    /// Rows in all of them.
+    pub rows: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
+/// Writes a history folder. Rows come in any order; each file holds up to [`ROW_GROUP_ROWS`] rows, sorted.
+#[derive(Debug)]
+pub struct HistoryWriter {
+    staging: Staging,
+    order: Order,
+    pending: Vec<RecordBatch>,
+    pending_rows: usize,
+    pending_bytes: usize,
+    files: usize,
+    written: Written,
+    in_flight: Option<JoinHandle<Result<(u64, u64), HistoryError>>>,
+}
+
+impl HistoryWriter {
+    /// Begins to write into `folder`; nothing appears there before [`Self::finish`].
+    ///
+    /// # Errors
+    /// The folder cannot be created or written to.
+    pub fn begin(folder: &Path, order: Order) -> Result<Self, HistoryError> {
+        Ok(Self {
+            staging: Staging::begin(folder)?,
+            order,
+            pending: Vec::new(),
+            pending_rows: 0,
+            pending_bytes: 0,
+            files: 0,
+            written: Written::default(),
+            in_flight: None,
+        })
+    }
+
+    /// Where to write a further file (rejected lines, a truth file) that is to appear together with the history.
+    #[must_use]
+    pub fn stage(&self, name: &str) -> PathBuf {
+        self.staging.path(name)
+    }
+
+    /// Takes rows; writes a file in the background when enough have gathered (one at a time, so memory is bounded).
+    ///
+    /// # Errors
+    /// An earlier file could not be written (a full disk, say), or the run was stopped.
+    pub fn push(&mut self, batch: RecordBatch, watch: &Watch) -> Result<(), HistoryError> {
+        watch.check()?;
+        let mut rest = batch;
+        while self.pending_rows.saturating_add(rest.num_rows()) >= ROW_GROUP_ROWS {
+            let part = ROW_GROUP_ROWS.saturating_sub(self.pending_rows);
+            self.gather(rest.slice(0, part));
+            rest = rest.slice(part, rest.num_rows().saturating_sub(part));
+            self.flush()?;
+        }
+        self.gather(rest);
+        if self.pending_bytes > CHUNK_BYTES_MAX {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, batch: RecordBatch) {
+        if batch.num_rows() > 0 {
+            self.pending_rows = self.pending_rows.saturating_add(batch.num_rows());
+            self.pending_bytes = self.pending_bytes.saturating_add(batch.get_array_memory_size());
+            self.pending.push(batch);
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), HistoryError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.wait()?;
+        let batches = std::mem::take(&mut self.pending);
+        self.pending_rows = 0;
+        self.pending_bytes = 0;
+        let name = self.next_name();
+        let path = self.staging.path(&name);
+        let order = self.order;
+        self.in_flight = Some(std::thread::spawn(move || write_file(&path, &batches, order)));
+        Ok(())
+    }
+
+    /// The next free `part-NNNNN.parquet`, counting on from the files that are there already.
+    fn next_name(&mut self) -> String {
+        loop {
+            let name = format!("part-{:05}.parquet", self.files);
+            self.files = self.files.saturating_add(1);
+            if !self.staging.target().join(&name).exists() {
+                return name;
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), HistoryError> {
+        let Some(handle) = self.in_flight.take() else { return Ok(()) };
+        match handle.join() {
+            Ok(result) => {
+                let (rows, bytes) = result?;
+                self.written.rows = self.written.rows.saturating_add(rows);
+                self.written.bytes = self.written.bytes.saturating_add(bytes);
+                Ok(())
+            }
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// Writes what is left, makes everything durable and lets the files appear.
+    ///
+    /// # Errors
+    /// Writing, syncing or renaming failed; then nothing appears.
+    pub fn finish(mut self) -> Result<Written, HistoryError> {
+        self.flush()?;
+        self.wait()?;
+        let Self { staging, mut written, .. } = self;
+        written.files = staging.publish(None)?;
+        Ok(written)
+    }
+}
+
+/// Sorts and writes one file; gives its rows and bytes.
+fn write_file(path: &Path, batches: &[RecordBatch], order: Order) -> Result<(u64, u64), HistoryError> {
+    let arrow = || HistoryError::arrow(path);
+    let all = arrow_select::concat::concat_batches(&schema::schema(), batches).map_err(arrow())?;
+    let sorted = sort(&all, order).map_err(arrow())?;
+    drop(all);
+    let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
+    let mut writer = FileWriter::begin(path, file, order)?;
+    writer.write(&sorted)?;
+    writer.finish()
+}
+
+/// One history file being written, sorted by whoever gives the rows.
+pub(crate) struct FileWriter {
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+}
+
+impl FileWriter {
+    pub(crate) fn begin(path: &Path, file: File, order: Order) -> Result<Self, HistoryError> {
+        let properties = schema::writer_properties(order.as_str());
+        let writer = ArrowWriter::try_new(file, schema::schema(), Some(properties))
+            .map_err(|error| writing(path, error))?;
+        Ok(Self { path: path.to_owned(), writer })
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), HistoryError> {
+        self.writer.write(batch).map_err(|error| writing(&self.path, error))
+    }
+
+    /// Rows and bytes of the finished file.
+    pub(crate) fn finish(mut self) -> Result<(u64, u64), HistoryError> {
+        let metadata = self.writer.finish().map_err(|error| writing(&self.path, error))?;
+        let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
+        let bytes = u64::try_from(self.writer.bytes_written()).unwrap_or(u64::MAX);
+        Ok((rows, bytes))
+    }
+}
+
+/// A Parquet error while writing is nearly always the disk's: say so with the operating system's reason.
+fn writing(path: &Path, error: parquet::errors::ParquetError) -> HistoryError {
+    HistoryError::Io { path: path.to_owned(), doing: "writing", source: std::io::Error::other(error) }
+}
+
+/// Rows of `batch` in the given order; equal keys keep their order of arrival, so the same input gives the same file.
+pub(crate) fn sort(batch: &RecordBatch, order: Order) -> Result<RecordBatch, arrow_schema::ArrowError> {
+    let missing = |name: &str| arrow_schema::ArrowError::SchemaError(format!("column `{name}` is missing"));
+    let keys = batch
+        .column_by_name(schema::column::CUSTOMER_KEY)
+        .and_then(|column| column.as_primitive_opt::<UInt64Type>())
+        .ok_or_else(|| missing(schema::column::CUSTOMER_KEY))?;
+    let times = batch
+        .column_by_name(schema::column::TIME)
+        .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>())
+        .ok_or_else(|| missing(schema::column::TIME))?;
+    let mut rows: Vec<(u64, i64, u32)> = keys
+        .values()
+        .iter()
+        .zip(times.values())
+        .zip(0_u32..)
+        .map(|((key, time), row)| match order {
+            Order::Customer => (*key, *time, row),
+            Order::Time => (0, *time, row),
+        })
+        .collect();
+    rows.sort_unstable();
+    if rows.iter().zip(0_u32..).all(|((_, _, row), place)| *row == place) {
+        return Ok(batch.clone());
+    }
+    let indices = UInt32Array::from_iter_values(rows.into_iter().map(|(_, _, row)| row));
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| arrow_select::take::take(column, &indices, None))
+        .collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(Arc::clone(&batch.schema()), columns)
+}

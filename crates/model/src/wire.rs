@@ -1,0 +1,73 @@
+//! Serde for types that are one string on the wire. Must not know what the strings mean.
+
+/// Implements `Serialize` by `Display` and `Deserialize` by `FromStr` without an intermediate `String`.
+macro_rules! through_str {
+    ($name:ty, $what:literal) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("a string with ", $what))
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(|invalid: $crate::Invalid| E::custom(invalid.problem))
+                    }
+                }
+                deserializer.deserialize_str(Text)
+            }
+        }
+    };
+}
+
+pub(crate) use through_str;
+
+/// Refuses text that is empty, longer than `bytes_max`, or holds control characters; `field` names it in the error.
+pub(crate) fn plain_text(field: &str, text: &str, bytes_max: usize) -> Result<(), crate::Invalid> {
+    if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
+        let allowed = format!("1 to {bytes_max} bytes of text without control characters");
+        return Err(crate::Invalid::value(field, text, &allowed));
+    }
+    Ok(())
+}
+
+/// A string newtype with a limit: non-empty, without control characters, at most `$max` bytes.
+macro_rules! text {
+    ($(#[$meta:meta])* $name:ident, $field:literal, $max:literal) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Longest accepted text in bytes.
+            pub const BYTES_MAX: usize = $max;
+
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str { &self.0 }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.pad(&self.0) }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::Invalid;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::wire::plain_text($field, text, Self::BYTES_MAX)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        $crate::wire::through_str!($name, $field);
+    };
+}
+
+pub(crate) use text;
