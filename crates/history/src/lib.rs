@@ -4,9 +4,12 @@
 //! and every question is asked of the files. Must not know terminals, configuration files or the live server.
 
 pub mod error;
+pub mod files;
+pub mod procedures;
 pub mod rows;
 pub mod schema;
 pub mod staging;
+pub mod sweep;
 pub mod watch;
 pub mod writer;
 

@@ -47,7 +47,7 @@ macro_rules! digits {
             }
         }
 
-        crate::wire::through_str!($name, $field);
+        crate::through_str!($name, $field);
     };
 }
 

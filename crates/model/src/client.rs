@@ -90,7 +90,7 @@ impl std::str::FromStr for Address {
     }
 }
 
-crate::wire::through_str!(Address, "an IP address");
+crate::through_str!(Address, "an IP address");
 
 crate::wire::text! {
     /// The `User-Agent` header as it came, at most 2,048 bytes (longer ones are refused, never cut silently).

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Money;
-use crate::words::words;
+use crate::{Money, words};
 
 words! {
     /// Which contact was changed.

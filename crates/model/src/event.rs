@@ -206,11 +206,15 @@ mod tests {
     fn errors_name_the_field_what_came_and_what_is_allowed() {
         check(
             &WITHDRAWAL.replace("192.0.2.7", "300.0.2.7"),
-            &expect![[r#"field `client.ip`: came "::ffff:300.0.2.7"; allowed: an IPv4 or IPv6 address without port, prefix or zone at line 2 column 41"#]],
+            &expect![[
+                r#"field `client.ip`: came "::ffff:300.0.2.7"; allowed: an IPv4 or IPv6 address without port, prefix or zone at line 2 column 41"#
+            ]],
         );
         check(
             &WITHDRAWAL.replace("\"device\"", "\"devise\""),
-            &expect!["field `client.devise`: unknown field `devise`, expected one of `ip`, `user_agent`, `device`, `ja4`, `session`, `language` at line 2 column 77"],
+            &expect![
+                "field `client.devise`: unknown field `devise`, expected one of `ip`, `user_agent`, `device`, `ja4`, `session`, `language` at line 2 column 77"
+            ],
         );
         check(
             &WITHDRAWAL.replace("\"attempted\"", "7"),
@@ -220,11 +224,15 @@ mod tests {
         );
         check(
             &WITHDRAWAL.replace("0.5", "1.5"),
-            &expect![[r#"field `balance_share`: came "1.5"; allowed: a number from 0 to 1 at line 3 column 93"#]],
+            &expect![[
+                r#"field `balance_share`: came "1.5"; allowed: a number from 0 to 1 at line 3 column 93"#
+            ]],
         );
         check(
             &WITHDRAWAL.replace("\"1234567\"", "\"12345678\""),
-            &expect!["field `bank_account.number`: came text of 8 bytes (not shown); allowed: 1 to 7 digits at line 4 column 72"],
+            &expect![
+                "field `bank_account.number`: came text of 8 bytes (not shown); allowed: 1 to 7 digits at line 4 column 72"
+            ],
         );
         check(
             &WITHDRAWAL.replace("\"customer\":\"C001\",", ""),

@@ -1,6 +1,6 @@
 //! The closed vocabularies of an event. Must not know what any of them is worth as evidence: that is policy.
 
-use crate::words::words;
+use crate::words;
 
 words! {
     /// What was done.

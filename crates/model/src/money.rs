@@ -37,7 +37,7 @@ impl std::str::FromStr for Currency {
     }
 }
 
-crate::wire::through_str!(Currency, "an ISO 4217 currency code");
+crate::through_str!(Currency, "an ISO 4217 currency code");
 
 /// An amount in the currency's minor unit (JPY: yen, USD: cent); never negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

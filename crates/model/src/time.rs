@@ -82,7 +82,7 @@ impl std::str::FromStr for Time {
     }
 }
 
-crate::wire::through_str!(Time, "an RFC 3339 time with a zone");
+crate::through_str!(Time, "an RFC 3339 time with a zone");
 
 #[cfg(test)]
 mod tests {

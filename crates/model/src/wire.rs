@@ -1,6 +1,8 @@
 //! Serde for types that are one string on the wire. Must not know what the strings mean.
 
 /// Implements `Serialize` by `Display` and `Deserialize` by `FromStr` without an intermediate `String`.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! through_str {
     ($name:ty, $what:literal) => {
         impl serde::Serialize for $name {
@@ -26,8 +28,6 @@ macro_rules! through_str {
         }
     };
 }
-
-pub(crate) use through_str;
 
 /// Refuses text that is empty, longer than `bytes_max`, or holds control characters; `field` names it in the error.
 pub(crate) fn plain_text(field: &str, text: &str, bytes_max: usize) -> Result<(), crate::Invalid> {
@@ -66,7 +66,7 @@ macro_rules! text {
             }
         }
 
-        $crate::wire::through_str!($name, $field);
+        $crate::through_str!($name, $field);
     };
 }
 

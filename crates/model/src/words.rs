@@ -1,6 +1,8 @@
 //! One macro for the closed vocabularies of the wire form. Must not know any of the words.
+//! Other crates declare theirs with it too (`model::words!`), so that all words parse, print and refuse alike.
 
 /// Declares an enum whose variants are words on the wire, with parsing that lists the allowed words when it refuses.
+#[macro_export]
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident, $noun:literal { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
@@ -37,8 +39,6 @@ macro_rules! words {
             }
         }
 
-        $crate::wire::through_str!($name, $noun);
+        $crate::through_str!($name, $noun);
     };
 }
-
-pub(crate) use words;

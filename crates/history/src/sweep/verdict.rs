@@ -1,0 +1,394 @@
+//! From what was counted to a verdict, by rules that fit on a page (`docs/sweep.md` has the page). Pure: facts in, verdict and
+//! reasons out. Must not know history, files, or whose procedure it is; the holder's name plays no part.
+
+use model::time::{DAY_US, HOUR_US};
+use model::words;
+
+use super::tally::{AddressTotals, Own, Seen};
+
+words! {
+    /// What a sweep says of a procedure, mildest first.
+    Verdict, "verdict" {
+        /// The customer's own past speaks for it.
+        Clear = "clear",
+        /// Something is new, and there is an ordinary explanation.
+        Explained = "explained",
+        /// A person should look.
+        Review = "review",
+        /// Treat as fraud until shown otherwise.
+        Alarm = "alarm",
+    }
+}
+
+words! {
+    /// Why a verdict is what it is.
+    Reason, "reason" {
+        /// The customer has used this address on several days, well before.
+        IpEstablished = "ip.established",
+        /// The customer has used this /24 or /64, well before.
+        NetEstablished = "net.established",
+        /// The customer has used this provider, well before.
+        AsnEstablished = "asn.established",
+        /// The customer has used this device, well before.
+        DeviceEstablished = "device.established",
+        /// The procedure came without an address (telephone, branch, paper).
+        IpNone = "ip.none",
+        /// The customer was seen at this address only shortly before.
+        IpFresh = "ip.fresh",
+        /// Neither network nor provider is known of this customer.
+        PlaceNew = "place.new",
+        /// The network is new, the provider known.
+        NetNew = "net.new",
+        /// The device is new.
+        DeviceNew = "device.new",
+        /// The device is not known.
+        DeviceUnknown = "device.unknown",
+        /// Many customers use this address as they use any: a carrier's or a company's.
+        IpShared = "ip.shared",
+        /// Several customers' procedures of this kind came from this address.
+        IpProcedures = "ip.procedures",
+        /// Logins of several customers failed at this address, more than customers' own slips explain.
+        IpFailures = "ip.failures",
+        /// The address is on a Tor list or a blocklist.
+        IpBlocklisted = "ip.blocklisted",
+        /// The address belongs to a VPN or a hosting provider.
+        IpHosting = "ip.hosting",
+        /// Contact, password or a factor was changed within 72 hours before.
+        ChainChanges = "chain.changes",
+        /// Half of the balance or more left within 30 days after.
+        ChainDrained = "chain.drained",
+        /// Money left within 30 days after, asked for from the same address.
+        ChainSameIp = "chain.same_ip",
+        /// The address or the device also appears in an alarm.
+        AlarmShared = "alarm.shared",
+    }
+}
+
+/// "Well before": an attacker rarely waits this long between first entry and the procedure.
+pub const ESTABLISHED_AGE_US: i64 = 14 * DAY_US;
+/// Distinct days on which an address must have been used to be established.
+pub const ESTABLISHED_DAYS: u32 = 2;
+/// Accesses from a network, provider or device that establish it, beside its age.
+pub const ESTABLISHED_COUNT: u64 = 3;
+/// "Shortly before".
+pub const FRESH_AGE_US: i64 = 72 * HOUR_US;
+/// Other customers from which an address counts as shared by a carrier or a company.
+pub const SHARED_CUSTOMERS: u32 = 8;
+/// Other customers' procedures of one kind at an address that is not shared.
+pub const PROCEDURES_SUSPICIOUS: u32 = 2;
+/// Customers with failed logins at an address from which its failures are looked at …
+pub const FAILED_CUSTOMERS_SUSPICIOUS: u32 = 3;
+/// … and the share of failed logins that no honest address has, in percent.
+pub const FAILED_PERCENT_SUSPICIOUS: u64 = 30;
+/// Share of the balance that counts as drained, in millionths (MAS 2024: more than half of a large balance within a day).
+pub const DRAINED_PPM: u64 = 500_000;
+
+/// Which lists an address is on, by what they mean.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Tor exits and blocklists.
+    pub blocked: bool,
+    /// VPN and hosting networks.
+    pub hosting: bool,
+    /// The broker's own list of addresses known to be harmless.
+    pub allowed: bool,
+}
+
+/// What the rules look at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts {
+    /// When the procedure was, microseconds.
+    pub time: i64,
+    /// Whether it came with an address.
+    pub has_ip: bool,
+    /// Whether it came with a device.
+    pub has_device: bool,
+    /// Whether the provider of its address is known.
+    pub has_asn: bool,
+    /// The customer's own past, and the chain.
+    pub own: Own,
+    /// Other customers at the address.
+    pub other_customers: u32,
+    /// Other customers with procedures of the same kind there.
+    pub other_procedures: u32,
+    /// Customers with failed logins there.
+    pub ip_failed_customers: u32,
+    /// Everything at the address.
+    pub address: AddressTotals,
+    /// Lists it is on.
+    pub listed: Listed,
+}
+
+impl Facts {
+    fn established(&self, seen: Seen, count: u64) -> bool {
+        seen.count >= count
+            && seen.first.is_some_and(|first| self.time.saturating_sub(first) >= ESTABLISHED_AGE_US)
+    }
+
+    fn ip_established(&self) -> bool {
+        self.established(self.own.ip, 1) && self.own.ip_days >= ESTABLISHED_DAYS
+    }
+
+    fn failures(&self) -> bool {
+        self.ip_failed_customers >= FAILED_CUSTOMERS_SUSPICIOUS
+            && self.address.logins_failed.saturating_mul(100)
+                >= self.address.logins.saturating_mul(FAILED_PERCENT_SUSPICIOUS)
+    }
+
+    fn shared(&self) -> bool {
+        self.other_customers >= SHARED_CUSTOMERS && !self.failures() && !self.listed.blocked
+    }
+
+    fn procedures(&self) -> bool {
+        self.other_procedures >= PROCEDURES_SUSPICIOUS && !self.shared()
+    }
+
+    fn drained(&self) -> bool {
+        self.own.withdrawals_share_ppm >= DRAINED_PPM
+    }
+
+    fn changes(&self) -> bool {
+        self.own.contact_changes > 0 || self.own.password_changes > 0 || self.own.factor_changes > 0
+    }
+}
+
+/// The verdict on one procedure and its reasons, in the order of [`Reason::ALL`].
+#[must_use]
+pub fn judge(facts: &Facts) -> (Verdict, Vec<Reason>) {
+    let place = Place::of(facts);
+    let device = Device::of(facts);
+    let reasons = reasons(facts, place, device);
+    (weigh(facts, place, device), reasons)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    NoAddress,
+    KnownIp,
+    KnownNet,
+    KnownProvider,
+    New,
+}
+
+impl Place {
+    fn of(facts: &Facts) -> Self {
+        if !facts.has_ip {
+            Self::NoAddress
+        } else if facts.ip_established() {
+            Self::KnownIp
+        } else if facts.established(facts.own.net, ESTABLISHED_COUNT) {
+            Self::KnownNet
+        } else if facts.has_asn && facts.established(facts.own.asn, ESTABLISHED_COUNT) {
+            Self::KnownProvider
+        } else {
+            Self::New
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Device {
+    Known,
+    New,
+    Unknown,
+}
+
+impl Device {
+    fn of(facts: &Facts) -> Self {
+        if !facts.has_device {
+            Self::Unknown
+        } else if facts.established(facts.own.device, ESTABLISHED_COUNT) {
+            Self::Known
+        } else {
+            Self::New
+        }
+    }
+}
+
+/// The rules, first match wins.
+fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
+    let hostile = !facts.listed.allowed && (facts.failures() || facts.procedures() || facts.listed.blocked);
+    match place {
+        // Staff identified the caller or read the paper; only a drained account after fresh changes is looked at.
+        Place::NoAddress if facts.drained() && facts.changes() => Verdict::Review,
+        Place::NoAddress => Verdict::Explained,
+        // The customer's own past speaks for the address; a bad neighbour there is still worth a look.
+        Place::KnownIp if hostile && !facts.shared() && device != Device::Known => Verdict::Review,
+        Place::KnownIp => Verdict::Clear,
+        Place::KnownNet if hostile && device != Device::Known => Verdict::Review,
+        Place::KnownNet if device == Device::New => Verdict::Explained,
+        Place::KnownNet => Verdict::Clear,
+        // From here on the network is new.
+        Place::KnownProvider | Place::New if hostile && device != Device::Known => Verdict::Alarm,
+        Place::KnownProvider | Place::New if hostile => Verdict::Review,
+        Place::New if device == Device::New && facts.drained() => Verdict::Alarm,
+        Place::New if device == Device::Unknown && facts.drained() && facts.own.withdrawals_same_ip > 0 => {
+            Verdict::Alarm
+        }
+        Place::KnownProvider if device == Device::New && facts.drained() && !facts.shared() => Verdict::Alarm,
+        Place::KnownProvider | Place::New if device != Device::Known && facts.drained() => Verdict::Review,
+        Place::New if device == Device::Known && facts.listed.hosting && facts.drained() => Verdict::Review,
+        Place::New if device != Device::Known => Verdict::Review,
+        Place::KnownProvider if device == Device::New && facts.changes() => Verdict::Review,
+        Place::KnownProvider | Place::New => Verdict::Explained,
+    }
+}
+
+fn reasons(facts: &Facts, place: Place, device: Device) -> Vec<Reason> {
+    let fresh = facts.own.ip.first.is_some_and(|first| facts.time.saturating_sub(first) < FRESH_AGE_US);
+    let holds = |reason: Reason| match reason {
+        Reason::IpEstablished => place == Place::KnownIp,
+        Reason::NetEstablished => facts.has_ip && facts.established(facts.own.net, ESTABLISHED_COUNT),
+        Reason::AsnEstablished => facts.has_asn && facts.established(facts.own.asn, ESTABLISHED_COUNT),
+        Reason::DeviceEstablished => device == Device::Known,
+        Reason::IpNone => place == Place::NoAddress,
+        Reason::IpFresh => facts.has_ip && fresh,
+        Reason::PlaceNew => place == Place::New,
+        Reason::NetNew => place == Place::KnownProvider,
+        Reason::DeviceNew => device == Device::New,
+        Reason::DeviceUnknown => device == Device::Unknown && facts.has_ip,
+        Reason::IpShared => facts.has_ip && facts.shared(),
+        Reason::IpProcedures => facts.procedures(),
+        Reason::IpFailures => facts.failures(),
+        Reason::IpBlocklisted => facts.listed.blocked,
+        Reason::IpHosting => facts.listed.hosting,
+        Reason::ChainChanges => facts.changes(),
+        Reason::ChainDrained => facts.drained(),
+        Reason::ChainSameIp => facts.own.withdrawals_same_ip > 0,
+        Reason::AlarmShared => false,
+    };
+    Reason::ALL.iter().copied().filter(|reason| holds(*reason)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::time::DAY_US;
+
+    use super::{Facts, Listed, Reason, Verdict, judge};
+    use crate::sweep::tally::{AddressTotals, Own, Seen};
+
+    const NOW: i64 = 1_000 * DAY_US;
+
+    fn seen(count: u64, days_ago: i64) -> Seen {
+        Seen { count, first: (count > 0).then_some(NOW - days_ago * DAY_US) }
+    }
+
+    /// A customer who comes from home on a known device.
+    fn at_home() -> Facts {
+        Facts {
+            time: NOW,
+            has_ip: true,
+            has_device: true,
+            has_asn: true,
+            own: Own {
+                ip: seen(50, 200),
+                ip_days: 40,
+                net: seen(50, 200),
+                asn: seen(60, 300),
+                device: seen(60, 300),
+                ..Own::default()
+            },
+            address: AddressTotals { accesses: 60, logins: 30, logins_failed: 1 },
+            ..Facts::default()
+        }
+    }
+
+    /// Somebody from nowhere: a first login minutes before.
+    fn stranger() -> Facts {
+        let minutes = Seen { count: 2, first: Some(NOW - 600_000_000) };
+        Facts {
+            own: Own {
+                ip: minutes,
+                ip_days: 1,
+                net: minutes,
+                asn: minutes,
+                device: minutes,
+                ..Own::default()
+            },
+            address: AddressTotals { accesses: 5, logins: 1, logins_failed: 0 },
+            ..at_home()
+        }
+    }
+
+    fn check(facts: &Facts, verdict: Verdict, reason: Reason) {
+        let (said, reasons) = judge(facts);
+        assert_eq!(said, verdict, "{reasons:?}");
+        assert!(reasons.contains(&reason), "{reason} not in {reasons:?}");
+    }
+
+    #[test]
+    fn the_own_past_clears_and_minutes_before_do_not() {
+        check(&at_home(), Verdict::Clear, Reason::IpEstablished);
+        check(&stranger(), Verdict::Review, Reason::IpFresh);
+    }
+
+    #[test]
+    fn a_stranger_who_drains_is_an_alarm_with_or_without_device() {
+        let mut facts = stranger();
+        facts.own.withdrawals = 1;
+        facts.own.withdrawals_same_ip = 1;
+        facts.own.withdrawals_share_ppm = 900_000;
+        check(&facts, Verdict::Alarm, Reason::ChainDrained);
+        facts.has_device = false;
+        facts.own.device = Seen::default();
+        check(&facts, Verdict::Alarm, Reason::DeviceUnknown);
+    }
+
+    #[test]
+    fn a_move_and_a_journey_are_explained_by_the_device() {
+        let facts = Facts { own: Own { device: seen(60, 300), ..stranger().own }, ..stranger() };
+        check(&facts, Verdict::Explained, Reason::DeviceEstablished);
+    }
+
+    #[test]
+    fn a_new_phone_at_home_is_clear_and_on_the_carrier_explained() {
+        let mut facts = at_home();
+        facts.own.device = Seen::default();
+        check(&facts, Verdict::Clear, Reason::DeviceNew);
+        facts.own.ip = Seen::default();
+        facts.own.ip_days = 0;
+        facts.own.net = Seen::default();
+        facts.other_customers = 300;
+        facts.other_procedures = 9;
+        check(&facts, Verdict::Explained, Reason::IpShared);
+    }
+
+    #[test]
+    fn a_carrier_is_not_suspicious_and_a_stuffing_address_is() {
+        let carrier = Facts {
+            other_customers: 300,
+            other_procedures: 12,
+            ip_failed_customers: 40,
+            address: AddressTotals { accesses: 5_000, logins: 2_000, logins_failed: 90 },
+            own: Own { asn: seen(60, 300), device: seen(60, 300), ..stranger().own },
+            ..stranger()
+        };
+        check(&carrier, Verdict::Explained, Reason::IpShared);
+        let stuffing =
+            Facts { address: AddressTotals { accesses: 400, logins: 400, logins_failed: 380 }, ..stranger() };
+        check(
+            &Facts { ip_failed_customers: 300, other_customers: 310, ..stuffing },
+            Verdict::Alarm,
+            Reason::IpFailures,
+        );
+        check(
+            &Facts { other_customers: 3, other_procedures: 3, ..stranger() },
+            Verdict::Alarm,
+            Reason::IpProcedures,
+        );
+    }
+
+    #[test]
+    fn lists_weigh_only_where_the_customer_is_new() {
+        let listed = Listed { blocked: true, ..Listed::default() };
+        check(&Facts { listed, ..stranger() }, Verdict::Alarm, Reason::IpBlocklisted);
+        check(&Facts { listed, ..at_home() }, Verdict::Clear, Reason::IpBlocklisted);
+        let allowed = Listed { blocked: true, allowed: true, ..Listed::default() };
+        check(&Facts { listed: allowed, ..stranger() }, Verdict::Review, Reason::IpBlocklisted);
+    }
+
+    #[test]
+    fn paper_is_explained() {
+        check(&Facts { time: NOW, ..Facts::default() }, Verdict::Explained, Reason::IpNone);
+    }
+}
