@@ -98,11 +98,22 @@ impl HistoryFile {
     /// Whether a column is absent, or is known to hold nothing but nulls in this row group.
     #[must_use]
     pub fn all_null(&self, group: usize, name: &str) -> bool {
+        self.nulls(group, name) == self.group_rows(group)
+    }
+
+    /// Nulls of a column in a row group: all rows where the column is absent, 0 where nothing is recorded.
+    #[must_use]
+    pub fn nulls(&self, group: usize, name: &str) -> u64 {
         if self.column_index(name).is_none() {
-            return true;
+            return self.group_rows(group);
         }
-        let rows = self.row_group(group).and_then(|group| u64::try_from(group.num_rows()).ok());
-        rows.is_some() && self.statistics(group, name).and_then(Statistics::null_count_opt) == rows
+        self.statistics(group, name).and_then(Statistics::null_count_opt).unwrap_or(0)
+    }
+
+    /// Rows of a row group.
+    #[must_use]
+    pub fn group_rows(&self, group: usize) -> u64 {
+        self.row_group(group).and_then(|group| u64::try_from(group.num_rows()).ok()).unwrap_or(0)
     }
 
     fn statistics(&self, group: usize, name: &str) -> Option<&Statistics> {

@@ -3,9 +3,14 @@
 //! One code path: whatever a log looked like, it becomes [`model::Event`]s, then rows ([`rows`]), then files ([`writer`]),
 //! and every question is asked of the files. Must not know terminals, configuration files or the live server.
 
+mod columns;
+pub mod compact;
+pub mod describe;
 pub mod error;
 pub mod files;
+pub mod import;
 pub mod procedures;
+mod reading;
 pub mod rows;
 pub mod schema;
 pub mod staging;

@@ -1,5 +1,6 @@
 //! Events to columns: the one place where an event becomes a row of history. Must not know files or formats.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -11,7 +12,7 @@ use arrow_array::{
 };
 use arrow_schema::ArrowError;
 use model::customer::text_key;
-use model::{Channel, ContactType, Credential, Event, EventKind, Factor, Outcome};
+use model::{Address, Channel, ContactType, Credential, Event, EventKind, Factor, Outcome};
 
 use crate::schema::schema;
 
@@ -49,6 +50,12 @@ impl AccountHasher {
         Self { key: Some(blake3::derive_key("sekisho history bank account v1", secret)) }
     }
 
+    /// Whether account numbers are kept (as hashes).
+    #[must_use]
+    pub const fn is_keyed(&self) -> bool {
+        self.key.is_some()
+    }
+
     fn hash(&self, account: &model::BankAccount) -> Option<String> {
         let hash = blake3::keyed_hash(self.key.as_ref()?, account.identity().as_bytes());
         Some(hash.to_hex().chars().take(32).collect())
@@ -58,6 +65,8 @@ impl AccountHasher {
 /// Columns in the making. `finish` gives them as a record batch and leaves the buffer empty for the next.
 pub struct RowBuffer {
     hasher: AccountHasher,
+    /// Reused for texts in the making.
+    text: String,
     customer_key: Vec<u64>,
     ip_hi: Vec<u64>,
     ip_lo: Vec<u64>,
@@ -93,37 +102,46 @@ impl RowBuffer {
     /// An empty buffer.
     #[must_use]
     pub fn new(hasher: AccountHasher) -> Self {
+        Self::with_capacity(hasher, 0)
+    }
+
+    /// An empty buffer with room for `rows` rows in the columns that every row fills.
+    #[must_use]
+    pub fn with_capacity(hasher: AccountHasher, rows: usize) -> Self {
+        const TEXT_BYTES: usize = 16;
+        let text = || StringBuilder::with_capacity(rows, rows.saturating_mul(TEXT_BYTES));
         Self {
             hasher,
-            customer_key: Vec::new(),
-            ip_hi: Vec::new(),
-            ip_lo: Vec::new(),
-            device_key: Vec::new(),
-            time: Vec::new(),
-            kind: Int32Builder::new(),
-            outcome: Int32Builder::new(),
-            channel: Int32Builder::new(),
-            credential: Int32Builder::new(),
-            factor: Int32Builder::new(),
-            contact_type: Int32Builder::new(),
-            id: StringBuilder::new(),
-            customer: StringBuilder::new(),
-            ip: StringBuilder::new(),
-            device: StringBuilder::new(),
-            session: StringBuilder::new(),
-            username_hash: StringBuilder::new(),
-            bank_branch: StringBuilder::new(),
-            bank_account_key: StringBuilder::new(),
-            order: StringBuilder::new(),
-            user_agent: StringDictionaryBuilder::new(),
-            ja4: StringDictionaryBuilder::new(),
-            language: StringDictionaryBuilder::new(),
-            reason: StringDictionaryBuilder::new(),
-            amount_currency: StringDictionaryBuilder::new(),
-            country: StringDictionaryBuilder::new(),
-            amount_minor: Int64Builder::new(),
-            balance_share: UInt32Builder::new(),
-            asn: UInt32Builder::new(),
+            text: String::new(),
+            customer_key: Vec::with_capacity(rows),
+            ip_hi: Vec::with_capacity(rows),
+            ip_lo: Vec::with_capacity(rows),
+            device_key: Vec::with_capacity(rows),
+            time: Vec::with_capacity(rows),
+            kind: Int32Builder::with_capacity(rows),
+            outcome: Int32Builder::with_capacity(rows),
+            channel: Int32Builder::with_capacity(rows),
+            credential: Int32Builder::with_capacity(rows),
+            factor: Int32Builder::with_capacity(rows),
+            contact_type: Int32Builder::with_capacity(rows),
+            id: text(),
+            customer: text(),
+            ip: text(),
+            device: text(),
+            session: text(),
+            username_hash: StringBuilder::with_capacity(rows, 0),
+            bank_branch: StringBuilder::with_capacity(rows, 0),
+            bank_account_key: StringBuilder::with_capacity(rows, 0),
+            order: StringBuilder::with_capacity(rows, 0),
+            user_agent: StringDictionaryBuilder::with_capacity(rows, 0, 0),
+            ja4: StringDictionaryBuilder::with_capacity(rows, 0, 0),
+            language: StringDictionaryBuilder::with_capacity(rows, 0, 0),
+            reason: StringDictionaryBuilder::with_capacity(rows, 0, 0),
+            amount_currency: StringDictionaryBuilder::with_capacity(rows, 0, 0),
+            country: StringDictionaryBuilder::with_capacity(rows, 0, 0),
+            amount_minor: Int64Builder::with_capacity(rows),
+            balance_share: UInt32Builder::with_capacity(rows),
+            asn: UInt32Builder::with_capacity(rows),
         }
     }
 
@@ -165,7 +183,13 @@ impl RowBuffer {
         self.id.append_value(event.id.as_str());
         self.customer.append_option(event.customer.as_ref().map(model::CustomerId::as_str));
         self.channel.append_option(position(Channel::ALL, event.channel));
-        append_display(&mut self.ip, client.ip);
+        match client.ip {
+            None => self.ip.append_null(),
+            Some(address) => {
+                write_address(&mut self.text, address);
+                self.ip.append_value(&self.text);
+            }
+        }
         self.user_agent.append_option(client.user_agent.as_ref().map(|text| text.as_str()));
         self.device.append_option(client.device.as_ref().map(|text| text.as_str()));
         self.ja4.append_option(client.ja4.as_ref().map(|text| text.as_str()));
@@ -248,6 +272,30 @@ fn word_array(keys: Int32Array, words: &[&str]) -> Result<ArrayRef, ArrowError> 
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
 }
 
+/// What `Display` prints of an address; for IPv4 without the formatting machinery, because every row has one.
+fn write_address(text: &mut String, address: Address) {
+    use std::fmt::Write as _;
+    text.clear();
+    let IpAddr::V4(v4) = address.ip() else {
+        // Writing into a string cannot fail.
+        let _infallible = write!(text, "{address}");
+        return;
+    };
+    for (place, octet) in v4.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        let digit = |value: u8| char::from(b'0' + value % 10);
+        if octet >= 100 {
+            text.push(digit(octet / 100));
+        }
+        if octet >= 10 {
+            text.push(digit(octet / 10));
+        }
+        text.push(digit(octet));
+    }
+}
+
 /// Appends what `Display` prints, without an intermediate string.
 fn append_display<T: std::fmt::Display>(builder: &mut StringBuilder, value: Option<T>) {
     use std::fmt::Write as _;
@@ -257,6 +305,23 @@ fn append_display<T: std::fmt::Display>(builder: &mut StringBuilder, value: Opti
             // Writing into the builder cannot fail.
             let _infallible = write!(builder, "{value}");
             builder.append_value("");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_address;
+
+    #[test]
+    fn addresses_are_written_as_they_print() {
+        let mut text = "left over".to_owned();
+        for address in
+            ["0.0.0.0", "1.20.100.255", "192.0.2.7", "10.9.99.109", "2001:db8::1", "::", "::ffff:192.0.2.7"]
+        {
+            let address: model::Address = address.parse().unwrap();
+            write_address(&mut text, address);
+            assert_eq!(text, address.to_string());
         }
     }
 }

@@ -27,6 +27,9 @@ pub const ORDER_TIME: &str = "time";
 /// Rows in a row group: large enough that a scan spends its time on rows, small enough to sort in memory.
 pub const ROW_GROUP_ROWS: usize = 1 << 20;
 
+/// Rows in a page: a page of keys fits a second-level cache, and compaction skips what it does not need.
+const PAGE_ROWS: usize = 1 << 15;
+
 /// Column names, in file order. `sweep` and other readers find columns by these names only.
 pub mod column {
     /// XXH3-64 of `customer`; 0 for nobody.
@@ -147,7 +150,7 @@ pub(crate) fn writer_properties(order: &str) -> WriterProperties {
         .set_created_by("sekisho".to_owned())
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_size_limit(1 << 20)
-        .set_data_page_row_count_limit(1 << 17)
+        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_write_batch_size(8192)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(false)

@@ -4,10 +4,15 @@
 //! judges them (`verdict`). What the columns mean is documented in `docs/sweep.md`. Must not know how results are
 //! written or shown: `output`, `evidence` and `report` do.
 
+mod evidence;
+mod extract;
 mod filter;
 mod finding;
+mod output;
 mod pairs;
+mod report;
 mod scan;
+mod summary;
 mod tally;
 mod targets;
 pub mod verdict;
@@ -18,8 +23,15 @@ use intel::Intel;
 use model::Time;
 use model::time::DAY_US;
 
+pub use evidence::{ADDRESS_CUSTOMERS_SHOWN_MAX, ADDRESSES_SHOWN_MAX, ALARMS_SHOWN_MAX, CUSTOMERS_SHOWN_MAX};
+pub use extract::extract;
 pub use finding::{COLUMNS, COLUMNS_CORE, Finding};
+pub use output::{OutputOptions, REPORT, RESULT_CSV, RESULT_PARQUET, SUMMARY, write_results};
+pub use report::REVIEW_SHOWN_MAX;
 pub use scan::Scanned;
+pub use summary::{
+    ALARM_IDS_MAX, Judged, NotKnown, Summary, SummaryHistory, SummaryProcedures, SummaryWindow, Verdicts,
+};
 pub use tally::{AddressTotals, CHAIN_AFTER_US, CHAIN_BEFORE_US, Own, Seen};
 pub use targets::PROCEDURES_MAX;
 pub use verdict::{Reason, Verdict};
@@ -122,7 +134,7 @@ pub fn run(
     let (window, columns) = (options.window, options.columns);
     let scan =
         scan::Scan { files, targets: &targets, tally: &tally, intel, window, columns, watch, spill_folder };
-    let (pairs, scanned) = scan.run(options.threads)?;
+    let counted = scan.run(options.threads)?;
     let own = tally.own(&targets);
     let mut placed: Vec<(u32, Finding)> = targets
         .places
@@ -130,11 +142,11 @@ pub fn run(
         .zip(own)
         .filter_map(|(place, own)| {
             let each = examined.get(targets::index(*place))?;
-            Some((*place, Finding::new(each, own, &targets, &tally, &pairs, intel)))
+            Some((*place, Finding::new(each, own, &targets, &tally, &counted, intel)))
         })
         .collect();
     placed.sort_unstable_by_key(|(place, _)| *place);
     let mut findings: Vec<Finding> = placed.into_iter().map(|(_, finding)| finding).collect();
     finding::link_to_alarms(&mut findings);
-    Ok(Swept { findings, scanned, window })
+    Ok(Swept { findings, scanned: counted.scanned, window })
 }

@@ -3,13 +3,15 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{TimestampMicrosecondType, UInt64Type};
-use arrow_array::{RecordBatch, UInt32Array};
+use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::compute_leaves;
+use parquet::errors::ParquetError;
 
 use crate::HistoryError;
 use crate::schema::{self, ROW_GROUP_ROWS};
@@ -126,7 +128,7 @@ impl HistoryWriter {
         let name = self.next_name();
         let path = self.staging.path(&name);
         let order = self.order;
-        self.in_flight = Some(std::thread::spawn(move || write_file(&path, &batches, order)));
+        self.in_flight = Some(std::thread::spawn(move || write_sorted(&path, &batches, order)));
         Ok(())
     }
 
@@ -167,80 +169,70 @@ impl HistoryWriter {
     }
 }
 
-/// Sorts and writes one file; gives its rows and bytes.
-fn write_file(path: &Path, batches: &[RecordBatch], order: Order) -> Result<(u64, u64), HistoryError> {
-    let arrow = || HistoryError::arrow(path);
-    let all = arrow_select::concat::concat_batches(&schema::schema(), batches).map_err(arrow())?;
-    let sorted = sort(&all, order).map_err(arrow())?;
-    drop(all);
+/// Writes rows as one history file in the given order; gives its rows and bytes. Rows with equal keys keep their order of
+/// arrival, so the same input gives the same file.
+///
+/// Column by column: beside the rows as they came, no more than one column is in memory a second time.
+pub(crate) fn write_sorted(
+    path: &Path,
+    batches: &[RecordBatch],
+    order: Order,
+) -> Result<(u64, u64), HistoryError> {
     let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
-    let mut writer = FileWriter::begin(path, file, order)?;
-    writer.write(&sorted)?;
-    writer.finish()
-}
-
-/// One history file being written, sorted by whoever gives the rows.
-pub(crate) struct FileWriter {
-    path: PathBuf,
-    writer: ArrowWriter<File>,
-}
-
-impl FileWriter {
-    pub(crate) fn begin(path: &Path, file: File, order: Order) -> Result<Self, HistoryError> {
-        let properties = schema::writer_properties(order.as_str());
-        let writer = ArrowWriter::try_new(file, schema::schema(), Some(properties))
-            .map_err(|error| writing(path, error))?;
-        Ok(Self { path: path.to_owned(), writer })
+    let order_of_rows = sorted_rows(batches, order).map_err(HistoryError::arrow(path))?;
+    let properties = schema::writer_properties(order.as_str());
+    let failed = |error: ParquetError| writing(path, error);
+    let writer = ArrowWriter::try_new(file, schema::schema(), Some(properties)).map_err(failed)?;
+    let (mut writer, columns) = writer.into_serialized_writer().map_err(failed)?;
+    let mut row_group = writer.next_row_group().map_err(failed)?;
+    let columns = columns.create_column_writers(0).map_err(failed)?;
+    for ((place, field), mut column) in schema::schema().fields().iter().enumerate().zip(columns) {
+        let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+        let mut array = arrow_select::concat::concat(&parts).map_err(HistoryError::arrow(path))?;
+        if let Some(rows) = &order_of_rows {
+            array = arrow_select::take::take(&array, rows, None).map_err(HistoryError::arrow(path))?;
+        }
+        for leaf in compute_leaves(field, &array).map_err(failed)? {
+            column.write(&leaf).map_err(failed)?;
+        }
+        drop(array);
+        let chunk = column.close().map_err(failed)?;
+        chunk.append_to_row_group(&mut row_group).map_err(failed)?;
     }
-
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), HistoryError> {
-        self.writer.write(batch).map_err(|error| writing(&self.path, error))
-    }
-
-    /// Rows and bytes of the finished file.
-    pub(crate) fn finish(mut self) -> Result<(u64, u64), HistoryError> {
-        let metadata = self.writer.finish().map_err(|error| writing(&self.path, error))?;
-        let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
-        let bytes = u64::try_from(self.writer.bytes_written()).unwrap_or(u64::MAX);
-        Ok((rows, bytes))
-    }
+    row_group.close().map_err(failed)?;
+    let rows = writer.close().map_err(failed)?.file_metadata().num_rows();
+    let bytes = std::fs::metadata(path).map_err(HistoryError::io(path, "reading its size"))?.len();
+    Ok((u64::try_from(rows).unwrap_or(0), bytes))
 }
 
 /// A Parquet error while writing is nearly always the disk's: say so with the operating system's reason.
-fn writing(path: &Path, error: parquet::errors::ParquetError) -> HistoryError {
+fn writing(path: &Path, error: ParquetError) -> HistoryError {
     HistoryError::Io { path: path.to_owned(), doing: "writing", source: std::io::Error::other(error) }
 }
 
-/// Rows of `batch` in the given order; equal keys keep their order of arrival, so the same input gives the same file.
-pub(crate) fn sort(batch: &RecordBatch, order: Order) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let missing = |name: &str| arrow_schema::ArrowError::SchemaError(format!("column `{name}` is missing"));
-    let keys = batch
-        .column_by_name(schema::column::CUSTOMER_KEY)
-        .and_then(|column| column.as_primitive_opt::<UInt64Type>())
-        .ok_or_else(|| missing(schema::column::CUSTOMER_KEY))?;
-    let times = batch
-        .column_by_name(schema::column::TIME)
-        .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>())
-        .ok_or_else(|| missing(schema::column::TIME))?;
-    let mut rows: Vec<(u64, i64, u32)> = keys
-        .values()
-        .iter()
-        .zip(times.values())
-        .zip(0_u32..)
-        .map(|((key, time), row)| match order {
+/// For each place in the given order, the number of the row that belongs there; `None` if the rows lie in order already.
+fn sorted_rows(batches: &[RecordBatch], order: Order) -> Result<Option<UInt32Array>, ArrowError> {
+    let missing = |name: &str| ArrowError::SchemaError(format!("column `{name}` is missing"));
+    let mut rows: Vec<(u64, i64, u32)> = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
+    for batch in batches {
+        let keys = batch
+            .column_by_name(schema::column::CUSTOMER_KEY)
+            .and_then(|column| column.as_primitive_opt::<UInt64Type>())
+            .ok_or_else(|| missing(schema::column::CUSTOMER_KEY))?;
+        let times = batch
+            .column_by_name(schema::column::TIME)
+            .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>())
+            .ok_or_else(|| missing(schema::column::TIME))?;
+        let first = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let keyed = keys.values().iter().zip(times.values()).zip(first..);
+        rows.extend(keyed.map(|((key, time), row)| match order {
             Order::Customer => (*key, *time, row),
             Order::Time => (0, *time, row),
-        })
-        .collect();
-    rows.sort_unstable();
-    if rows.iter().zip(0_u32..).all(|((_, _, row), place)| *row == place) {
-        return Ok(batch.clone());
+        }));
     }
-    let indices = UInt32Array::from_iter_values(rows.into_iter().map(|(_, _, row)| row));
-    let columns = batch
-        .columns()
-        .iter()
-        .map(|column| arrow_select::take::take(column, &indices, None))
-        .collect::<Result<Vec<_>, _>>()?;
-    RecordBatch::try_new(Arc::clone(&batch.schema()), columns)
+    if rows.is_sorted() {
+        return Ok(None);
+    }
+    rows.sort_unstable();
+    Ok(Some(UInt32Array::from_iter_values(rows.into_iter().map(|(_, _, row)| row))))
 }

@@ -45,10 +45,7 @@ impl Address {
     /// The /24 (IPv4) or /64 (IPv6) around this address.
     #[must_use]
     pub fn network(self) -> Network {
-        match self.0 {
-            IpAddr::V4(_) => Network(self.bits() & !0xff),
-            IpAddr::V6(_) => Network(self.bits() & !u128::from(u64::MAX)),
-        }
+        Network::around(self.bits())
     }
 
     /// The /24 (IPv4) or /48 (IPv6) around this address: what a provider usually hands to one site.
@@ -62,6 +59,14 @@ impl Address {
 }
 
 impl Network {
+    /// The network around an address given by its 128 bits, IPv4 mapped ([`Address::bits`]).
+    #[must_use]
+    pub const fn around(bits: u128) -> Self {
+        const MAPPED_V4: u128 = 0xffff;
+        let host = if bits >> 32 == MAPPED_V4 { 0xff } else { (1 << 64) - 1 };
+        Self(bits & !host)
+    }
+
     /// The 128 bits of the first address, IPv4 mapped.
     #[must_use]
     pub const fn bits(self) -> u128 {

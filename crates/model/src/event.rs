@@ -136,7 +136,9 @@ impl Event {
                 format!("came {} bytes; allowed: at most {} bytes an event", json.len(), Self::BYTES_MAX);
             return Err(Invalid::new(".", problem));
         }
-        let event: Self = serde_json::from_slice(json).map_err(|_first| Self::explain(json))?;
+        // Checked once as a whole: from bytes, serde_json would check every string by itself.
+        let text = std::str::from_utf8(json).map_err(|_first| Self::explain(json))?;
+        let event: Self = serde_json::from_str(text).map_err(|_first| Self::explain(json))?;
         event.validate()?;
         Ok(event)
     }

@@ -31,11 +31,22 @@ macro_rules! through_str {
 
 /// Refuses text that is empty, longer than `bytes_max`, or holds control characters; `field` names it in the error.
 pub(crate) fn plain_text(field: &str, text: &str, bytes_max: usize) -> Result<(), crate::Invalid> {
-    if text.is_empty() || text.len() > bytes_max || text.chars().any(char::is_control) {
+    if text.is_empty() || text.len() > bytes_max || has_control(text) {
         let allowed = format!("1 to {bytes_max} bytes of text without control characters");
         return Err(crate::Invalid::value(field, text, &allowed));
     }
     Ok(())
+}
+
+/// Whether any character is a control character. Looks at bytes first, many at a time: nearly all text is ASCII, and this
+/// runs for every field of every event.
+fn has_control(text: &str) -> bool {
+    let (mut control, mut beyond_ascii) = (false, false);
+    for byte in text.bytes() {
+        control |= byte.is_ascii_control();
+        beyond_ascii |= !byte.is_ascii();
+    }
+    control || (beyond_ascii && text.chars().any(char::is_control))
 }
 
 /// A string newtype with a limit: non-empty, without control characters, at most `$max` bytes.

@@ -1,2 +1,71 @@
-//! stub
-fn main() {}
+//! The `sekisho` binary: subcommands, nothing else. What they do lives in the libraries; here are arguments, progress,
+//! Ctrl-C, exit codes and the words with which an error is shown.
+//!
+//! Exit codes: 0 done · 1 failed, with the reason and the way on · 2 the arguments do not make sense · 3 done, but some lines
+//! were rejected (they are in a file, with reasons) · 130 stopped on request, nothing left behind.
+
+mod bench;
+mod demo;
+mod history;
+mod import;
+mod inputs;
+mod lab;
+mod quality;
+mod say;
+mod session;
+mod sweep;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::session::Session;
+
+/// The checkpoint for online securities brokers.
+#[derive(Debug, Parser)]
+#[command(name = "sekisho", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// No progress display.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate a brokerage's year with its attacks, sweep it, and say where the report lies.
+    Demo(demo::Args),
+    /// Make history (Parquet) of logs: events, CSV, OCSF, web server and SSH logs, the RBA data set.
+    Import(import::Args),
+    /// Compare procedures with a year of accesses and classify every one.
+    Sweep(sweep::Args),
+    /// Look at history, or rewrite it clustered by customer.
+    #[command(subcommand)]
+    History(history::Command),
+    /// A simulated brokerage, and scores for measuring detection.
+    #[command(subcommand)]
+    Lab(lab::Command),
+    /// Benchmarks: print the figures this product promises.
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let session = match Session::begin(cli.quiet) {
+        Ok(session) => session,
+        Err(error) => return say::failure(&error),
+    };
+    let result = match &cli.command {
+        Command::Demo(args) => demo::run(args, &session),
+        Command::Import(args) => import::run(args, &session),
+        Command::Sweep(args) => sweep::run(args, &session),
+        Command::History(command) => history::run(command, &session),
+        Command::Lab(command) => lab::run(command, &session),
+        Command::Bench(args) => bench::run(args, &session),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => say::failure(&error),
+    }
+}

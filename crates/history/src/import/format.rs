@@ -35,7 +35,8 @@ impl Format {
             return Some(Self::Parquet);
         }
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-        let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+        let mut lines =
+            head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
         let first = lines.next()?;
         let holds = |text: &[u8], part: &str| memchr::memmem::find(text, part.as_bytes()).is_some();
         match first.first()? {
@@ -67,7 +68,10 @@ mod tests {
     fn guesses_only_where_it_is_safe() {
         let cases: &[(&str, Option<Format>)] = &[
             ("PAR1\u{0}\u{1}", Some(Format::Parquet)),
-            ("\n{\"id\":\"e\",\"time\":\"t\",\"kind\":\"login\",\"outcome\":\"failed\"}\n", Some(Format::Ndjson)),
+            (
+                "\n{\"id\":\"e\",\"time\":\"t\",\"kind\":\"login\",\"outcome\":\"failed\"}\n",
+                Some(Format::Ndjson),
+            ),
             ("{\"level\":\"info\",\"msg\":\"x\"}\n", None),
             ("{\"class_uid\":3002,\"time\":1}\n", Some(Format::Ocsf)),
             ("[\n {\"class_uid\":3002}]", Some(Format::Ocsf)),
@@ -76,7 +80,10 @@ mod tests {
                 "\u{feff}192.0.2.7 - alice [10/Oct/2023:13:55:36 -0700] \"GET / HTTP/1.1\" 200 2326 \"-\" \"UA\"\r\n",
                 Some(Format::Combined),
             ),
-            ("Dec 10 06:55:46 host CRON[1]: x\nDec 10 06:55:48 host sshd[2]: Invalid user\n", Some(Format::Sshd)),
+            (
+                "Dec 10 06:55:46 host CRON[1]: x\nDec 10 06:55:48 host sshd[2]: Invalid user\n",
+                Some(Format::Sshd),
+            ),
             ("2023-12-10T06:55:46+09:00 host sshd-session[2]: Accepted\n", Some(Format::Sshd)),
             ("id,customer,time,kind,ip\n", None),
             ("", None),

@@ -40,7 +40,9 @@ impl Input {
     /// The name that identifiers of events begin with where a log has none: the file's name without its folder.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Path(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            Self::Path(path) => {
+                path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+            }
             Self::Stdin => "stdin".to_owned(),
         }
     }
@@ -65,8 +67,6 @@ pub(crate) struct Opened<'a> {
     pub(crate) head: Vec<u8>,
     /// Everything.
     pub(crate) reader: Box<dyn Read + Send + 'a>,
-    /// Whether the input was compressed.
-    pub(crate) compressed: bool,
 }
 
 /// Opens `input`; bytes read from it (before unpacking) advance `watch`.
@@ -78,26 +78,14 @@ pub(crate) fn open<'a>(input: &Input, watch: &'a Watch) -> Result<Opened<'a>, Hi
     unpack(raw, input.shown(), watch)
 }
 
-/// Finds out how a stream is compressed and unpacks it.
+/// Unpacks a stream and looks at its first bytes.
 pub(crate) fn unpack<'a>(
     raw: Box<dyn Read + Send + 'a>,
     path: &Path,
     watch: &'a Watch,
 ) -> Result<Opened<'a>, HistoryError> {
     let reading = || HistoryError::io(path, "reading");
-    let mut counted = Counted { raw, watch };
-    let magic = take(&mut counted, 8).map_err(reading())?;
-    let packing = Packing::of(&magic);
-    let whole = BufReader::with_capacity(READ_BUFFER_BYTES, Cursor::new(magic).chain(counted));
-    let mut reader: Box<dyn Read + Send + 'a> = match packing {
-        Packing::None => Box::new(whole),
-        Packing::Gzip => Box::new(MultiGzDecoder::new(whole)),
-        Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(whole).map_err(reading())?),
-        Packing::Foreign(name, tool) => {
-            let problem = format!("is compressed as {name}, which is not read here; unpack it first: {tool}");
-            return Err(HistoryError::unsuitable(path, problem));
-        }
-    };
+    let mut reader = decompress(Counted { raw, watch }).map_err(reading())?;
     let mut head = take(&mut reader, HEAD_BYTES).map_err(reading())?;
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
         let problem = "is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
@@ -107,11 +95,31 @@ pub(crate) fn unpack<'a>(
         head.drain(..3);
     }
     let reader = Box::new(Cursor::new(head.clone()).chain(reader));
-    Ok(Opened { head, reader, compressed: packing != Packing::None })
+    Ok(Opened { head, reader })
+}
+
+/// A stream unpacked if its first bytes are those of gzip (of any number of members) or zstd (of any number of frames),
+/// else as it is.
+///
+/// # Errors
+/// Reading fails, or the stream is compressed in a way that is not read here (xz, bzip2, zip).
+pub fn decompress<'a>(mut raw: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+    let magic = take(&mut raw, 8)?;
+    let packing = Packing::of(&magic);
+    let whole = BufReader::with_capacity(READ_BUFFER_BYTES, Cursor::new(magic).chain(raw));
+    Ok(match packing {
+        Packing::None => Box::new(whole),
+        Packing::Gzip => Box::new(MultiGzDecoder::new(whole)),
+        Packing::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(whole)?),
+        Packing::Foreign(name, tool) => {
+            let problem =
+                format!("it is compressed as {name}, which is not read here; unpack it first: {tool}");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, problem));
+        }
+    })
 }
 
 /// How a stream is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
     None,
     Gzip,
@@ -198,7 +206,7 @@ mod tests {
         let mut cut = zstd::encode_all("a line\n".repeat(1000).as_bytes(), 1).unwrap();
         cut.truncate(cut.len() - 3);
         assert!(read(cut).is_err());
-        let refused = |bytes: &[u8]| read(bytes.to_vec()).unwrap_err().to_string();
+        let refused = |bytes: &[u8]| format!("{:?}", read(bytes.to_vec()).unwrap_err());
         assert!(refused(b"\xfd7zXZ\x00\x00\x00").contains("xz -dc"));
         assert!(refused(b"PK\x03\x04....").contains("unzip"));
         assert!(refused(b"\xff\xfea\x00").contains("iconv"));

@@ -4,6 +4,7 @@
 use intel::{Intel, ListKind};
 use model::{Address, Time};
 
+use super::scan::Counted;
 use super::tally::{AddressTotals, Own, Tally};
 use super::targets::{Targets, asn_of, index};
 use super::verdict::{Facts, Listed, Reason, Verdict, judge};
@@ -77,7 +78,7 @@ impl Finding {
         own: Own,
         targets: &Targets,
         tally: &Tally,
-        pairs: &[u32],
+        counted: &Counted,
         intel: &Intel,
     ) -> Self {
         let procedure = &examined.procedure;
@@ -96,13 +97,14 @@ impl Finding {
         };
         let mut listed = Listed::default();
         if let Some(address) = procedure.ip {
-            finding.count_others(address, targets, tally, pairs);
+            finding.count_others(address, targets, tally, counted);
             listed = finding.look_up(address, intel);
         }
         let facts = Facts {
             time: procedure.time.as_us(),
             has_ip: procedure.ip.is_some(),
             has_device: procedure.device.is_some(),
+            registers: procedure.kind == model::EventKind::BankAccountRegister,
             has_asn: finding.asn.is_some(),
             own,
             other_customers: finding.other_customers,
@@ -115,11 +117,12 @@ impl Finding {
         finding
     }
 
-    fn count_others(&mut self, address: Address, targets: &Targets, tally: &Tally, pairs: &[u32]) {
+    fn count_others(&mut self, address: Address, targets: &Targets, tally: &Tally, counted: &Counted) {
         let procedure = &self.examined.procedure;
         let (bits, kind) = (address.bits(), procedure.kind);
         let Some(place) = targets.address(bits) else { return };
-        let count = |pair: Option<u32>| pair.and_then(|pair| pairs.get(index(pair)).copied()).unwrap_or(0);
+        let count =
+            |pair: Option<u32>| pair.and_then(|pair| counted.pairs.get(index(pair)).copied()).unwrap_or(0);
         let first = targets.addresses.get(index(place)).map(|target| target.pairs);
         let customer = targets.customer(procedure.customer.key().0);
         let (here, with_kind) =
@@ -127,7 +130,7 @@ impl Finding {
         self.other_customers = count(first).saturating_sub(u32::from(here));
         self.ip_failed_customers = count(first.map(|first| first.saturating_add(1)));
         self.other_procedures = count(targets.pair_of_kind(place, kind)).saturating_sub(u32::from(with_kind));
-        self.address = tally.address(place);
+        self.address = counted.addresses.get(index(place)).copied().unwrap_or_default();
     }
 
     fn look_up(&mut self, address: Address, intel: &Intel) -> Listed {

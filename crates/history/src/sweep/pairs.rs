@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use hashbrown::HashSet;
+use rustc_hash::FxHashSet;
 
 use super::targets::index;
 use crate::HistoryError;
@@ -20,7 +20,7 @@ type Pair = (u32, u64);
 /// One thread's set of pairs.
 #[derive(Debug)]
 pub(super) struct Pairs {
-    set: HashSet<Pair>,
+    set: FxHashSet<Pair>,
     entries_max: usize,
     folder: PathBuf,
     runs: Vec<File>,
@@ -28,13 +28,13 @@ pub(super) struct Pairs {
 }
 
 /// Slots of the cache of recently seen pairs: most rows repeat a pair that was just seen.
-const RECENT: usize = 1 << 12;
+const RECENT: usize = 1 << 15;
 
 impl Pairs {
     /// A set that spills into unnamed files in `folder` beyond `entries_max`.
     pub(super) fn new(folder: &Path, entries_max: usize) -> Self {
         Self {
-            set: HashSet::new(),
+            set: FxHashSet::default(),
             entries_max,
             folder: folder.to_owned(),
             runs: Vec::new(),
@@ -43,8 +43,8 @@ impl Pairs {
     }
 
     pub(super) fn insert(&mut self, pair: u32, customer: u64) -> Result<(), HistoryError> {
-        let mixed = customer.wrapping_add(u64::from(pair).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let place = usize::try_from(mixed >> 52).unwrap_or(0);
+        let mixed = customer.wrapping_add(u64::from(pair)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let place = usize::try_from(mixed >> 49).unwrap_or(0);
         if let Some(recent) = self.recent.get_mut(place) {
             if *recent == (pair, customer) {
                 return Ok(());

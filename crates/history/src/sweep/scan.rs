@@ -3,28 +3,26 @@
 //!
 //! Work is dealt out by row group, so memory is a batch and a list of hits a thread, whatever the size of the history.
 
-use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
-use arrow_array::{Array as _, ArrayRef, RecordBatch};
+use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt32Type};
+use arrow_array::{Array as _, ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::DataType;
 use intel::Intel;
-use model::{Address, EventKind, Outcome};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
+use model::{Address, EventKind, Network, Outcome};
+use parquet::arrow::arrow_reader::RowSelection;
 
 use super::pairs::{self, Pairs};
-use super::tally::{Row, Tally};
+use super::tally::{AddressTotals, Row, Tally, kind_bit};
 use super::targets::Targets;
 use super::{Columns, Window};
+use crate::columns::texts;
 use crate::files::HistoryFile;
+use crate::reading::{BATCH_ROWS, damaged, open, u64_values, wrong_type};
 use crate::schema::column;
 use crate::{HistoryError, Watch};
 
-/// Rows decoded at a time.
-const BATCH_ROWS: usize = 1 << 14;
 /// Below this share of hits in a row group, columns are decoded for selected rows only (one in …).
 const SELECT_BELOW: usize = 4;
 
@@ -50,6 +48,22 @@ struct Hit {
     address: Option<u32>,
 }
 
+/// What one thread counts for itself, because many threads would fight over it.
+struct Local {
+    pairs: Pairs,
+    addresses: Vec<AddressTotals>,
+    scanned: Scanned,
+}
+
+/// What was counted beside the tally.
+pub(super) struct Counted {
+    /// Distinct customers for each pair number.
+    pub(super) pairs: Vec<u32>,
+    /// Totals of each target address.
+    pub(super) addresses: Vec<AddressTotals>,
+    pub(super) scanned: Scanned,
+}
+
 /// How many rows were looked at and how many concerned a target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -60,8 +74,8 @@ pub struct Scanned {
 }
 
 impl Scan<'_> {
-    /// Runs over all files with `threads` threads; gives the distinct customers for each pair number.
-    pub(super) fn run(&self, threads: usize) -> Result<(Vec<u32>, Scanned), HistoryError> {
+    /// Runs over all files with `threads` threads.
+    pub(super) fn run(&self, threads: usize) -> Result<Counted, HistoryError> {
         let tasks: Vec<(&HistoryFile, usize)> = self
             .files
             .iter()
@@ -70,47 +84,54 @@ impl Scan<'_> {
         self.watch.expect(self.files.iter().map(HistoryFile::rows).sum());
         let next = AtomicUsize::new(0);
         let entries_max = pairs::ENTRIES_MAX / threads.max(1);
-        let work = || -> Result<(Pairs, Scanned), HistoryError> {
-            let mut pairs = Pairs::new(self.spill_folder, entries_max);
-            let mut scanned = Scanned::default();
+        let work = || -> Result<Local, HistoryError> {
+            let mut local = Local {
+                pairs: Pairs::new(self.spill_folder, entries_max),
+                addresses: vec![AddressTotals::default(); self.targets.addresses.len()],
+                scanned: Scanned::default(),
+            };
             while let Some((file, group)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
                 self.watch.check()?;
-                self.row_group(file, *group, &mut pairs, &mut scanned)?;
+                self.row_group(file, *group, &mut local)?;
             }
-            Ok((pairs, scanned))
+            Ok(local)
         };
-        let results: Vec<_> = std::thread::scope(|scope| {
+        let results: Vec<Result<Local, HistoryError>> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-            workers
-                .into_iter()
-                .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
+            let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
-        let (mut sets, mut scanned) = (Vec::new(), Scanned::default());
-        for result in results {
-            let (set, part) = result?;
-            sets.push(set);
-            scanned.rows = scanned.rows.saturating_add(part.rows);
-            scanned.hits = scanned.hits.saturating_add(part.hits);
-        }
-        Ok((pairs::count(sets, self.targets.pairs_len)?, scanned))
+        self.merge(results)
     }
 
-    fn row_group(
-        &self,
-        file: &HistoryFile,
-        group: usize,
-        pairs: &mut Pairs,
-        scanned: &mut Scanned,
-    ) -> Result<(), HistoryError> {
-        let rows = file.metadata.metadata().row_groups().get(group).map_or(0, |group| group.num_rows());
-        let rows = u64::try_from(rows).unwrap_or(0);
+    fn merge(&self, results: Vec<Result<Local, HistoryError>>) -> Result<Counted, HistoryError> {
+        let mut counted = Counted {
+            pairs: Vec::new(),
+            addresses: vec![AddressTotals::default(); self.targets.addresses.len()],
+            scanned: Scanned::default(),
+        };
+        let mut sets = Vec::new();
+        for result in results {
+            let local = result?;
+            sets.push(local.pairs);
+            for (sum, part) in counted.addresses.iter_mut().zip(&local.addresses) {
+                sum.add(part);
+            }
+            counted.scanned.rows = counted.scanned.rows.saturating_add(local.scanned.rows);
+            counted.scanned.hits = counted.scanned.hits.saturating_add(local.scanned.hits);
+        }
+        counted.pairs = pairs::count(sets, self.targets.pairs_len)?;
+        Ok(counted)
+    }
+
+    fn row_group(&self, file: &HistoryFile, group: usize, local: &mut Local) -> Result<(), HistoryError> {
+        let rows = file.group_rows(group);
         let times = file.range(group, column::TIME);
         if times.is_none_or(|(first, last)| self.window.overlaps(first, last)) {
             let hits = self.find_hits(file, group)?;
-            self.apply(file, group, &hits, rows, pairs)?;
-            scanned.rows = scanned.rows.saturating_add(rows);
-            scanned.hits = scanned.hits.saturating_add(u64::try_from(hits.len()).unwrap_or(0));
+            self.apply(file, group, &hits, rows, local)?;
+            local.scanned.rows = local.scanned.rows.saturating_add(rows);
+            local.scanned.hits = local.scanned.hits.saturating_add(u64::try_from(hits.len()).unwrap_or(0));
         }
         self.watch.advance(rows);
         Ok(())
@@ -124,7 +145,7 @@ impl Scan<'_> {
             names.push(column::IP_HI);
         }
         let mut hits = Vec::new();
-        let mut candidates: Vec<u32> = Vec::with_capacity(BATCH_ROWS);
+        let mut candidates: Vec<(u32, bool, bool)> = Vec::with_capacity(BATCH_ROWS);
         let mut start = 0;
         for batch in open(file, group, &names, None)? {
             self.watch.check()?;
@@ -134,16 +155,18 @@ impl Scan<'_> {
             let highs = if only_v4 { &[] } else { u64_values(file, &batch, column::IP_HI)? };
             candidates.clear();
             for ((key, low), place) in keys.iter().zip(lows).zip(0_u32..) {
-                if self.targets.customer_filter.may_hold(*key) | self.targets.address_filter.may_hold(*low) {
-                    candidates.push(place);
+                let customer = self.targets.customer_filter.may_hold(*key);
+                let address = self.targets.address_filter.may_hold(*low);
+                if customer | address {
+                    candidates.push((place, customer, address));
                 }
             }
-            for place in candidates.iter().filter_map(|place| usize::try_from(*place).ok()) {
+            for (place, customer, address) in &candidates {
+                let place = super::targets::index(*place);
                 let (Some(key), Some(low)) = (keys.get(place), lows.get(place)) else { continue };
-                let high = highs.get(place).copied().unwrap_or(0);
-                let bits = u128::from(high) << 64 | u128::from(*low);
-                let customer = self.targets.customer(*key);
-                let address = if bits == 0 { None } else { self.targets.address(bits) };
+                let bits = u128::from(highs.get(place).copied().unwrap_or(0)) << 64 | u128::from(*low);
+                let customer = if *customer { self.targets.customer(*key) } else { None };
+                let address = if *address && bits != 0 { self.targets.address(bits) } else { None };
                 if customer.is_some() || address.is_some() {
                     hits.push(Hit {
                         row: place.saturating_add(start),
@@ -166,7 +189,7 @@ impl Scan<'_> {
         group: usize,
         hits: &[Hit],
         rows: u64,
-        pairs: &mut Pairs,
+        local: &mut Local,
     ) -> Result<(), HistoryError> {
         if hits.is_empty() {
             return Ok(());
@@ -196,7 +219,7 @@ impl Scan<'_> {
                 let at_hit = selective || hits.peek().is_some_and(|hit| hit.row == row);
                 row = row.saturating_add(1);
                 if at_hit && let Some(hit) = hits.next() {
-                    self.note(hit, &columns, place, pairs)?;
+                    self.note(hit, &columns, place, local)?;
                 }
             }
         }
@@ -208,27 +231,26 @@ impl Scan<'_> {
         hit: &Hit,
         columns: &Rest<'_>,
         place: usize,
-        pairs: &mut Pairs,
+        local: &mut Local,
     ) -> Result<(), HistoryError> {
         let Some(time) = columns.times.get(place).copied().filter(|time| self.window.holds(*time)) else {
             return Ok(());
         };
-        let kind = columns.kinds.get(place);
+        let (kind, kind_bit) = columns.kinds.get(place).map_or((None, 0), |(kind, bit)| (Some(kind), bit));
         let outcome = columns.outcomes.get(place);
         if let Some(customer) = hit.customer {
-            let address = Address::from_bits(hit.bits);
-            let asn = || columns.asns.get(place).or_else(|| self.intel.asn(address.ip()));
+            let asn =
+                || columns.asns.get(place).or_else(|| self.intel.asn(Address::from_bits(hit.bits).ip()));
+            let wants_asn =
+                hit.bits != 0 && self.columns == Columns::All && !self.targets.asn.slots.is_empty();
             let row = Row {
                 time,
                 ip_bits: hit.bits,
-                net_bits: address.network().bits(),
+                net_bits: Network::around(hit.bits).bits(),
                 device_key: columns.devices.get(place).copied().unwrap_or(0),
-                asn: if hit.bits == 0 || self.targets.asn.slots.is_empty() || self.columns == Columns::Core {
-                    None
-                } else {
-                    asn()
-                },
+                asn: if wants_asn { asn() } else { None },
                 kind,
+                kind_bit,
                 outcome,
                 share_ppm: columns.shares.get(place).unwrap_or(0),
             };
@@ -236,8 +258,10 @@ impl Scan<'_> {
         }
         if let Some(address) = hit.address {
             let failed = kind == Some(EventKind::Login) && outcome == Some(Outcome::Failed);
-            self.tally.note_target_address(address, kind, failed);
-            self.note_pairs(address, hit.customer_key, kind, failed, pairs)?;
+            if let Some(totals) = local.addresses.get_mut(super::targets::index(address)) {
+                totals.note(kind, failed);
+            }
+            self.note_pairs(address, hit.customer_key, kind, failed, &mut local.pairs)?;
         }
         Ok(())
     }
@@ -270,55 +294,10 @@ fn select(hits: &[Hit], rows: usize) -> RowSelection {
     RowSelection::from_consecutive_ranges(hits.iter().map(|hit| hit.row..hit.row.saturating_add(1)), rows)
 }
 
-/// A reader of some columns of one row group.
-pub(super) fn open(
-    file: &HistoryFile,
-    group: usize,
-    names: &[&str],
-    selection: Option<RowSelection>,
-) -> Result<ParquetRecordBatchReader, HistoryError> {
-    let handle = File::open(&file.path).map_err(HistoryError::io(&file.path, "opening"))?;
-    let leaves = names.iter().filter_map(|name| file.column_index(name));
-    let mask = ProjectionMask::leaves(file.metadata.parquet_schema(), leaves);
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, file.metadata.clone())
-        .with_row_groups(vec![group])
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS);
-    if let Some(selection) = selection {
-        builder = builder.with_row_selection(selection);
-    }
-    builder.build().map_err(HistoryError::parquet(&file.path))
-}
-
-/// A batch that cannot be decoded.
-pub(super) fn damaged(file: &HistoryFile, error: arrow_schema::ArrowError) -> HistoryError {
-    HistoryError::arrow(&file.path)(error)
-}
-
-fn wrong_type(file: &HistoryFile, name: &str) -> HistoryError {
-    HistoryError::unsuitable(
-        &file.path,
-        format!("column `{name}` has an unexpected type; import the file again"),
-    )
-}
-
-/// The values of a required 64-bit column.
-pub(super) fn u64_values<'a>(
-    file: &HistoryFile,
-    batch: &'a RecordBatch,
-    name: &str,
-) -> Result<&'a [u64], HistoryError> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<UInt64Type>());
-    match column {
-        Some(column) if column.null_count() == 0 => Ok(column.values()),
-        _ => Err(wrong_type(file, name)),
-    }
-}
-
 /// The columns that are read only for rows that matter.
 struct Rest<'a> {
     times: &'a [i64],
-    kinds: Words<'a, EventKind>,
+    kinds: Words<'a, (EventKind, u32)>,
     outcomes: Words<'a, Outcome>,
     devices: &'a [u64],
     asns: Optional<'a>,
@@ -336,21 +315,27 @@ impl<'a> Rest<'a> {
         };
         Ok(Self {
             times: times.ok_or_else(|| wrong_type(file, column::TIME))?.values(),
-            kinds: Words::of(batch.column_by_name(column::KIND), EventKind::from_word),
+            kinds: Words::of(batch.column_by_name(column::KIND), |word| {
+                EventKind::from_word(word).map(|kind| (kind, kind_bit(kind)))
+            }),
             outcomes: Words::of(batch.column_by_name(column::OUTCOME), Outcome::from_word),
             devices,
-            asns: Optional(batch.column_by_name(column::ASN)),
-            shares: Optional(batch.column_by_name(column::BALANCE_SHARE_PPM)),
+            asns: Optional::of(batch.column_by_name(column::ASN)),
+            shares: Optional::of(batch.column_by_name(column::BALANCE_SHARE_PPM)),
         })
     }
 }
 
 /// A nullable 32-bit column that may be absent.
-struct Optional<'a>(Option<&'a ArrayRef>);
+struct Optional<'a>(Option<&'a UInt32Array>);
 
-impl Optional<'_> {
+impl<'a> Optional<'a> {
+    fn of(column: Option<&'a ArrayRef>) -> Self {
+        Self(column.and_then(|column| column.as_primitive_opt::<UInt32Type>()))
+    }
+
     fn get(&self, place: usize) -> Option<u32> {
-        let column = self.0?.as_primitive_opt::<UInt32Type>()?;
+        let column = self.0?;
         (place < column.len() && column.is_valid(place))
             .then(|| column.values().get(place).copied())
             .flatten()
@@ -388,18 +373,5 @@ impl<'a, T: Copy> Words<'a, T> {
             }
             Self::Text(values) => values.get(place).copied().flatten(),
         }
-    }
-}
-
-/// The texts of a column in any of Arrow's text types.
-pub(super) fn texts(column: &ArrayRef) -> Box<dyn Iterator<Item = Option<&str>> + '_> {
-    if let Some(texts) = column.as_string_opt::<i32>() {
-        Box::new(texts.iter())
-    } else if let Some(texts) = column.as_string_opt::<i64>() {
-        Box::new(texts.iter())
-    } else if let Some(texts) = column.as_string_view_opt() {
-        Box::new(texts.iter())
-    } else {
-        Box::new(std::iter::repeat_n(None, column.len()))
     }
 }

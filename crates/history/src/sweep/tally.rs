@@ -24,11 +24,17 @@ pub struct Seen {
     pub count: u64,
     /// Time of the first one, microseconds.
     pub first: Option<i64>,
+    /// Accesses that did not fail: guesses of a password must not make an attacker's place look familiar.
+    pub done: u64,
+    /// Time of the first of those.
+    pub first_done: Option<i64>,
 }
 
 /// What was added up for one procedure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Own {
+    /// From anywhere.
+    pub any: Seen,
     /// From the same address.
     pub ip: Seen,
     /// Time of the last access from the same address.
@@ -66,6 +72,22 @@ pub struct AddressTotals {
     pub logins_failed: u64,
 }
 
+impl AddressTotals {
+    /// Adds one event.
+    pub(super) fn note(&mut self, kind: Option<EventKind>, failed_login: bool) {
+        self.accesses = self.accesses.saturating_add(1);
+        self.logins = self.logins.saturating_add(u64::from(kind == Some(EventKind::Login)));
+        self.logins_failed = self.logins_failed.saturating_add(u64::from(failed_login));
+    }
+
+    /// Adds what another thread counted.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.accesses = self.accesses.saturating_add(other.accesses);
+        self.logins = self.logins.saturating_add(other.logins);
+        self.logins_failed = self.logins_failed.saturating_add(other.logins_failed);
+    }
+}
+
 /// One row of history as far as the tally needs it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
@@ -75,6 +97,8 @@ pub(super) struct Row {
     pub(super) device_key: u64,
     pub(super) asn: Option<u32>,
     pub(super) kind: Option<EventKind>,
+    /// [`kind_bit`] of the kind, 0 without one.
+    pub(super) kind_bit: u32,
     pub(super) outcome: Option<Outcome>,
     pub(super) share_ppm: u32,
 }
@@ -83,26 +107,41 @@ pub(super) struct Row {
 struct SeenCell {
     count: AtomicU64,
     first: AtomicI64,
+    done: AtomicU64,
+    first_done: AtomicI64,
 }
 
 impl SeenCell {
     fn many(length: usize) -> Vec<Self> {
-        std::iter::repeat_with(|| Self { count: AtomicU64::new(0), first: AtomicI64::new(i64::MAX) })
-            .take(length)
-            .collect()
+        let cell = || Self {
+            count: AtomicU64::new(0),
+            first: AtomicI64::new(i64::MAX),
+            done: AtomicU64::new(0),
+            first_done: AtomicI64::new(i64::MAX),
+        };
+        std::iter::repeat_with(cell).take(length).collect()
     }
 
-    fn note(&self, time: i64) {
+    fn note(&self, row: &Row) {
         self.count.fetch_add(1, Relaxed);
-        self.first.fetch_min(time, Relaxed);
+        self.first.fetch_min(row.time, Relaxed);
+        if row.outcome != Some(Outcome::Failed) {
+            self.done.fetch_add(1, Relaxed);
+            self.first_done.fetch_min(row.time, Relaxed);
+        }
     }
-}
 
-#[derive(Debug, Default)]
-struct AddressCell {
-    accesses: AtomicU64,
-    logins: AtomicU64,
-    failed: AtomicU64,
+    /// Adds what was noted here to a running sum.
+    fn add_to(&self, sum: &mut Seen) {
+        let earlier = |one: Option<i64>, cell: &AtomicI64| match cell.load(Relaxed) {
+            i64::MAX => one,
+            other => Some(one.map_or(other, |one| one.min(other))),
+        };
+        sum.count = sum.count.saturating_add(self.count.load(Relaxed));
+        sum.first = earlier(sum.first, &self.first);
+        sum.done = sum.done.saturating_add(self.done.load(Relaxed));
+        sum.first_done = earlier(sum.first_done, &self.first_done);
+    }
 }
 
 /// The sums in the making.
@@ -110,6 +149,7 @@ struct AddressCell {
 pub(super) struct Tally {
     first_day: i64,
     day_words: usize,
+    any: Vec<SeenCell>,
     ip: Vec<SeenCell>,
     ip_last: Vec<AtomicI64>,
     ip_days: Vec<AtomicU64>,
@@ -124,7 +164,6 @@ pub(super) struct Tally {
     same_ip: Vec<AtomicI64>,
     /// For each group of the address dimension: bit 31 = the customer was here in the window, bit k = with kind k.
     present: Vec<AtomicU32>,
-    addresses: Vec<AddressCell>,
 }
 
 const PRESENT: u32 = 1 << 31;
@@ -141,6 +180,7 @@ impl Tally {
         Self {
             first_day,
             day_words,
+            any: SeenCell::many(ranks),
             ip: SeenCell::many(ips),
             ip_last: std::iter::repeat_with(|| AtomicI64::new(i64::MIN)).take(ips).collect(),
             ip_days: std::iter::repeat_with(AtomicU64::default).take(ips.saturating_mul(day_words)).collect(),
@@ -154,7 +194,6 @@ impl Tally {
             share: spans(ranks),
             same_ip: spans(ips),
             present: std::iter::repeat_with(AtomicU32::default).take(targets.ip.groups_len()).collect(),
-            addresses: std::iter::repeat_with(AddressCell::default).take(targets.addresses.len()).collect(),
         }
     }
 
@@ -163,23 +202,24 @@ impl Tally {
         let ip_group = (row.ip_bits != 0).then(|| targets.ip.group(customer, row.ip_bits)).flatten();
         if let Some(group) = ip_group {
             if let Some(cell) = self.present.get(index(group)) {
-                let bits = PRESENT | row.kind.map_or(0, kind_bit);
+                let bits = PRESENT | row.kind_bit;
                 if cell.load(Relaxed) & bits != bits {
                     cell.fetch_or(bits, Relaxed);
                 }
             }
             if let Some(slot) = targets.ip.first_after(group, row.time) {
-                self.note_address(slot, row.time);
+                self.note_address(slot, row);
             }
         }
+        note(&self.any, &targets.own, customer, (), row);
         if row.ip_bits != 0 {
-            note(&self.net, &targets.net, customer, row.net_bits, row.time);
+            note(&self.net, &targets.net, customer, row.net_bits, row);
         }
         if let Some(asn) = row.asn {
-            note(&self.asn, &targets.asn, customer, asn, row.time);
+            note(&self.asn, &targets.asn, customer, asn, row);
         }
         if row.device_key != 0 {
-            note(&self.device, &targets.device, customer, row.device_key, row.time);
+            note(&self.device, &targets.device, customer, row.device_key, row);
         }
         if row.outcome != Some(Outcome::Failed)
             && let (Some(kind), Some(group)) = (row.kind, targets.own.group(customer, ()))
@@ -188,9 +228,10 @@ impl Tally {
         }
     }
 
-    fn note_address(&self, slot: usize, time: i64) {
+    fn note_address(&self, slot: usize, row: &Row) {
+        let time = row.time;
         if let (Some(seen), Some(last)) = (self.ip.get(slot), self.ip_last.get(slot)) {
-            seen.note(time);
+            seen.note(row);
             last.fetch_max(time, Relaxed);
         }
         let day = usize::try_from(time.div_euclid(DAY_US).saturating_sub(self.first_day)).unwrap_or(0);
@@ -222,28 +263,6 @@ impl Tally {
         note_span(changes, &targets.own.between(group, low, high), 1);
     }
 
-    /// Adds a row from an address that procedures came from.
-    pub(super) fn note_target_address(&self, address: u32, kind: Option<EventKind>, failed_login: bool) {
-        if let Some(cell) = self.addresses.get(index(address)) {
-            cell.accesses.fetch_add(1, Relaxed);
-            if kind == Some(EventKind::Login) {
-                cell.logins.fetch_add(1, Relaxed);
-            }
-            if failed_login {
-                cell.failed.fetch_add(1, Relaxed);
-            }
-        }
-    }
-
-    /// Totals of an address.
-    pub(super) fn address(&self, address: u32) -> AddressTotals {
-        self.addresses.get(index(address)).map_or_else(AddressTotals::default, |cell| AddressTotals {
-            accesses: cell.accesses.load(Relaxed),
-            logins: cell.logins.load(Relaxed),
-            logins_failed: cell.failed.load(Relaxed),
-        })
-    }
-
     /// Whether the customer themself was at the address in the window, and whether with this kind of event.
     pub(super) fn own_presence(
         &self,
@@ -262,6 +281,7 @@ impl Tally {
     pub(super) fn own(&self, targets: &Targets) -> Vec<Own> {
         let mut own = vec![Own::default(); targets.places.len()];
         self.sum_addresses(targets, &mut own);
+        sum_seen(&self.any, &targets.own, &mut own, |own| &mut own.any);
         sum_seen(&self.net, &targets.net, &mut own, |own| &mut own.net);
         sum_seen(&self.asn, &targets.asn, &mut own, |own| &mut own.asn);
         sum_seen(&self.device, &targets.device, &mut own, |own| &mut own.device);
@@ -303,20 +323,15 @@ fn zeros(length: usize) -> Vec<AtomicI64> {
     std::iter::repeat_with(AtomicI64::default).take(length).collect()
 }
 
-fn kind_bit(kind: EventKind) -> u32 {
+/// One bit a kind, below [`PRESENT`].
+pub(super) fn kind_bit(kind: EventKind) -> u32 {
     EventKind::ALL.iter().position(|each| *each == kind).map_or(0, |place| 1 << (place & 31))
 }
 
-fn note<V: std::hash::Hash + Eq + Ord + Copy>(
-    cells: &[SeenCell],
-    dimension: &Dimension<V>,
-    customer: u32,
-    value: V,
-    time: i64,
-) {
-    let slot = dimension.group(customer, value).and_then(|group| dimension.first_after(group, time));
+fn note<V: Ord + Copy>(cells: &[SeenCell], dimension: &Dimension<V>, customer: u32, value: V, row: &Row) {
+    let slot = dimension.group(customer, value).and_then(|group| dimension.first_after(group, row.time));
     if let Some(cell) = slot.and_then(|slot| cells.get(slot)) {
-        cell.note(time);
+        cell.note(row);
     }
 }
 
@@ -331,7 +346,7 @@ fn note_span(cells: &[AtomicI64], span: &std::ops::Range<usize>, amount: i64) {
 }
 
 /// Sums along each group: a slot has what was noted at it and at the slots before it.
-fn sum_seen<V: std::hash::Hash + Eq + Ord + Copy>(
+fn sum_seen<V: Ord + Copy>(
     cells: &[SeenCell],
     dimension: &Dimension<V>,
     own: &mut [Own],
@@ -339,19 +354,18 @@ fn sum_seen<V: std::hash::Hash + Eq + Ord + Copy>(
 ) {
     for group in 0..super::targets::index_u32(dimension.groups_len()) {
         let (start, slots) = dimension.slots_of(group);
-        let (mut count, mut first) = (0_u64, i64::MAX);
+        let mut sum = Seen::default();
         for (slot, cell) in slots.iter().zip(cells.iter().skip(start)) {
-            count = count.saturating_add(cell.count.load(Relaxed));
-            first = first.min(cell.first.load(Relaxed));
+            cell.add_to(&mut sum);
             if let Some(own) = own.get_mut(index(slot.rank)) {
-                *field(own) = Seen { count, first: (first != i64::MAX).then_some(first) };
+                *field(own) = sum;
             }
         }
     }
 }
 
 /// Sums of +1 and −1 along all slots. Spans end within their group, so no group's sum reaches into the next.
-fn sum_spans<V: std::hash::Hash + Eq + Ord + Copy>(
+fn sum_spans<V: Ord + Copy>(
     cells: &[AtomicI64],
     dimension: &Dimension<V>,
     own: &mut [Own],

@@ -5,9 +5,9 @@
 //! it is noted at the first of them only, and sums over the group give every slot its due ([`super::tally`]). So a row
 //! costs a few look-ups and a binary search, however many procedures a customer has.
 
-use hashbrown::HashMap;
 use intel::Intel;
 use model::EventKind;
+use rustc_hash::FxHashMap;
 
 use super::filter::Filter;
 use crate::procedures::Examined;
@@ -23,38 +23,62 @@ pub(super) struct Slot {
     pub(super) rank: u32,
 }
 
-/// Groups of slots by (customer, value).
+/// Groups of slots by (customer, value). The groups of a customer lie side by side, sorted by value.
 #[derive(Debug)]
 pub(super) struct Dimension<V> {
-    groups: HashMap<(u32, V), u32>,
+    /// First group of each customer, and the number of groups at the end.
+    customers: Vec<u32>,
+    /// The value of each group.
+    values: Vec<V>,
+    /// First slot of each group, and the number of slots at the end.
     starts: Vec<u32>,
     pub(super) slots: Vec<Slot>,
 }
 
-impl<V: std::hash::Hash + Eq + Ord + Copy> Dimension<V> {
-    /// `members` are (customer, value, slot); order does not matter.
-    fn new(mut members: Vec<(u32, V, Slot)>) -> Self {
+impl<V: Ord + Copy> Dimension<V> {
+    /// `members` are (customer, value, slot) for customers below `customers_len`; order does not matter.
+    fn new(mut members: Vec<(u32, V, Slot)>, customers_len: usize) -> Self {
         members.sort_unstable_by_key(|(customer, value, slot)| (*customer, *value, slot.time, slot.rank));
-        let mut dimension = Self { groups: HashMap::new(), starts: Vec::new(), slots: Vec::new() };
+        let mut dimension = Self {
+            customers: vec![0],
+            values: Vec::new(),
+            starts: Vec::new(),
+            slots: Vec::with_capacity(members.len()),
+        };
         let mut last = None;
         for (customer, value, slot) in members {
             if last != Some((customer, value)) {
-                dimension.groups.insert((customer, value), index_u32(dimension.starts.len()));
+                dimension.begin_customers_up_to(index(customer));
+                dimension.values.push(value);
                 dimension.starts.push(index_u32(dimension.slots.len()));
                 last = Some((customer, value));
             }
             dimension.slots.push(slot);
         }
+        dimension.begin_customers_up_to(customers_len);
         dimension.starts.push(index_u32(dimension.slots.len()));
         dimension
     }
 
+    fn begin_customers_up_to(&mut self, customer: usize) {
+        while self.customers.len() <= customer {
+            self.customers.push(index_u32(self.values.len()));
+        }
+    }
+
     pub(super) fn group(&self, customer: u32, value: V) -> Option<u32> {
-        self.groups.get(&(customer, value)).copied()
+        let first = index(*self.customers.get(index(customer))?);
+        let end = index(*self.customers.get(index(customer).saturating_add(1))?);
+        let values = self.values.get(first..end)?;
+        let place = match values {
+            [only] => (*only == value).then_some(0)?,
+            _ => values.binary_search(&value).ok()?,
+        };
+        Some(index_u32(first.saturating_add(place)))
     }
 
     pub(super) fn groups_len(&self) -> usize {
-        self.groups.len()
+        self.values.len()
     }
 
     /// First index and slots of a group.
@@ -103,8 +127,8 @@ pub(super) struct Targets {
     pub(super) addresses: Vec<TargetAddress>,
     /// Number of distinct pair numbers.
     pub(super) pairs_len: u32,
-    customers: HashMap<u64, u32>,
-    address_index: HashMap<u128, u32>,
+    customers: FxHashMap<u64, u32>,
+    address_index: FxHashMap<u128, u32>,
     pub(super) customer_filter: Filter,
     pub(super) address_filter: Filter,
 }
@@ -118,10 +142,10 @@ impl Targets {
                 .map(|each| (each.procedure.customer.key(), each.procedure.time, &each.procedure.id))
         };
         places.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
-        let mut customers = HashMap::new();
+        let mut customers = FxHashMap::default();
         let mut own = Vec::with_capacity(places.len());
         let (mut ips, mut nets, mut asns, mut devices) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut kinds: HashMap<u128, Vec<EventKind>> = HashMap::new();
+        let mut kinds: FxHashMap<u128, Vec<EventKind>> = FxHashMap::default();
         for (rank, place) in (0_u32..).zip(&places) {
             let Some(each) = examined.get(index(*place)) else { continue };
             let procedure = &each.procedure;
@@ -132,7 +156,7 @@ impl Targets {
             if let Some(address) = procedure.ip {
                 ips.push((customer, address.bits(), slot));
                 nets.push((customer, address.network().bits(), slot));
-                let kinds = kinds.entry(address.bits()).or_insert_with(Vec::new);
+                let kinds = kinds.entry(address.bits()).or_default();
                 if !kinds.contains(&procedure.kind) {
                     kinds.push(procedure.kind);
                 }
@@ -147,11 +171,11 @@ impl Targets {
         let (addresses, address_index, pairs_len) = arrange_addresses(kinds);
         Self {
             places,
-            own: Dimension::new(own),
-            ip: Dimension::new(ips),
-            net: Dimension::new(nets),
-            asn: Dimension::new(asns),
-            device: Dimension::new(devices),
+            own: Dimension::new(own, customers.len()),
+            ip: Dimension::new(ips, customers.len()),
+            net: Dimension::new(nets, customers.len()),
+            asn: Dimension::new(asns, customers.len()),
+            device: Dimension::new(devices, customers.len()),
             customer_filter: Filter::new(customers.keys().copied()),
             address_filter: Filter::new(address_index.keys().map(|bits| halves(*bits).1)),
             addresses,
@@ -182,12 +206,12 @@ pub(super) fn asn_of(examined: &Examined, intel: &Intel) -> Option<u32> {
     examined.recorded.asn.or_else(|| examined.procedure.ip.and_then(|address| intel.asn(address.ip())))
 }
 
-type Arranged = (Vec<TargetAddress>, HashMap<u128, u32>, u32);
+type Arranged = (Vec<TargetAddress>, FxHashMap<u128, u32>, u32);
 
-fn arrange_addresses(kinds: HashMap<u128, Vec<EventKind>>) -> Arranged {
+fn arrange_addresses(kinds: FxHashMap<u128, Vec<EventKind>>) -> Arranged {
     let mut sorted: Vec<_> = kinds.into_iter().collect();
     sorted.sort_unstable_by_key(|(bits, _)| *bits);
-    let (mut addresses, mut address_index, mut pairs) = (Vec::new(), HashMap::new(), 0_u32);
+    let (mut addresses, mut address_index, mut pairs) = (Vec::new(), FxHashMap::default(), 0_u32);
     for (bits, kinds) in sorted {
         address_index.insert(bits, index_u32(addresses.len()));
         let used = index_u32(kinds.len()).saturating_add(2);

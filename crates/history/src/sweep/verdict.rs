@@ -31,6 +31,8 @@ words! {
         AsnEstablished = "asn.established",
         /// The customer has used this device, well before.
         DeviceEstablished = "device.established",
+        /// No access of this customer is known well before: a new customer, or one who was away for the whole window.
+        CustomerNoPast = "customer.no_past",
         /// The procedure came without an address (telephone, branch, paper).
         IpNone = "ip.none",
         /// The customer was seen at this address only shortly before.
@@ -68,8 +70,6 @@ words! {
 pub const ESTABLISHED_AGE_US: i64 = 14 * DAY_US;
 /// Distinct days on which an address must have been used to be established.
 pub const ESTABLISHED_DAYS: u32 = 2;
-/// Accesses from a network, provider or device that establish it, beside its age.
-pub const ESTABLISHED_COUNT: u64 = 3;
 /// "Shortly before".
 pub const FRESH_AGE_US: i64 = 72 * HOUR_US;
 /// Other customers from which an address counts as shared by a carrier or a company.
@@ -103,6 +103,8 @@ pub struct Facts {
     pub has_ip: bool,
     /// Whether it came with a device.
     pub has_device: bool,
+    /// Whether it registers a first bank account.
+    pub registers: bool,
     /// Whether the provider of its address is known.
     pub has_asn: bool,
     /// The customer's own past, and the chain.
@@ -120,13 +122,13 @@ pub struct Facts {
 }
 
 impl Facts {
-    fn established(&self, seen: Seen, count: u64) -> bool {
-        seen.count >= count
-            && seen.first.is_some_and(|first| self.time.saturating_sub(first) >= ESTABLISHED_AGE_US)
+    /// Whether the customer was there, or had it, well before; what failed does not count.
+    fn established(&self, seen: Seen) -> bool {
+        seen.first_done.is_some_and(|first| self.time.saturating_sub(first) >= ESTABLISHED_AGE_US)
     }
 
     fn ip_established(&self) -> bool {
-        self.established(self.own.ip, 1) && self.own.ip_days >= ESTABLISHED_DAYS
+        self.established(self.own.ip) && self.own.ip_days >= ESTABLISHED_DAYS
     }
 
     fn failures(&self) -> bool {
@@ -135,16 +137,27 @@ impl Facts {
                 >= self.address.logins.saturating_mul(FAILED_PERCENT_SUSPICIOUS)
     }
 
+    /// A carrier's or a company's address. Such addresses stand on blocklists now and then; rented servers are none.
     fn shared(&self) -> bool {
-        self.other_customers >= SHARED_CUSTOMERS && !self.failures() && !self.listed.blocked
+        self.other_customers >= SHARED_CUSTOMERS && !self.failures() && !self.listed.hosting
     }
 
     fn procedures(&self) -> bool {
         self.other_procedures >= PROCEDURES_SUSPICIOUS && !self.shared()
     }
 
+    fn hostile(&self) -> bool {
+        let listed = self.listed.blocked && !self.shared();
+        !self.listed.allowed && (self.failures() || self.procedures() || listed)
+    }
+
     fn drained(&self) -> bool {
         self.own.withdrawals_share_ppm >= DRAINED_PPM
+    }
+
+    /// Whether changes came before, or money was asked for from the same address after.
+    fn followed(&self) -> bool {
+        self.changes() || self.own.withdrawals_same_ip > 0
     }
 
     fn changes(&self) -> bool {
@@ -176,9 +189,9 @@ impl Place {
             Self::NoAddress
         } else if facts.ip_established() {
             Self::KnownIp
-        } else if facts.established(facts.own.net, ESTABLISHED_COUNT) {
+        } else if facts.established(facts.own.net) {
             Self::KnownNet
-        } else if facts.has_asn && facts.established(facts.own.asn, ESTABLISHED_COUNT) {
+        } else if facts.has_asn && facts.established(facts.own.asn) {
             Self::KnownProvider
         } else {
             Self::New
@@ -197,7 +210,7 @@ impl Device {
     fn of(facts: &Facts) -> Self {
         if !facts.has_device {
             Self::Unknown
-        } else if facts.established(facts.own.device, ESTABLISHED_COUNT) {
+        } else if facts.established(facts.own.device) {
             Self::Known
         } else {
             Self::New
@@ -207,13 +220,14 @@ impl Device {
 
 /// The rules, first match wins.
 fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
-    let hostile = !facts.listed.allowed && (facts.failures() || facts.procedures() || facts.listed.blocked);
+    let hostile = facts.hostile();
+    let first_account = facts.registers && !facts.established(facts.own.any);
     match place {
         // Staff identified the caller or read the paper; only a drained account after fresh changes is looked at.
         Place::NoAddress if facts.drained() && facts.changes() => Verdict::Review,
         Place::NoAddress => Verdict::Explained,
         // The customer's own past speaks for the address; a bad neighbour there is still worth a look.
-        Place::KnownIp if hostile && !facts.shared() && device != Device::Known => Verdict::Review,
+        Place::KnownIp if hostile && device != Device::Known => Verdict::Review,
         Place::KnownIp => Verdict::Clear,
         Place::KnownNet if hostile && device != Device::Known => Verdict::Review,
         Place::KnownNet if device == Device::New => Verdict::Explained,
@@ -221,6 +235,9 @@ fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
         // From here on the network is new.
         Place::KnownProvider | Place::New if hostile && device != Device::Known => Verdict::Alarm,
         Place::KnownProvider | Place::New if hostile => Verdict::Review,
+        // A new customer's first bank account has no past to be compared with.
+        Place::New if first_account && facts.drained() => Verdict::Review,
+        Place::New if first_account && !facts.changes() => Verdict::Explained,
         Place::New if device == Device::New && facts.drained() => Verdict::Alarm,
         Place::New if device == Device::Unknown && facts.drained() && facts.own.withdrawals_same_ip > 0 => {
             Verdict::Alarm
@@ -228,8 +245,14 @@ fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
         Place::KnownProvider if device == Device::New && facts.drained() && !facts.shared() => Verdict::Alarm,
         Place::KnownProvider | Place::New if device != Device::Known && facts.drained() => Verdict::Review,
         Place::New if device == Device::Known && facts.listed.hosting && facts.drained() => Verdict::Review,
+        // A carrier's or company's address alone is no reason to suspect anybody.
+        Place::New if facts.shared() && !facts.followed() && !facts.listed.blocked => Verdict::Explained,
         Place::New if device != Device::Known => Verdict::Review,
-        Place::KnownProvider if device == Device::New && facts.changes() => Verdict::Review,
+        Place::KnownProvider
+            if device == Device::New && (facts.changes() || facts.own.withdrawals_same_ip > 0) =>
+        {
+            Verdict::Review
+        }
         Place::KnownProvider | Place::New => Verdict::Explained,
     }
 }
@@ -238,9 +261,10 @@ fn reasons(facts: &Facts, place: Place, device: Device) -> Vec<Reason> {
     let fresh = facts.own.ip.first.is_some_and(|first| facts.time.saturating_sub(first) < FRESH_AGE_US);
     let holds = |reason: Reason| match reason {
         Reason::IpEstablished => place == Place::KnownIp,
-        Reason::NetEstablished => facts.has_ip && facts.established(facts.own.net, ESTABLISHED_COUNT),
-        Reason::AsnEstablished => facts.has_asn && facts.established(facts.own.asn, ESTABLISHED_COUNT),
+        Reason::NetEstablished => facts.has_ip && facts.established(facts.own.net),
+        Reason::AsnEstablished => facts.has_asn && facts.established(facts.own.asn),
         Reason::DeviceEstablished => device == Device::Known,
+        Reason::CustomerNoPast => !facts.established(facts.own.any),
         Reason::IpNone => place == Place::NoAddress,
         Reason::IpFresh => facts.has_ip && fresh,
         Reason::PlaceNew => place == Place::New,
@@ -270,7 +294,8 @@ mod tests {
     const NOW: i64 = 1_000 * DAY_US;
 
     fn seen(count: u64, days_ago: i64) -> Seen {
-        Seen { count, first: (count > 0).then_some(NOW - days_ago * DAY_US) }
+        let first = (count > 0).then_some(NOW - days_ago * DAY_US);
+        Seen { count, first, done: count, first_done: first }
     }
 
     /// A customer who comes from home on a known device.
@@ -281,6 +306,7 @@ mod tests {
             has_device: true,
             has_asn: true,
             own: Own {
+                any: seen(90, 360),
                 ip: seen(50, 200),
                 ip_days: 40,
                 net: seen(50, 200),
@@ -295,7 +321,8 @@ mod tests {
 
     /// Somebody from nowhere: a first login minutes before.
     fn stranger() -> Facts {
-        let minutes = Seen { count: 2, first: Some(NOW - 600_000_000) };
+        let first = Some(NOW - 600_000_000);
+        let minutes = Seen { count: 2, first, done: 2, first_done: first };
         Facts {
             own: Own {
                 ip: minutes,

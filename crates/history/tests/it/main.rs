@@ -1,3 +1,4 @@
 //! Integration tests of the crate, one binary.
 
+mod import;
 mod sweep;

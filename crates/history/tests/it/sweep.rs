@@ -1,6 +1,8 @@
 //! The sweep against a naive version: every procedure compared with every event, row by row, written straight from
 //! `docs/sweep.md`. Histories are random and small, so that addresses, devices and customers collide often.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its fixture should stop")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

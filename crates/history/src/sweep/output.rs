@@ -1,0 +1,107 @@
+//! Results as files: `result.csv`, `result.parquet`, `summary.json` and `report.html`. Written into a staging folder; the
+//! caller publishes it, [`SUMMARY`] last. Must not know how results came about.
+
+mod columnar;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use intel::Intel;
+
+use super::{COLUMNS, COLUMNS_CORE, Columns, Finding, Summary, Swept, evidence, report};
+use crate::files::HistoryFile;
+use crate::staging::Staging;
+use crate::{HistoryError, Watch};
+
+/// One row a procedure, as text.
+pub const RESULT_CSV: &str = "result.csv";
+/// The same with types.
+pub const RESULT_PARQUET: &str = "result.parquet";
+/// Figures. Published last: where it is, the other files are complete.
+pub const SUMMARY: &str = "summary.json";
+/// For people.
+pub const REPORT: &str = "report.html";
+
+/// Rows between two looks at whether to stop.
+const CHECK_ROWS: usize = 4_096;
+
+/// What is to be written.
+#[derive(Debug, Clone, Default)]
+pub struct OutputOptions {
+    /// Show customers and devices in full.
+    pub unmask: bool,
+    /// The columns that were counted.
+    pub columns: Columns,
+    /// Also write [`REPORT`]. Without effect for the core columns: without verdicts there is nothing to report.
+    pub report: bool,
+    /// Who publishes the report's statement; "we" where it is not given.
+    pub broker_name: Option<String>,
+    /// Threads that read history again for the report; at least one is used.
+    pub threads: usize,
+}
+
+impl Columns {
+    /// Their names, in the order of the result.
+    #[must_use]
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::All => COLUMNS,
+            Self::Core => COLUMNS_CORE,
+        }
+    }
+}
+
+/// Writes everything into `staging` and gives the figures.
+///
+/// # Errors
+/// A file cannot be written (a full disk, say), history cannot be read again for the report, or the run was stopped.
+pub fn write_results(
+    swept: &Swept,
+    files: &[HistoryFile],
+    intel: &Intel,
+    staging: &Staging,
+    options: &OutputOptions,
+    watch: &Watch,
+) -> Result<Summary, HistoryError> {
+    let summary = Summary::of(swept, files, intel, options.columns);
+    write_csv(&staging.path(RESULT_CSV), &swept.findings, options, watch)?;
+    columnar::write(&staging.path(RESULT_PARQUET), &swept.findings, options, watch)?;
+    if options.report && options.columns == Columns::All {
+        let evidence = evidence::collect(swept, files, intel, options.threads, watch)?;
+        report::write(&staging.path(REPORT), swept, &summary, &evidence, intel, options)?;
+    }
+    write_summary(&staging.path(SUMMARY), &summary)?;
+    Ok(summary)
+}
+
+fn write_csv(
+    path: &Path,
+    findings: &[Finding],
+    options: &OutputOptions,
+    watch: &Watch,
+) -> Result<(), HistoryError> {
+    let writing = |error: csv::Error| HistoryError::io(path, "writing")(error.into());
+    let names = options.columns.names();
+    let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
+    let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 18).from_writer(file);
+    writer.write_record(names).map_err(writing)?;
+    for chunk in findings.chunks(CHECK_ROWS) {
+        watch.check()?;
+        for finding in chunk {
+            let cells = names.iter().map(|name| finding.column(name, options.unmask));
+            writer.write_record(cells).map_err(writing)?;
+        }
+    }
+    writer.flush().map_err(HistoryError::io(path, "writing"))
+}
+
+fn write_summary(path: &Path, summary: &Summary) -> Result<(), HistoryError> {
+    let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
+    let mut writer = BufWriter::new(file);
+    serde_json::to_writer_pretty(&mut writer, summary)
+        .map_err(|error| HistoryError::io(path, "writing")(error.into()))?;
+    writer.write_all(b"\n").and_then(|()| writer.flush()).map_err(HistoryError::io(path, "writing"))
+}

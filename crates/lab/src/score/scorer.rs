@@ -1,0 +1,217 @@
+//! The scorer: a history of logins in memory, and the score of a login against it.
+//!
+//! It works on any stream of logins in time order. It knows no file format, no clock and no threshold.
+
+use std::hash::BuildHasher;
+use std::hint::black_box;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::feature::{Feature, Levels};
+use super::own::OwnCounts;
+use super::tally::{Digest, Seen, Tally};
+
+/// Levels IP address / ASN / country. Both sets of weights: Wiefling et al. 2022.
+const ADDRESS_WEIGHTS: Levels<f64, 2> = Levels { top: 0.6, lower: [0.3, 0.1] };
+/// Levels full user agent / browser / operating system / device type.
+const CLIENT_WEIGHTS: Levels<f64, 3> = Levels { top: 0.53867, lower: [0.26805, 0.18818, 0.00511] };
+
+/// Ids have 32 bits: the upper three name the level, so that a value's id is unlike any other level's.
+const LEVEL_IDS: u32 = 1 << 29;
+
+/// One login as the score sees it. An empty value is a value of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Login<'a> {
+    /// Whose login it is.
+    pub customer: &'a str,
+    /// The address it came from.
+    pub ip: &'a str,
+    /// The number of the network the address belongs to.
+    pub asn: &'a str,
+    /// The country of the address.
+    pub country: &'a str,
+    /// The full user agent string.
+    pub user_agent: &'a str,
+    /// Browser name and version.
+    pub browser: &'a str,
+    /// Operating system name and version.
+    pub os: &'a str,
+    /// Kind of device: `desktop`, `mobile`, …
+    pub device: &'a str,
+}
+
+/// A login's values by feature, as digests.
+#[derive(Debug)]
+pub(super) struct Values {
+    customer: Digest,
+    address: Levels<Digest, 2>,
+    client: Levels<Digest, 3>,
+}
+
+impl Values {
+    fn of(login: &Login<'_>, seed: u64) -> Self {
+        let digest = |value| Digest::of(value, seed);
+        let Login { customer, ip, asn, country, user_agent, browser, os, device } = *login;
+        Self {
+            customer: digest(customer),
+            address: Levels { top: digest(ip), lower: [asn, country].map(digest) },
+            client: Levels { top: digest(user_agent), lower: [browser, os, device].map(digest) },
+        }
+    }
+}
+
+/// The history of logins, kept as counts, and the score of a login against it.
+///
+/// A step costs a fixed number of lookups, whatever the length of the history. Memory grows with the distinct values
+/// and the distinct (customer, value) pairs, never with repetition. At most [`LoginScorer::LOGINS_MAX`] logins are
+/// recorded; when [`is_full`](Self::is_full), further ones are scored but leave no trace.
+#[derive(Debug)]
+pub struct LoginScorer {
+    customers: Tally,
+    address: Feature<2>,
+    client: Feature<3>,
+    own: OwnCounts,
+    logins: u32,
+    /// Another in every process, so that no log can be made to collide on purpose. No result depends on it.
+    seed: u64,
+}
+
+impl Default for LoginScorer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LoginScorer {
+    /// The most logins a history can hold: each may bring a new value to every level, and a level has 2²⁹ ids.
+    pub const LOGINS_MAX: u32 = LEVEL_IDS;
+
+    /// A scorer that has seen nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        let [ip, asn, country, user_agent, browser, os, device] =
+            [0, 1, 2, 3, 4, 5, 6].map(|level: u32| level * LEVEL_IDS);
+        let address_ids = Levels { top: ip, lower: [asn, country] };
+        let client_ids = Levels { top: user_agent, lower: [browser, os, device] };
+        Self {
+            customers: Tally::new(0),
+            address: Feature::new(ADDRESS_WEIGHTS, address_ids),
+            client: Feature::new(CLIENT_WEIGHTS, client_ids),
+            own: OwnCounts::default(),
+            logins: 0,
+            seed: DefaultHashBuilder::default().hash_one(0),
+        }
+    }
+
+    /// Scores the login against the logins observed before it, then adds it to them.
+    pub fn observe_and_score(&mut self, login: &Login<'_>) -> Option<f64> {
+        let values = self.values(login);
+        let score = self.score_values(&values);
+        self.record(&values);
+        score
+    }
+
+    /// The score alone: above 0, finite; the higher, the less the login looks like the customer.
+    /// `None` where the customer has no earlier login.
+    #[must_use]
+    pub fn score(&self, login: &Login<'_>) -> Option<f64> {
+        self.score_values(&self.values(login))
+    }
+
+    /// Adds the login to the history without scoring it.
+    pub fn observe(&mut self, login: &Login<'_>) {
+        self.record(&self.values(login));
+    }
+
+    /// Logins in the history (N).
+    #[must_use]
+    pub fn logins(&self) -> u32 {
+        self.logins
+    }
+
+    /// Distinct customers in the history.
+    #[must_use]
+    pub fn customers(&self) -> u32 {
+        self.customers.distinct()
+    }
+
+    /// Whether the history holds [`LOGINS_MAX`](Self::LOGINS_MAX) logins and takes no more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.logins == Self::LOGINS_MAX
+    }
+
+    pub(super) fn values(&self, login: &Login<'_>) -> Values {
+        Values::of(login, self.seed)
+    }
+
+    /// Brings into the processor's cache what the coming logins will ask for. Changes nothing.
+    ///
+    /// A lookup in a large history waits for memory, and lookups that do not need each other's answers wait together.
+    /// So asking for a batch of logins first and throwing the answers away saves about an eighth of the whole time.
+    pub(super) fn warm_up<'a>(&self, coming: impl Iterator<Item = &'a Values> + Clone) {
+        for values in coming.clone() {
+            black_box(self.customers.find(values.customer));
+        }
+        self.address.warm_up(coming.clone().map(|values| values.address.top));
+        self.client.warm_up(coming.clone().map(|values| values.client.top));
+        for values in coming {
+            black_box(self.customers.find(values.customer).map(|seen| self.own.count(seen.id, 0)));
+        }
+    }
+
+    pub(super) fn score_values(&self, values: &Values) -> Option<f64> {
+        // All lookups first: none waits for another, so the processor overlaps their trips to memory.
+        let customer = self.customers.find(values.customer);
+        let address = self.address.find(&values.address);
+        let client = self.client.find(&values.client);
+        let customer = customer?;
+        let logins = f64::from(self.logins);
+        let own_logins = f64::from(customer.count);
+        let own_share = |value: Seen| f64::from(self.own.count(customer.id, value.id)) / own_logins;
+        let address = self.address.ratio(&address, logins, own_share);
+        let client = self.client.ratio(&client, logins, own_share);
+        Some(address * client * logins / (own_logins * f64::from(self.customers.distinct())))
+    }
+
+    pub(super) fn record(&mut self, values: &Values) {
+        if self.is_full() {
+            return;
+        }
+        let customer = self.customers.add(values.customer);
+        let address = self.address.record(&values.address);
+        let client = self.client.record(&values.client);
+        for value in [address.top, client.top].into_iter().chain(address.lower).chain(client.lower) {
+            self.own.add(customer, value);
+        }
+        self.logins = self.logins.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_history_still_scores_but_takes_no_more() {
+        let login = Login {
+            customer: "a",
+            ip: "1.1.1.1",
+            asn: "100",
+            country: "NO",
+            user_agent: "ua",
+            browser: "b",
+            os: "o",
+            device: "d",
+        };
+        let mut scorer = LoginScorer::new();
+        scorer.observe(&login);
+        scorer.logins = LoginScorer::LOGINS_MAX;
+        assert!(scorer.is_full());
+        let score = scorer.score(&login);
+        assert!(score.is_some());
+        scorer.observe(&login);
+        assert_eq!(scorer.observe_and_score(&Login { customer: "b", ..login }), None);
+        assert_eq!((scorer.score(&login), scorer.customers()), (score, 1));
+    }
+}

@@ -1,0 +1,250 @@
+//! A simulation as a whole: the same bytes for the same seed, plausible rates, files that agree with each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use arrow_array::cast::AsArray as _;
+use history::{HistoryError, Watch};
+use model::{Event, EventKind};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tempfile::TempDir;
+
+use super::{Attack, LabError, SimulateOptions, SimulateSummary, simulate};
+
+fn options(customers: u32, seed: u64) -> SimulateOptions {
+    SimulateOptions { customers, seed, ndjson: true, ..SimulateOptions::default() }
+}
+
+/// One simulation that several tests look at.
+struct Made {
+    folder: TempDir,
+    summary: SimulateSummary,
+    events: BTreeMap<String, Event>,
+    procedures: Vec<BTreeMap<String, String>>,
+    truth: Vec<BTreeMap<String, String>>,
+}
+
+static MADE: LazyLock<Made> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = simulate(&options(2_000, 5), folder.path(), &Watch::default()).unwrap();
+    let text = fs::read_to_string(folder.path().join("events.ndjson")).unwrap();
+    let events = text.lines().map(|line| Event::from_json(line.as_bytes()).unwrap());
+    let events: BTreeMap<_, _> = events.map(|event| (event.id.to_string(), event)).collect();
+    let procedures = csv(&folder.path().join("procedures.csv"));
+    let truth = csv(&folder.path().join("truth.csv"));
+    Made { folder, summary, events, procedures, truth }
+});
+
+fn csv(path: &Path) -> Vec<BTreeMap<String, String>> {
+    csv::Reader::from_path(path).unwrap().deserialize().map(Result::unwrap).collect()
+}
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder).unwrap().to_owned(), fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_same_options_give_the_same_bytes_and_another_seed_others() {
+    let run = |seed| {
+        let folder = tempfile::tempdir().unwrap();
+        let small = SimulateOptions { days: 120, ..options(300, seed) };
+        simulate(&small, folder.path(), &Watch::default()).unwrap();
+        files(folder.path())
+    };
+    let (one, again, other) = (run(1), run(1), run(2));
+    assert_eq!(one.keys().collect::<Vec<_>>(), again.keys().collect::<Vec<_>>());
+    for (name, bytes) in &one {
+        assert!(again[name] == *bytes, "{} differs between two runs", name.display());
+    }
+    for name in ["procedures.csv", "truth.csv", "events.ndjson"] {
+        assert!(one[Path::new(name)] != other[Path::new(name)], "{name} is the same for two seeds");
+    }
+}
+
+#[test]
+fn history_holds_exactly_the_events() {
+    let mut ids = BTreeSet::new();
+    let mut rows = 0;
+    for entry in fs::read_dir(MADE.folder.path().join("history")).unwrap() {
+        let file = fs::File::open(entry.unwrap().path()).unwrap();
+        for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+            let batch = batch.unwrap();
+            let id = batch.column_by_name("id").unwrap().as_string::<i32>();
+            let asn = batch.column_by_name("asn").unwrap();
+            let ip = batch.column_by_name("ip").unwrap();
+            assert_eq!(asn.null_count(), ip.null_count(), "every address has its network recorded");
+            ids.extend(id.iter().flatten().map(str::to_owned));
+            rows += batch.num_rows();
+        }
+    }
+    assert_eq!(u64::try_from(rows).unwrap(), MADE.summary.rows);
+    assert_eq!(ids.len(), rows, "identifiers are unique");
+    assert!(ids.iter().eq(MADE.events.keys()));
+}
+
+#[test]
+fn procedures_are_all_that_are_in_history() {
+    let from = MADE.summary.examined_from;
+    let examined = |event: &&Event| {
+        event.time >= from
+            && matches!(event.kind, EventKind::BankAccountRegister | EventKind::BankAccountChange)
+    };
+    assert_eq!(MADE.events.values().filter(examined).count(), MADE.procedures.len());
+    for row in &MADE.procedures {
+        let event = &MADE.events[&row["id"]];
+        assert_eq!(row["customer"], event.customer.as_ref().unwrap().to_string());
+        assert_eq!(row["time"], event.time.to_string());
+        assert_eq!(row["kind"], event.kind.as_str());
+        assert_eq!(row["ip"], event.client.ip.map(|ip| ip.to_string()).unwrap_or_default());
+        assert_eq!(row["asn"].is_empty(), row["ip"].is_empty());
+    }
+    assert!(MADE.procedures.is_sorted_by_key(|row| row["time"].clone()));
+}
+
+#[test]
+fn truth_covers_every_procedure_and_every_fraud_is_examined() {
+    let truth: BTreeMap<_, _> = MADE.truth.iter().map(|row| (&row["id"], row)).collect();
+    assert_eq!(truth.len(), MADE.truth.len());
+    assert_eq!(u64::try_from(truth.len()).unwrap(), MADE.summary.truth_rows);
+    let procedures: BTreeSet<_> = MADE.procedures.iter().map(|row| &row["id"]).collect();
+    assert!(procedures.iter().all(|id| truth.contains_key(*id)));
+    let mut frauds = BTreeSet::new();
+    for row in truth.values() {
+        let event = &MADE.events[&row["id"]];
+        let bank = matches!(event.kind, EventKind::BankAccountRegister | EventKind::BankAccountChange);
+        match row["truth"].as_str() {
+            "honest" => assert!(bank && row["attack"].is_empty()),
+            "fraud" => {
+                assert!(!bank || procedures.contains(&row["id"]), "{row:?} is not examined");
+                if bank {
+                    frauds.insert(row["attack"].as_str());
+                }
+            }
+            other => panic!("truth {other}"),
+        }
+    }
+    let planted = ["gmo-2020", "okasan-2020", "quiet-address", "quiet-takeover", "sbi-2020"];
+    assert!(frauds.into_iter().eq(planted));
+}
+
+#[test]
+fn intel_knows_every_address_and_some_of_the_attackers() {
+    let config = intel::IntelConfig::load(&MADE.folder.path().join("intel")).unwrap();
+    let known = intel::Intel::load(&config).unwrap();
+    assert_eq!(known.report().files.iter().map(|file| file.bad).sum::<u64>(), 0);
+    for row in MADE.procedures.iter().filter(|row| !row["ip"].is_empty()) {
+        let facts = known.lookup(row["ip"].parse().unwrap());
+        assert_eq!(facts.asn.unwrap().to_string(), row["asn"]);
+        assert_eq!(facts.country.unwrap().to_string(), row["country"]);
+    }
+    let mut listed = [0, 0];
+    for row in &MADE.truth {
+        let Some(ip) = MADE.events[&row["id"]].client.ip else { continue };
+        let facts = known.lookup(ip.ip());
+        assert!(facts.asn.is_some() && facts.country.is_some(), "{ip}");
+        if row["attack"] == "sbi-2020" {
+            listed[usize::from(!facts.lists.is_empty())] += 1;
+        }
+    }
+    assert!(listed[1] > listed[0] / 2 && listed[0] > listed[1] / 10, "partly listed: {listed:?}");
+}
+
+#[test]
+fn rates_are_those_of_a_broker() {
+    let tally = &MADE.summary.tally;
+    let per_customer = MADE.summary.rows / u64::from(MADE.summary.customers);
+    assert!((60..=200).contains(&per_customer), "{per_customer} rows a customer and year");
+    let failed = tally.honest_logins_failed * 1_000 / tally.honest_logins;
+    assert!((30..=80).contains(&failed), "{failed} of a thousand logins fail");
+    let honest = &tally.honest;
+    assert!((35..=75).contains(&honest.all), "about 500 a 20,000 customers: {honest:?}");
+    assert!(honest.staffed > 0 && honest.new_ip > honest.new_network);
+    assert!(honest.new_ip_and_device > 0 && honest.new_ip_and_device * 4 < honest.online, "{honest:?}");
+}
+
+#[test]
+fn attacks_are_those_of_the_record() {
+    let culprits = &MADE.summary.tally.culprits;
+    let withdrawn = |attack: Attack| culprits[attack.as_str()].withdrawn_jpy;
+    assert_eq!(withdrawn(Attack::Sbi2020), 98_640_000);
+    assert_eq!(withdrawn(Attack::Gmo2020), 1_490_000);
+    assert_eq!(withdrawn(Attack::Okasan2020), 0);
+    assert_eq!(
+        culprits["okasan-2020"].customers_entered, 200,
+        "one of 20 customers, 208 where there are enough"
+    );
+    assert_eq!(culprits["background"].customers_entered, 0);
+    assert!(!culprits.contains_key("kabucom-2020-sweep"), "nothing is planted");
+    for row in MADE.truth.iter().filter(|row| row["attack"] == "okasan-2020") {
+        let event = &MADE.events[&row["id"]];
+        assert!(event.kind != EventKind::BankAccountChange || event.outcome == model::Outcome::Failed);
+    }
+}
+
+#[test]
+fn without_attacks_every_procedure_is_honest() {
+    let folder = tempfile::tempdir().unwrap();
+    let attacks = vec![Attack::Kabucom2020Sweep];
+    let quiet = SimulateOptions { attacks, days: 90, ndjson: false, ..options(400, 3) };
+    let summary = simulate(&quiet, folder.path(), &Watch::default()).unwrap();
+    let procedures: u64 = summary.tally.procedures.values().sum();
+    assert_eq!(procedures, summary.tally.honest.all);
+    assert_eq!(summary.tally.culprits.keys().copied().collect::<Vec<_>>(), ["background"]);
+    assert!(!folder.path().join("events.ndjson").exists());
+}
+
+#[test]
+fn a_stopped_run_and_a_refused_one_leave_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let watch = Watch::default();
+    watch.stop();
+    let stopped = simulate(&options(100, 1), &out, &watch).unwrap_err();
+    assert!(matches!(stopped, LabError::History(HistoryError::Stopped)));
+    assert!(!out.exists());
+
+    let small = SimulateOptions { days: 30, ..options(100, 1) };
+    simulate(&small, &out, &Watch::default()).unwrap();
+    let before = files(&out);
+    let error = simulate(&small, &out, &Watch::default()).unwrap_err().to_string();
+    assert!(error.contains("is there already; give another folder"), "{error}");
+    assert!(files(&out) == before);
+}
+
+#[test]
+fn options_out_of_their_limits_are_refused() {
+    let refused = |options: SimulateOptions| {
+        let place = tempfile::tempdir().unwrap();
+        simulate(&options, place.path(), &Watch::default()).unwrap_err().to_string()
+    };
+    assert_eq!(refused(options(99, 1)), "customers: came 99; allowed: 100 to 1000000");
+    let days = SimulateOptions { days: 29, ..options(100, 1) };
+    assert_eq!(refused(days), "days: came 29; allowed: 30 to 1100");
+    let start = SimulateOptions { start: jiff::civil::date(1970, 1, 1), ..options(100, 1) };
+    assert_eq!(refused(start), "start: came 1970-01-01; allowed: the years 1971 to 9000");
+    let error = "sbi".parse::<Attack>().unwrap_err().to_string();
+    assert!(error.starts_with("attack: came \"sbi\"; allowed: kabucom-2020-sweep, sbi-2020"), "{error}");
+    assert!(Attack::ALL.iter().all(|attack| attack.as_str().parse::<Attack>().unwrap() == *attack));
+}
+
+#[test]
+fn the_default_is_the_year_up_to_16_september_2020() {
+    let default = SimulateOptions::default();
+    assert_eq!(default.start, jiff::civil::date(2019, 9, 17));
+    assert_eq!(MADE.summary.examined_from.to_string(), "2020-06-30T15:00:00.000000Z");
+    assert_eq!(MADE.summary.end.to_string(), "2020-09-16T15:00:00.000000Z");
+}

@@ -1,0 +1,97 @@
+//! Arguments that several commands take: intel, time zones, durations, secrets. Must not know the commands.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use intel::{Intel, IntelConfig};
+use serde::Deserialize;
+
+/// `sekisho.toml`, as far as the offline commands read it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(default)]
+    intel: Option<toml::Table>,
+}
+
+/// Loads intel from `--intel` (a folder or a file), else from the `[intel]` table of `--config`, else none.
+pub(crate) fn intel(intel: Option<&Path>, config: Option<&Path>) -> anyhow::Result<Intel> {
+    let source = match (intel, config) {
+        (Some(path), _) => IntelConfig::load(path),
+        (None, Some(path)) if has_intel(path)? => IntelConfig::load(path),
+        _ => return Ok(Intel::none()),
+    };
+    let config = source.context("the intel configuration cannot be used")?;
+    let loaded = Intel::load(&config).context("an intel file cannot be used")?;
+    let bad = loaded.report().bad();
+    if bad > 0 {
+        crate::say::note(format!("note: {bad} lines of the intel files were not understood and left out"));
+    }
+    Ok(loaded)
+}
+
+fn has_intel(path: &Path) -> anyhow::Result<bool> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("{}: reading failed", path.display()))?;
+    let config: Config =
+        toml::from_str(&text).with_context(|| format!("{}: not a valid configuration", path.display()))?;
+    Ok(config.intel.is_some())
+}
+
+/// A duration such as `365d`, `72h` or `30m`, in microseconds.
+pub(crate) fn duration_us(text: &str) -> anyhow::Result<i64> {
+    let unit_us: i64 = match text.chars().last() {
+        Some('d') => model::time::DAY_US,
+        Some('h') => model::time::HOUR_US,
+        Some('m') => 60 * model::time::SECOND_US,
+        _ => bail!("`{text}` is not a duration; write days, hours or minutes, e.g. 365d, 72h, 30m"),
+    };
+    let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    let number: i64 = number.parse().with_context(|| format!("`{text}` is not a duration; e.g. 365d"))?;
+    match number.checked_mul(unit_us).filter(|us| *us > 0) {
+        Some(us) => Ok(us),
+        None => bail!("`{text}` is not a duration; allowed: more than zero, less than 290,000 years"),
+    }
+}
+
+/// A point in time: RFC 3339 with a zone, or a date, which begins at midnight UTC.
+pub(crate) fn time(text: &str) -> anyhow::Result<model::Time> {
+    let with_midnight = format!("{text}T00:00:00Z");
+    let is_date = text.len() == 10 && !text.contains(':');
+    Ok(if is_date { with_midnight.parse()? } else { text.parse()? })
+}
+
+/// The secret that account numbers are hashed with: a file, never an argument.
+pub(crate) fn account_hasher(key_file: Option<&PathBuf>) -> anyhow::Result<history::rows::AccountHasher> {
+    const BYTES_MIN: usize = 16;
+    let Some(path) = key_file else { return Ok(history::rows::AccountHasher::none()) };
+    let secret =
+        std::fs::read(path).with_context(|| format!("{}: reading the key failed", path.display()))?;
+    if secret.len() < BYTES_MIN {
+        bail!(
+            "{}: the key has {} bytes; give at least {BYTES_MIN}, e.g. head -c 32 /dev/urandom > FILE",
+            path.display(),
+            secret.len()
+        );
+    }
+    Ok(history::rows::AccountHasher::with_secret(&secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration_us, time};
+
+    #[test]
+    fn durations_have_units_and_limits() {
+        assert_eq!(duration_us("365d").unwrap(), 365 * 86_400 * 1_000_000);
+        for text in ["", "365", "d", "-1d", "0h", "1.5d", "99999999999999d", "é"] {
+            assert!(duration_us(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_midnight_utc() {
+        assert_eq!(time("2020-07-01").unwrap(), time("2020-07-01T00:00:00Z").unwrap());
+        assert!(time("yesterday").is_err());
+    }
+}

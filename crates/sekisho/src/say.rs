@@ -1,0 +1,79 @@
+//! Output to people: results on standard output, everything else on standard error. Must not know what is said.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Exit code when everything was done but some lines were rejected.
+pub(crate) const REJECTED: u8 = 3;
+/// Exit code when the user stopped the run (128 + SIGINT).
+const STOPPED: u8 = 130;
+
+/// A line of result. A closed pipe (`| head`) is no error.
+pub(crate) fn line(text: impl std::fmt::Display) {
+    let _closed_pipe = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A line of remark.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    let _closed_pipe = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Shows an error with its causes, one a line, and gives the exit code.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    note(format!("error: {error}"));
+    for cause in error.chain().skip(1) {
+        note(format!("  because: {cause}"));
+    }
+    let stopped = error.chain().any(|cause| {
+        matches!(cause.downcast_ref::<::history::HistoryError>(), Some(::history::HistoryError::Stopped))
+    });
+    ExitCode::from(if stopped { STOPPED } else { 1 })
+}
+
+/// A whole number with thousands separators.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len().saturating_mul(4) / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && digits.len().saturating_sub(place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A table: the first column left, the others right, as wide as their contents.
+pub(crate) fn table(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(
+                |(place, (cell, width))| {
+                    if place == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
+            .collect();
+        line(cells.join("  ").trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn groups_of_three() {
+        assert_eq!(
+            [0, 7, 999, 1_000, 10_005, 1_234_567].map(thousands),
+            ["0", "7", "999", "1,000", "10,005", "1,234,567"]
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! What every command shares: a [`Watch`] that Ctrl-C stops, the progress display, and a stopwatch. Must not know commands.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use history::Watch;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often the display is brought up to date.
+const REFRESH: Duration = Duration::from_millis(100);
+
+/// One run of the program.
+pub(crate) struct Session {
+    quiet: bool,
+    current: Arc<std::sync::Mutex<Arc<Watch>>>,
+}
+
+impl Session {
+    /// Installs the handler for Ctrl-C and SIGTERM: the first asks the run to stop and clean up, the second ends at once.
+    pub(crate) fn begin(quiet: bool) -> anyhow::Result<Self> {
+        let current: Arc<std::sync::Mutex<Arc<Watch>>> = Arc::default();
+        let asked = AtomicBool::new(false);
+        let in_handler = Arc::clone(&current);
+        ctrlc::set_handler(move || {
+            if asked.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+            if let Ok(watch) = in_handler.lock() {
+                watch.stop();
+            }
+        })
+        .context("installing the handler for Ctrl-C failed")?;
+        Ok(Self { quiet, current })
+    }
+
+    /// Runs `work` with a fresh watch and a progress bar of the given unit ("bytes" are shown as such).
+    pub(crate) fn watched<T>(&self, what: &'static str, bytes: bool, work: impl FnOnce(&Watch) -> T) -> T {
+        let watch = Arc::new(Watch::default());
+        if let Ok(mut current) = self.current.lock() {
+            *current = Arc::clone(&watch);
+        }
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let display = (!self.quiet).then(|| scope.spawn(|| show(what, bytes, &watch, &done)));
+            let result = work(&watch);
+            done.store(true, Ordering::SeqCst);
+            if let Some(display) = display {
+                display.thread().unpark();
+            }
+            result
+        })
+    }
+}
+
+fn show(what: &'static str, bytes: bool, watch: &Watch, done: &AtomicBool) {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let template = match bytes {
+        true => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} {prefix}",
+        false => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta} {prefix}",
+    };
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(what);
+    while !done.load(Ordering::SeqCst) {
+        let reading = watch.read();
+        if reading.total > 0 {
+            bar.set_length(reading.total.max(reading.done));
+        }
+        bar.set_position(reading.done);
+        if reading.rejected > 0 {
+            bar.set_prefix(format!("{} rejected", reading.rejected));
+        }
+        std::thread::park_timeout(REFRESH);
+    }
+    bar.finish_and_clear();
+}
+
+/// A stopwatch for figures shown to people.
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "elapsed time is shown to people and decides nothing")]
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}

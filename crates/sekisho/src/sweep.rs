@@ -1,0 +1,288 @@
+//! `sekisho sweep`: procedures against a year of accesses.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::ValueEnum;
+use history::files::{HistoryFile, is_parquet, open_all};
+use history::procedures::{Examined, read_procedures};
+use history::staging::Staging;
+use history::sweep::{Columns, OutputOptions, Summary, SweepOptions, Swept, Verdict, Window};
+use history::writer::Order;
+use intel::Intel;
+use model::EventKind;
+
+use crate::session::{Session, Stopwatch};
+use crate::{import, inputs, say};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Show {
+    /// For people.
+    #[default]
+    Table,
+    /// The summary as JSON.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Counted {
+    /// All columns, verdicts and the report.
+    #[default]
+    All,
+    /// Same address and network, first and last seen, other customers: for measuring.
+    Core,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Args {
+    /// Procedures to examine: NDJSON or CSV with `id,customer,time,kind,ip[,device,…]`, plain or compressed; `-` is standard input.
+    #[arg(long, required_unless_present = "kind", conflicts_with = "kind")]
+    procedures: Option<PathBuf>,
+    /// Take the procedures out of the history: events of these kinds since --since.
+    #[arg(long, value_delimiter = ',', requires = "since")]
+    kind: Vec<EventKind>,
+    /// With --kind: from this time (RFC 3339, or a date in UTC).
+    #[arg(long)]
+    since: Option<String>,
+    /// With --kind: before this time.
+    #[arg(long)]
+    until: Option<String>,
+    /// History: folders, Parquet files, or any log that `import` reads.
+    #[arg(long, required = true, num_args = 1..)]
+    history: Vec<PathBuf>,
+    /// How far to look back from the earliest procedure.
+    #[arg(long, default_value = "365d")]
+    window: String,
+    /// Look at accesses from this time on instead.
+    #[arg(long)]
+    from: Option<String>,
+    /// Look at accesses before this time only.
+    #[arg(long)]
+    to: Option<String>,
+    /// Country, autonomous systems, lists: a folder or a TOML file; see docs/intel.md.
+    #[arg(long)]
+    intel: Option<PathBuf>,
+    /// sekisho.toml, whose [intel] is used unless --intel is given.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Threads that scan [default: all cores].
+    #[arg(long)]
+    threads: Option<std::num::NonZeroUsize>,
+    /// Folder for result.csv, result.parquet, summary.json and report.html.
+    #[arg(long)]
+    out: PathBuf,
+    /// What to print.
+    #[arg(long = "format", value_enum, default_value_t)]
+    show: Show,
+    /// Which columns to count.
+    #[arg(long, value_enum, default_value_t)]
+    columns: Counted,
+    /// Do not write report.html.
+    #[arg(long)]
+    no_report: bool,
+    /// Show customers and devices in full.
+    #[arg(long)]
+    unmask: bool,
+    /// The broker's name for the report.
+    #[arg(long)]
+    broker: Option<String>,
+    #[command(flatten)]
+    logs: Logs,
+}
+
+/// How logs among --history are read; as for `import`.
+#[derive(Debug, Default, clap::Args)]
+struct Logs {
+    /// Format of logs given as history.
+    #[arg(long)]
+    log_format: Option<history::import::Format>,
+    /// Year of the first line of such logs.
+    #[arg(long)]
+    year: Option<i16>,
+    /// Time zone of times without one, in logs and procedures.
+    #[arg(long)]
+    timezone: Option<String>,
+    /// What columns or paths of such logs mean.
+    #[arg(long)]
+    mapping: Option<PathBuf>,
+}
+
+impl Args {
+    /// The sweep over a simulation.
+    pub(crate) fn of_simulation(place: &Path, out: PathBuf) -> Self {
+        Self {
+            procedures: Some(place.join("procedures.csv")),
+            history: vec![place.join("history")],
+            intel: Some(place.join("intel")),
+            window: "365d".to_owned(),
+            out,
+            ..Self::default()
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
+    let timer = Stopwatch::start();
+    let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
+    let staging = Staging::begin(&args.out)?;
+    let work = tempfile::Builder::new().prefix(".work-").tempdir_in(&args.out)?;
+    let (files, rejected_lines) = open_history(args, work.path(), session)?;
+    let (examined, rejected_procedures) = procedures(args, &files, &staging, session)?;
+    let options = options(args, &examined)?;
+    let swept = session.watched("sweep", false, |watch| {
+        history::sweep::run(&examined, &files, &intel, &options, work.path(), watch)
+    })?;
+    let output = OutputOptions {
+        unmask: args.unmask,
+        columns: options.columns,
+        report: !args.no_report && options.columns == Columns::All,
+        broker_name: args.broker.clone(),
+        threads: options.threads,
+    };
+    let summary = session.watched("report", false, |watch| {
+        history::sweep::write_results(&swept, &files, &intel, &staging, &output, watch)
+    })?;
+    drop(work);
+    staging.publish(Some("summary.json"))?;
+    match args.show {
+        Show::Json => say::line(serde_json::to_string_pretty(&summary)?),
+        Show::Table => show(args, &swept, &summary, &intel, timer.seconds()),
+    }
+    let rejected = rejected_lines.saturating_add(rejected_procedures);
+    if rejected > 0 {
+        say::note(format!(
+            "{} records were rejected; they and the reasons are in {}",
+            say::thousands(rejected),
+            args.out.display()
+        ));
+        return Ok(ExitCode::from(say::REJECTED));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens history, making it of logs first; gives it and how many lines were rejected.
+fn open_history(args: &Args, work: &Path, session: &Session) -> anyhow::Result<(Vec<HistoryFile>, u64)> {
+    let is_log = |path: &PathBuf| !path.is_dir() && (!is_parquet(path) || args.logs.mapping.is_some());
+    let (logs, mut ready): (Vec<PathBuf>, Vec<PathBuf>) = args.history.iter().cloned().partition(is_log);
+    let mut rejected = 0;
+    if !logs.is_empty() {
+        let reading = import::Reading {
+            format: args.logs.log_format,
+            year: args.logs.year,
+            timezone: args.logs.timezone.clone(),
+            mapping: args.logs.mapping.clone(),
+            account_key_file: None,
+        };
+        let made = work.join("history");
+        let timer = Stopwatch::start();
+        let summary = import::make(&logs, &made, &reading.options(Order::Customer)?, session)?;
+        import::show(&summary, &made, timer.seconds());
+        rejected = summary.rejected;
+        if let Some(file) = &summary.rejected_file {
+            std::fs::rename(file, args.out.join("rejected-history.ndjson"))?;
+        }
+        if summary.rows == 0 {
+            bail!(
+                "no access was found in the logs; see the reasons above, and `sekisho import --help` for the options"
+            );
+        }
+        ready.push(made);
+    }
+    Ok((open_all(&ready)?, rejected))
+}
+
+/// The procedures, and how many were rejected.
+fn procedures(
+    args: &Args,
+    files: &[HistoryFile],
+    staging: &Staging,
+    session: &Session,
+) -> anyhow::Result<(Vec<Examined>, u64)> {
+    let Some(path) = &args.procedures else {
+        let time = |text: &Option<String>| text.as_deref().map(inputs::time).transpose();
+        let (since, until) = (time(&args.since)?, time(&args.until)?);
+        let window = Window {
+            from: since.map_or(0, model::Time::as_us),
+            to: until.map_or(i64::MAX, model::Time::as_us),
+        };
+        let found = session.watched("procedures", false, |watch| {
+            history::sweep::extract(files, &args.kind, window, watch)
+        })?;
+        return Ok((found, 0));
+    };
+    let timezone = args.logs.timezone.as_deref().map(history::import::parse_timezone).transpose()?;
+    let file = read_procedures(path, timezone)?;
+    for note in &file.notes {
+        say::note(format!("note: {note}"));
+    }
+    let rejected = u64::try_from(file.rejected.len()).unwrap_or(u64::MAX);
+    if rejected > 0 {
+        let text: String = file
+            .rejected
+            .iter()
+            .filter_map(|rejected| serde_json::to_string(rejected).ok())
+            .flat_map(|line| [line, "\n".to_owned()])
+            .collect();
+        std::fs::write(staging.path("rejected-procedures.ndjson"), text)?;
+    }
+    Ok((file.procedures, rejected))
+}
+
+fn options(args: &Args, examined: &[Examined]) -> anyhow::Result<SweepOptions> {
+    let time = |text: &Option<String>| text.as_deref().map(inputs::time).transpose();
+    let length = inputs::duration_us(&args.window)?;
+    let window = Window::around(examined, Some(length), time(&args.from)?, time(&args.to)?);
+    if window.from >= window.to {
+        bail!("the window is empty: --from is not before --to");
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let columns = match args.columns {
+        Counted::All => Columns::All,
+        Counted::Core => Columns::Core,
+    };
+    Ok(SweepOptions { window, columns, threads: args.threads.map_or(cores, std::num::NonZeroUsize::get) })
+}
+
+fn show(args: &Args, swept: &Swept, summary: &Summary, intel: &Intel, seconds: f64) {
+    let count = |verdict: Verdict| {
+        let count = swept.findings.iter().filter(|finding| finding.verdict == verdict).count();
+        u64::try_from(count).unwrap_or(u64::MAX)
+    };
+    say::line(format!(
+        "{} procedures against {} accesses in {seconds:.1} s",
+        say::thousands(u64::try_from(swept.findings.len()).unwrap_or(u64::MAX)),
+        say::thousands(swept.scanned.rows)
+    ));
+    if summary.judged.is_some() {
+        for verdict in Verdict::ALL {
+            say::line(format!("  {:<10} {:>9}", verdict.as_str(), say::thousands(count(*verdict))));
+        }
+        alarms(args, swept);
+    }
+    for unknown in intel.unknowns() {
+        say::line(format!("not known: {}", unknown.text));
+    }
+    let report = if summary.judged.is_some() && !args.no_report { "report.html" } else { "result.csv" };
+    say::line(format!("report: {}", args.out.join(report).display()));
+}
+
+/// The first alarms as a table.
+fn alarms(args: &Args, swept: &Swept) {
+    const SHOWN: usize = 12;
+    let alarms: Vec<_> = swept.findings.iter().filter(|finding| finding.verdict == Verdict::Alarm).collect();
+    if alarms.is_empty() {
+        return;
+    }
+    let columns = ["time", "customer", "kind", "ip", "country", "withdrawals_30d_share", "reasons"];
+    let mut rows = vec![columns.map(str::to_owned).to_vec()];
+    for finding in alarms.iter().take(SHOWN) {
+        rows.push(columns.iter().map(|name| finding.column(name, args.unmask)).collect());
+    }
+    say::line("");
+    say::table(&rows);
+    if alarms.len() > SHOWN {
+        say::line(format!("… and {} more alarms in the report", alarms.len().saturating_sub(SHOWN)));
+    }
+    say::line("");
+}
