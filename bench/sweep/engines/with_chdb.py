@@ -1,7 +1,8 @@
 """The sweep in ClickHouse's SQL (chdb: the engine inside a Python process), as fast as we could make it.
 
-Tried on 20M rows in both orders and slower: `PREWHERE` on the address, `DISTINCT` and a count instead of `uniqExact`.
-As fast: `PREWHERE` on the customer, which ClickHouse finds by itself.
+What made it fast, in processor seconds at 100M rows by time: `PREWHERE` on the lower half of the address alone instead of
+`WHERE` on the pair (5.2 instead of 7.5); a bit for each thing a customer did at an address instead of a conditional
+distinct count for each (7.3 instead of 9.2); a chain of conditions instead of `transform` for those bits.
 """
 
 import chdb
@@ -27,9 +28,6 @@ def sweep(arguments):
                fromUnixTimestamp64Micro(time_us, 'UTC') AS at
         FROM file('{arguments.keys}', Parquet)"""
     )
-    execute(
-        "CREATE TABLE addresses ENGINE = Memory AS SELECT DISTINCT p_hi AS ip_hi, p_lo AS ip_lo FROM procedures WHERE has_ip"
-    )
     answer = core(execute, history) if arguments.columns == "core" else everything(execute, history)
     execute(
         f"""
@@ -39,8 +37,9 @@ def sweep(arguments):
     session.close()
 
 
-OF_CUSTOMERS = "WHERE customer_key IN (SELECT customer_key FROM procedures)"
-OF_ADDRESSES = "WHERE (ip_hi, ip_lo) IN (SELECT ip_hi, ip_lo FROM addresses) AND customer_key <> 0"
+OF_CUSTOMERS = "PREWHERE customer_key IN (SELECT customer_key FROM procedures)"
+# More than the procedures' addresses where only the upper half differs; the last join leaves those out.
+OF_ADDRESSES = "PREWHERE ip_lo IN (SELECT p_lo FROM procedures WHERE has_ip) WHERE customer_key <> 0"
 
 # Same customer and same /24 or /64. Both sides of an IPv4 address have ip_hi 0.
 NETWORK_TABLE = """
@@ -79,17 +78,67 @@ def core(execute, history):
 
 
 def everything(execute, history):
-    kinds = str(execute("SELECT DISTINCT kind FROM procedures", "TSV")).split()
-    codes = common.kind_codes(kinds)
+    kinds = str(execute("SELECT DISTINCT kind FROM procedures ORDER BY kind", "TSV")).split()
+    own_side(execute, history, common.kind_codes(kinds))
+    # One row for a customer at an address: a bit for each thing it did there that a column asks for.
+    bits = {kind: 2 << place for place, kind in enumerate(kinds)}
+    chain = "".join(f", kind = '{kind}', {bit}" for kind, bit in bits.items())
+    did = f"multiIf(kind = 'login', toUInt32(outcome = 'failed'){chain}, 0)"
+    execute(
+        f"""
+        CREATE TABLE pairs ENGINE = Memory AS
+        SELECT ip_hi, ip_lo, customer_key, groupBitOr({did}) AS did
+        FROM {history} {OF_ADDRESSES} GROUP BY ip_hi, ip_lo, customer_key"""
+    )
+    counts = "".join(f", countIf(bitAnd(did, {bit}) <> 0) AS kind{bit}" for bit in bits.values())
+    execute(
+        f"""
+        CREATE TABLE shared ENGINE = Memory AS
+        SELECT ip_hi, ip_lo, count() AS customers, countIf(bitAnd(did, 1) <> 0) AS failed{counts}
+        FROM pairs GROUP BY ip_hi, ip_lo"""
+    )
+    counted = ", ".join(f"kind = '{kind}', kind{bit}" for kind, bit in bits.items())
+    own_bit = "multiIf(" + ", ".join(f"kind = '{kind}', {bit}" for kind, bit in bits.items()) + ", 0)"
+    given = lambda what: f"if(has_ip, ifNull({what}, 0), NULL)"  # noqa: E731
+    return f"""
+        SELECT id,
+               {given("own_accesses")} AS own_accesses,
+               if(network.own_accesses > 0, toUnixTimestamp64Micro(assumeNotNull(first_seen)), NULL) AS own_first_seen,
+               if(network.own_accesses > 0, toUnixTimestamp64Micro(assumeNotNull(last_seen)), NULL) AS own_last_seen,
+               {given("own_days")} AS own_days,
+               {given("own_net_accesses")} AS own_net_accesses,
+               if(asn IS NULL, NULL, ifNull(own_asn_accesses, 0)) AS own_asn_accesses,
+               if(has_device, ifNull(own_device_accesses, 0), NULL) AS own_device_accesses,
+               {given("toInt64(customers) - (did IS NOT NULL)")} AS other_customers,
+               {given(f"toInt64(multiIf({counted}, 0)) - (bitAnd(ifNull(did, 0), {own_bit}) <> 0)")}
+                   AS other_procedures,
+               {given("failed")} AS ip_failed_customers,
+               country, asn,
+               ifNull(contact_changes, 0) AS contact_changes_72h,
+               ifNull(password_changes, 0) AS password_changes_72h,
+               ifNull(factor_changes, 0) AS factor_changes_72h,
+               ifNull(withdrawals, 0) AS withdrawals_30d,
+               {given("same_ip")} AS withdrawals_30d_same_ip,
+               share AS withdrawals_30d_share
+        FROM procedures
+        LEFT JOIN network USING procedure LEFT JOIN providers USING procedure LEFT JOIN devices USING procedure
+        LEFT JOIN changes USING procedure LEFT JOIN money USING procedure
+        LEFT JOIN shared ON shared.ip_hi = p_hi AND shared.ip_lo = p_lo
+        LEFT JOIN pairs ON pairs.ip_hi = p_hi AND pairs.ip_lo = p_lo
+            AND pairs.customer_key = procedures.customer_key
+        ORDER BY procedure"""
+
+
+def own_side(execute, history, codes):
+    """What the procedures' customers did, and from it the columns that compare a customer with itself."""
     names = ", ".join(f"'{kind}'" for kind in codes)
     numbers = ", ".join(str(code) for code in codes.values())
     # The code of the kind, negative for what failed.
-    deed = lambda kind: f"transform({kind}, [{names}], [{numbers}], 0)"  # noqa: E731
-    signed = f"toInt8({deed('kind')} * if(outcome = 'failed', -1, 1))"
+    deed = f"toInt8(transform(kind, [{names}], [{numbers}], 0) * if(outcome = 'failed', -1, 1))"
     execute(
         f"""
         CREATE TABLE own ENGINE = Memory AS
-        SELECT customer_key, ip_hi, ip_lo, device_key, time, asn, balance_share_ppm, {signed} AS deed
+        SELECT customer_key, ip_hi, ip_lo, device_key, time, asn, balance_share_ppm, {deed} AS deed
         FROM {history} {OF_CUSTOMERS}"""
     )
     days = f"uniqExactIf(intDiv(toUnixTimestamp64Micro(time), {common.DAY_US}), ip_lo = p_lo AND time < at) AS own_days,"
@@ -125,53 +174,6 @@ def everything(execute, history):
         WHERE deed = {common.MONEY} AND time > at AND time <= at + INTERVAL 30 DAY
         GROUP BY procedure"""
     )
-    # One row for a customer at an address: a bit for each thing it did there that a column asks for.
-    from_codes = ", ".join(str(codes[kind]) for kind in kinds)
-    bits = ", ".join(str(2 << place) for place in range(len(kinds)))
-    flag = f"transform(abs({signed}), [{from_codes}], [{bits}], 0) + (kind = 'login' AND outcome = 'failed')"
-    execute(
-        f"""
-        CREATE TABLE pairs ENGINE = Memory AS
-        SELECT ip_hi, ip_lo, customer_key, groupBitOr(toUInt32({flag})) AS flags
-        FROM {history} {OF_ADDRESSES} GROUP BY ip_hi, ip_lo, customer_key"""
-    )
-    counts = "".join(f", countIf(bitAnd(flags, {2 << place}) <> 0) AS kind{place}" for place in range(len(kinds)))
-    execute(
-        f"""
-        CREATE TABLE shared ENGINE = Memory AS
-        SELECT ip_hi, ip_lo, count() AS customers, countIf(bitAnd(flags, 1) <> 0) AS failed{counts}
-        FROM pairs GROUP BY ip_hi, ip_lo"""
-    )
-    counted = ", ".join(f"kind = '{kind}', kind{place}" for place, kind in enumerate(kinds))
-    own_bit = f"transform(kind, [{', '.join(repr(kind) for kind in kinds)}], [{bits}], 0)"
-    given = lambda what: f"if(has_ip, ifNull({what}, 0), NULL)"  # noqa: E731
-    return f"""
-        SELECT id,
-               {given("own_accesses")} AS own_accesses,
-               if(network.own_accesses > 0, toUnixTimestamp64Micro(assumeNotNull(first_seen)), NULL) AS own_first_seen,
-               if(network.own_accesses > 0, toUnixTimestamp64Micro(assumeNotNull(last_seen)), NULL) AS own_last_seen,
-               {given("own_days")} AS own_days,
-               {given("own_net_accesses")} AS own_net_accesses,
-               if(asn IS NULL, NULL, ifNull(own_asn_accesses, 0)) AS own_asn_accesses,
-               if(has_device, ifNull(own_device_accesses, 0), NULL) AS own_device_accesses,
-               {given("toInt64(customers) - (flags IS NOT NULL)")} AS other_customers,
-               {given(f"toInt64(multiIf({counted}, 0)) - (bitAnd(ifNull(flags, 0), {own_bit}) <> 0)")}
-                   AS other_procedures,
-               {given("failed")} AS ip_failed_customers,
-               country, asn,
-               ifNull(contact_changes, 0) AS contact_changes_72h,
-               ifNull(password_changes, 0) AS password_changes_72h,
-               ifNull(factor_changes, 0) AS factor_changes_72h,
-               ifNull(withdrawals, 0) AS withdrawals_30d,
-               {given("same_ip")} AS withdrawals_30d_same_ip,
-               share AS withdrawals_30d_share
-        FROM procedures
-        LEFT JOIN network USING procedure LEFT JOIN providers USING procedure LEFT JOIN devices USING procedure
-        LEFT JOIN changes USING procedure LEFT JOIN money USING procedure
-        LEFT JOIN shared ON shared.ip_hi = p_hi AND shared.ip_lo = p_lo
-        LEFT JOIN pairs ON pairs.ip_hi = p_hi AND pairs.ip_lo = p_lo
-            AND pairs.customer_key = procedures.customer_key
-        ORDER BY procedure"""
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """The sweep in Polars' lazy frames on its streaming engine, as fast as we could make it.
 
-Tried on 20M rows in both orders and slower: semi joins straight on the scan instead of `is_in`, which Polars pushes into
-the Parquet reader so that other columns are decoded for matching rows only.
+What made it fast, in processor seconds at 100M rows by time: `is_in`, which Polars pushes into the Parquet reader, so that
+other columns are decoded for matching rows only (a semi join is not pushed: half as much again); `n_unique` in a group
+instead of `unique` and a count (4.0 instead of 5.0).
 """
 
 import polars
 from polars import col, lit
 
 import common
+
+ADDRESS = ["ip_hi", "ip_lo"]
 
 
 def sweep(arguments):
@@ -16,12 +19,8 @@ def sweep(arguments):
     procedures = polars.read_parquet(arguments.keys).with_columns(
         at=col("time_us").cast(polars.Datetime("us", "UTC"))
     )
-    addresses = (
-        procedures.select("ip_hi", "ip_lo").drop_nulls().unique().with_row_index("address")
-    )
-    procedures = procedures.join(addresses, on=["ip_hi", "ip_lo"], how="left", maintain_order="left")
     answer = core if arguments.columns == "core" else everything
-    answer(arguments.history, procedures, addresses).write_csv(arguments.out)
+    answer(arguments.history, procedures).write_csv(arguments.out)
 
 
 def rows_of_customers(history, procedures, columns):
@@ -30,12 +29,12 @@ def rows_of_customers(history, procedures, columns):
     return rows.filter(col("customer_key").is_in(customers)).select(columns).collect(engine="streaming")
 
 
-def rows_of_addresses(history, addresses, columns):
-    """Lazily: rows with a procedure's address, its number beside them. Nobody's rows are left out."""
-    lower_halves = addresses["ip_lo"].unique().implode()
+def rows_of_addresses(history, procedures, columns):
+    """Lazily: rows with a procedure's address, and some that share the lower half only. Nobody's rows are left out."""
+    lower_halves = procedures["ip_lo"].drop_nulls().unique().implode()
     rows = polars.scan_parquet(f"{history}/*.parquet", parallel="prefiltered")
-    rows = rows.filter(col("ip_lo").is_in(lower_halves)).select(["customer_key", "ip_hi", "ip_lo", *columns])
-    return rows.join(addresses.lazy(), on=["ip_hi", "ip_lo"]).filter(col("customer_key") != 0)
+    rows = rows.filter(col("ip_lo").is_in(lower_halves)).select(["customer_key", *ADDRESS, *columns])
+    return rows.filter(col("customer_key") != 0)
 
 
 def in_network(own, procedures):
@@ -62,38 +61,73 @@ OWN_CORE = [
 ]
 
 
-def core(history, procedures, addresses):
+def core(history, procedures):
     own = rows_of_customers(history, procedures, ["customer_key", "ip_hi", "ip_lo", "time"])
     procedures = procedures.with_columns(kind_code=lit(0))
     network = in_network(own, procedures).group_by("procedure").agg(*OWN_CORE, own=col("same_ip").any())
-    shared = (
-        rows_of_addresses(history, addresses, []).select("address", "customer_key").unique()
-        .group_by("address").agg(customers=polars.len())
-    )
+    shared = rows_of_addresses(history, procedures, []).group_by(ADDRESS).agg(customers=col("customer_key").n_unique())
     network, shared = polars.collect_all([network, shared], engine="streaming")
-    answer = procedures.join(network, on="procedure", how="left").join(shared, on="address", how="left")
+    answer = procedures.join(network, on="procedure", how="left").join(shared, on=ADDRESS, how="left")
     own = col("own").fill_null(False).cast(polars.Int64)
     return answer.sort("procedure").select(
         "id",
-        given("address", col("own_accesses")),
+        given("ip_lo", col("own_accesses")),
         "own_first_seen",
         "own_last_seen",
-        given("address", col("own_net_accesses")),
-        given("address", col("customers").cast(polars.Int64) - own).alias("other_customers"),
+        given("ip_lo", col("own_net_accesses")),
+        given("ip_lo", col("customers").cast(polars.Int64) - own).alias("other_customers"),
     )
 
 
-def everything(history, procedures, addresses):
+def everything(history, procedures):
     kinds = sorted(procedures["kind"].unique())
     codes = common.kind_codes(kinds)
     deed = polars.lit(0, polars.Int8)
     for kind, code in codes.items():
         deed = polars.when(col("kind") == kind).then(lit(code, polars.Int8)).otherwise(deed)
-    columns = ["customer_key", "ip_hi", "ip_lo", "device_key", "time", "asn", "balance_share_ppm"]
+    columns = ["customer_key", *ADDRESS, "device_key", "time", "asn", "balance_share_ppm"]
     failed = col("outcome") == "failed"
     own = rows_of_customers(history, procedures, [*columns, deed.alias("deed"), failed.alias("failed")])
     procedures = procedures.with_columns(kind_code=col("kind").replace_strict(codes, return_dtype=polars.Int8))
+    did = [(col("kind") == kind).any().alias(f"did_{kind}") for kind in kinds]
+    shared = (
+        rows_of_addresses(history, procedures, ["kind", "outcome"])
+        .group_by(*ADDRESS, "customer_key")
+        .agg(*did, failed=((col("kind") == "login") & failed).any())
+        .group_by(ADDRESS)
+        .agg(polars.len().alias("customers"), col("failed").sum(), *[col(f"did_{kind}").sum() for kind in kinds])
+    )
+    *parts, shared = polars.collect_all([*own_side(own, procedures), shared], engine="streaming")
+    answer = procedures
+    for part in parts:
+        answer = answer.join(part, on="procedure", how="left")
+    answer = answer.join(shared, on=ADDRESS, how="left").sort("procedure")
+    one = lambda name: col(name).fill_null(False).cast(polars.Int64)  # noqa: E731
+    of_kind = lit(None, polars.Int64)
+    for kind in kinds:
+        of_kind = polars.when(col("kind") == kind).then(col(f"did_{kind}").cast(polars.Int64)).otherwise(of_kind)
+    return answer.select(
+        "id",
+        given("ip_lo", col("own_accesses")),
+        "own_first_seen",
+        "own_last_seen",
+        given("ip_lo", col("own_days")),
+        given("ip_lo", col("own_net_accesses")),
+        given("asn", col("own_asn_accesses")),
+        given("device_key", col("own_device_accesses")),
+        given("ip_lo", col("customers").cast(polars.Int64) - one("own")).alias("other_customers"),
+        given("ip_lo", of_kind - one("own_kind")).alias("other_procedures"),
+        given("ip_lo", col("failed")).alias("ip_failed_customers"),
+        "country",
+        "asn",
+        col("contact_changes_72h", "password_changes_72h", "factor_changes_72h", "withdrawals_30d").fill_null(0),
+        given("ip_lo", col("withdrawals_30d_same_ip")),
+        "withdrawals_30d_share",
+    )
 
+
+def own_side(own, procedures):
+    """Lazily: the columns that compare a customer with itself, by procedure."""
     network = in_network(own, procedures).group_by("procedure").agg(
         *OWN_CORE,
         own_days=(col("time").cast(polars.Int64) // common.DAY_US).filter(col("same_ip") & col("before")).n_unique(),
@@ -130,42 +164,8 @@ def everything(history, procedures, addresses):
             withdrawals_30d_share=col("balance_share_ppm").cast(polars.Int64).sum(),
         )
     )
-    did = [(col("deed") == codes[kind]).any().alias(f"did_{kind}") for kind in kinds]
-    shared = (
-        rows_of_addresses(history, addresses, [deed.alias("deed"), failed.alias("failed")])
-        .group_by("address", "customer_key")
-        .agg(*did, failed=((col("deed") == common.LOGIN) & col("failed")).any())
-        .group_by("address")
-        .agg(polars.len().alias("customers"), col("failed").sum(), *[col(f"did_{kind}").sum() for kind in kinds])
-    )
-    parts = [network, counted("asn", "own_asn_accesses"), counted("device_key", "own_device_accesses"), changes, money]
-    *parts, shared = polars.collect_all([*parts, shared], engine="streaming")
-    answer = procedures
-    for part in parts:
-        answer = answer.join(part, on="procedure", how="left")
-    answer = answer.join(shared, on="address", how="left").sort("procedure")
-    one = lambda name: col(name).fill_null(False).cast(polars.Int64)  # noqa: E731
-    of_kind = lit(None, polars.Int64)
-    for kind in kinds:
-        of_kind = polars.when(col("kind") == kind).then(col(f"did_{kind}").cast(polars.Int64)).otherwise(of_kind)
-    return answer.select(
-        "id",
-        given("address", col("own_accesses")),
-        "own_first_seen",
-        "own_last_seen",
-        given("address", col("own_days")),
-        given("address", col("own_net_accesses")),
-        given("asn", col("own_asn_accesses")),
-        given("device_key", col("own_device_accesses")),
-        given("address", col("customers").cast(polars.Int64) - one("own")).alias("other_customers"),
-        given("address", of_kind - one("own_kind")).alias("other_procedures"),
-        given("address", col("failed")).alias("ip_failed_customers"),
-        "country",
-        "asn",
-        col("contact_changes_72h", "password_changes_72h", "factor_changes_72h", "withdrawals_30d").fill_null(0),
-        given("address", col("withdrawals_30d_same_ip")),
-        "withdrawals_30d_share",
-    )
+    asn, device = counted("asn", "own_asn_accesses"), counted("device_key", "own_device_accesses")
+    return [network, asn, device, changes, money]
 
 
 if __name__ == "__main__":

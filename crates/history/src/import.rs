@@ -249,9 +249,7 @@ impl Run<'_> {
         let mut row = 0_u64;
         let next = || {
             watch.check()?;
-            let batch =
-                batches.next().transpose().map_err(|error| HistoryError::parquet(path)(error.into()))?;
-            let Some(batch) = batch else { return Ok(None) };
+            let Some(batch) = Parquet::next(&mut batches, path)? else { return Ok(None) };
             let first = row + 1;
             row += u64::try_from(batch.num_rows()).unwrap_or(0);
             let share =

@@ -2,7 +2,10 @@
 //! Must not know where the rows came from.
 
 use std::fs::File;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 use arrow_array::cast::AsArray as _;
@@ -10,7 +13,7 @@ use arrow_array::types::{TimestampMicrosecondType, UInt64Type};
 use arrow_array::{Array, RecordBatch, UInt32Array};
 use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::compute_leaves;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::errors::ParquetError;
 
 use crate::HistoryError;
@@ -152,7 +155,7 @@ impl HistoryWriter {
                 self.written.bytes = self.written.bytes.saturating_add(bytes);
                 Ok(())
             }
-            Err(panic) => std::panic::resume_unwind(panic),
+            Err(panic) => resume_unwind(panic),
         }
     }
 
@@ -172,7 +175,8 @@ impl HistoryWriter {
 /// Writes rows as one history file in the given order; gives its rows and bytes. Rows with equal keys keep their order of
 /// arrival, so the same input gives the same file.
 ///
-/// Column by column: beside the rows as they came, no more than one column is in memory a second time.
+/// Column by column, as many at a time as there are cores: beside the rows as they came, no more than those columns are
+/// in memory a second time.
 pub(crate) fn write_sorted(
     path: &Path,
     batches: &[RecordBatch],
@@ -184,25 +188,61 @@ pub(crate) fn write_sorted(
     let failed = |error: ParquetError| writing(path, error);
     let writer = ArrowWriter::try_new(file, schema::schema(), Some(properties)).map_err(failed)?;
     let (mut writer, columns) = writer.into_serialized_writer().map_err(failed)?;
-    let mut row_group = writer.next_row_group().map_err(failed)?;
     let columns = columns.create_column_writers(0).map_err(failed)?;
-    for ((place, field), mut column) in schema::schema().fields().iter().enumerate().zip(columns) {
-        let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
-        let mut array = arrow_select::concat::concat(&parts).map_err(HistoryError::arrow(path))?;
-        if let Some(rows) = &order_of_rows {
-            array = arrow_select::take::take(&array, rows, None).map_err(HistoryError::arrow(path))?;
-        }
-        for leaf in compute_leaves(field, &array).map_err(failed)? {
-            column.write(&leaf).map_err(failed)?;
-        }
-        drop(array);
-        let chunk = column.close().map_err(failed)?;
+    let mut row_group = writer.next_row_group().map_err(failed)?;
+    for chunk in encode(batches, order_of_rows.as_ref(), columns).map_err(failed)? {
         chunk.append_to_row_group(&mut row_group).map_err(failed)?;
     }
     row_group.close().map_err(failed)?;
     let rows = writer.close().map_err(failed)?.file_metadata().num_rows();
     let bytes = std::fs::metadata(path).map_err(HistoryError::io(path, "reading its size"))?.len();
     Ok((u64::try_from(rows).unwrap_or(0), bytes))
+}
+
+/// Sorts and encodes every column. Not on rayon's threads: a caller may be waiting on one of them.
+fn encode(
+    batches: &[RecordBatch],
+    rows: Option<&UInt32Array>,
+    writers: Vec<ArrowColumnWriter>,
+) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    let queue = Mutex::new(writers.into_iter().enumerate());
+    let work = || {
+        let mut encoded = Vec::new();
+        loop {
+            let next = queue.lock().map_or(None, |mut queue| queue.next());
+            let Some((place, writer)) = next else { return Ok(encoded) };
+            encoded.push((place, encode_column(batches, place, rows, writer)?));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let parts: Vec<Result<Vec<_>, ParquetError>> = std::thread::scope(|threads| {
+        let others: Vec<_> = (1..cores).map(|_| threads.spawn(work)).collect();
+        let own = work();
+        let others =
+            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        std::iter::once(own).chain(others).collect()
+    });
+    let mut chunks: Vec<_> =
+        parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    chunks.sort_by_key(|(place, _)| *place);
+    Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
+}
+
+fn encode_column(
+    batches: &[RecordBatch],
+    place: usize,
+    rows: Option<&UInt32Array>,
+    mut writer: ArrowColumnWriter,
+) -> Result<ArrowColumnChunk, ParquetError> {
+    let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+    let mut array = arrow_select::concat::concat(&parts)?;
+    if let Some(rows) = rows {
+        array = arrow_select::take::take(&array, rows, None)?;
+    }
+    for leaf in compute_leaves(schema::schema().field(place), &array)? {
+        writer.write(&leaf)?;
+    }
+    writer.close()
 }
 
 /// A Parquet error while writing is nearly always the disk's: say so with the operating system's reason.

@@ -13,7 +13,7 @@ use crate::report::{FileReport, FileRole};
 use crate::span::Span;
 use crate::text::{Reject, Taken, each_line, split_csv};
 
-/// Most ranges over all files of one kind (countries, or autonomous systems). At the limit, loading needs up to 700 MB for
+/// Most ranges over all files of one kind (countries, or autonomous systems). At the limit, loading needs up to 1 GB for
 /// a moment, and the result takes at most 130 MB (all IPv4) or 390 MB (all IPv6).
 pub const RANGES_MAX: usize = 8_000_000;
 

@@ -185,13 +185,13 @@ pub fn score_rba(
     while fill(&mut batch, &mut rows, &scorer, &mut summary)? {
         scorer.warm_up(batch.iter().map(|login| &login.values));
         for BatchLogin { row, values, successful } in &batch {
-            let score = scorer.score_values(values);
-            if *successful || !options.successful_only {
-                if scorer.is_full() {
-                    return Err(ScoreError::HistoryFull { rows: *row });
-                }
-                scorer.record(values);
-            }
+            let score = if options.successful_only && !successful {
+                scorer.score_values(values)
+            } else if scorer.is_full() {
+                return Err(ScoreError::HistoryFull { rows: *row });
+            } else {
+                scorer.observe_and_score_values(values)
+            };
             let Some(score) = score else {
                 summary.without_history += 1;
                 continue;

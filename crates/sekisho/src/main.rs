@@ -39,7 +39,7 @@ enum Command {
     /// Make history (Parquet) of logs: events, CSV, OCSF, web server and SSH logs, the RBA data set.
     Import(import::Args),
     /// Compare procedures with a year of accesses and classify every one.
-    Sweep(sweep::Args),
+    Sweep(Box<sweep::Args>),
     /// Look at history, or rewrite it clustered by customer.
     #[command(subcommand)]
     History(history::Command),

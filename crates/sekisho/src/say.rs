@@ -43,7 +43,7 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
-/// A table: the first column left, the others right, as wide as their contents.
+/// A table as wide as its contents: the first and the last column left, the others right.
 pub(crate) fn table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -55,11 +55,13 @@ pub(crate) fn table(rows: &[Vec<String>]) {
             .iter()
             .zip(&widths)
             .enumerate()
-            .map(
-                |(place, (cell, width))| {
-                    if place == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                },
-            )
+            .map(|(place, (cell, width))| {
+                if place == 0 || place.saturating_add(1) == row.len() {
+                    format!("{cell:<width$}")
+                } else {
+                    format!("{cell:>width$}")
+                }
+            })
             .collect();
         line(cells.join("  ").trim_end());
     }

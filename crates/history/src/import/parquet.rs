@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use arrow_array::cast::AsArray as _;
@@ -20,6 +21,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::errors::ParquetError;
 
 use super::mapping::TableMapping;
 use super::parser::Refusal;
@@ -50,8 +52,34 @@ pub(crate) fn is_parquet(path: &Path) -> Result<bool, HistoryError> {
     Ok(magic == b"PAR1")
 }
 
+/// Runs `read`; where the Parquet library panics, which it does on some damaged files (60.1: negative offsets in the
+/// footer, for one), that is an error like any other.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, HistoryError>) -> Result<T, HistoryError> {
+    // Nothing outlives the call that the panic could have left half-changed: the reader is not used again.
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_panic| {
+        let reason = ParquetError::General("its structure is contradictory".to_owned());
+        Err(HistoryError::parquet(path)(reason))
+    })
+}
+
 impl Parquet {
     pub(crate) fn open(
+        path: &Path,
+        mapping: Option<&TableMapping>,
+        zone: Option<TimeZone>,
+    ) -> Result<Self, HistoryError> {
+        guarded(path, || Self::open_unguarded(path, mapping, zone))
+    }
+
+    /// The next rows, in batches.
+    pub(crate) fn next(
+        reader: &mut ParquetRecordBatchReader,
+        path: &Path,
+    ) -> Result<Option<RecordBatch>, HistoryError> {
+        guarded(path, || reader.next().transpose().map_err(|error| HistoryError::parquet(path)(error.into())))
+    }
+
+    fn open_unguarded(
         path: &Path,
         mapping: Option<&TableMapping>,
         zone: Option<TimeZone>,

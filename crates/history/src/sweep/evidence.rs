@@ -31,7 +31,7 @@ pub const ADDRESSES_SHOWN_MAX: usize = 100;
 /// Customers of one address that are shown at most.
 pub const ADDRESS_CUSTOMERS_SHOWN_MAX: usize = 200;
 /// Customers of all addresses together that are shown at most.
-pub const CUSTOMERS_SHOWN_MAX: usize = 2_000;
+pub const CUSTOMERS_SHOWN_MAX: usize = 1_000;
 
 /// A place in history: file, row group, row. Its order is that of history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,10 +125,8 @@ pub(super) fn collect<'a>(
     let addresses_more = addresses.len().saturating_sub(ADDRESSES_SHOWN_MAX);
     addresses.truncate(ADDRESSES_SHOWN_MAX);
 
-    let t0 = cpu();
     let wanted = Wanted::new(&alarms, &addresses, &swept.findings);
     let found = pass::Pass { files, wanted: &wanted, window: swept.window, watch }.run(threads)?;
-    eprintln!("TMP pass {:?}", cpu() - t0);
     let source = readable::Source { files, intel, threads, watch };
 
     let mut entered: Vec<u64> = Vec::new();
@@ -143,17 +141,8 @@ pub(super) fn collect<'a>(
     entered.sort_unstable();
     entered.dedup();
     limit_customers(&mut addresses);
-    let t0 = cpu();
     name_customers(&mut addresses, &swept.findings, &source)?;
-    eprintln!(
-        "TMP names {:?} shown {} shared {}",
-        cpu() - t0,
-        addresses.iter().map(|a| a.customers.len()).sum::<usize>(),
-        addresses.iter().filter(|a| a.shared).count()
-    );
-    let t0 = cpu();
     let alarms = show(&alarms, &found.around, &source)?;
-    eprintln!("TMP show {:?}", cpu() - t0);
     Ok(Evidence {
         alarms,
         alarms_more,
@@ -325,10 +314,4 @@ fn deal<T: Sync, S: Send>(
             .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     })
-}
-
-fn cpu() -> f64 {
-    let s = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let f: Vec<&str> = s.rsplit(')').next().unwrap().split_whitespace().collect();
-    (f[11].parse::<f64>().unwrap() + f[12].parse::<f64>().unwrap()) / 100.0
 }

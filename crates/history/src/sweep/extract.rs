@@ -28,8 +28,8 @@ const READABLE: &[&str] = &[
     column::ASN,
 ];
 
-/// All events of the given kinds within `within` that did not fail, by time and identifier; events that name nobody are no
-/// procedures.
+/// All events of the given kinds within `within`, by time and identifier: without those that failed, except logins, and
+/// without those that name nobody.
 ///
 /// # Errors
 /// More than [`PROCEDURES_MAX`], unreadable history, or the run was stopped.
@@ -78,8 +78,12 @@ fn from_group(
             return Err(wrong_type(file, column::KIND));
         };
         for (((kind, outcome), time), row) in texts(kind).zip(texts(outcome)).zip(times).zip(start..) {
-            let wanted = kind.and_then(EventKind::from_word).is_some_and(|kind| kinds.contains(&kind));
-            if wanted && outcome != Some(Outcome::Failed.as_str()) && within.holds(*time) {
+            let Some(kind) = kind.and_then(EventKind::from_word).filter(|kind| kinds.contains(kind)) else {
+                continue;
+            };
+            // A change that failed changed nothing; a login that failed is what an attack looks like.
+            let counts = kind == EventKind::Login || outcome != Some(Outcome::Failed.as_str());
+            if counts && within.holds(*time) {
                 rows.push(row);
             }
         }

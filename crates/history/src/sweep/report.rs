@@ -18,10 +18,13 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use intel::Intel;
 use model::event::EventId;
+use model::time::{DAY_US, HOUR_US};
 use model::{CustomerId, EventKind};
 
 use super::evidence::Evidence;
-use super::{Finding, OutputOptions, Reason, Summary, Swept, Verdict};
+use super::{
+    CHAIN_AFTER_US, CHAIN_BEFORE_US, Finding, OutputOptions, Reason, Summary, Swept, Verdict, verdict,
+};
 use crate::HistoryError;
 use address::AddressView;
 use alarm::AlarmView;
@@ -120,7 +123,7 @@ struct Page<'a> {
     verdicts: Vec<Figure>,
     figures: Vec<Figure>,
     unknowns: Vec<Both>,
-    statement: Vec<Both>,
+    statement: Both,
     timeline: Timeline,
     kinds: Vec<CountsRow>,
     reasons: Vec<CountsRow>,
@@ -150,7 +153,7 @@ impl<'a> Page<'a> {
             facts: figures::facts(summary),
             verdicts: figures::verdicts(summary),
             figures: figures::evidence(summary, evidence),
-            unknowns: unknowns.map(|unknown| statement::unknown("unknown", unknown)).collect(),
+            unknowns: unknowns.map(statement::unknown).collect(),
             statement: statement::statement(summary, options.broker_name.as_deref()),
             timeline: Timeline::of(&swept.findings),
             kinds: figures::kinds(summary),
@@ -219,4 +222,21 @@ fn kind(kind: EventKind) -> Both {
 
 fn reason_label(reason: Reason) -> Both {
     words::word("reason", reason.as_str())
+}
+
+/// What a reason means, with the thresholds of the rules.
+fn reason_text(reason: Reason) -> Both {
+    let values = [
+        ("days", number(verdict::ESTABLISHED_AGE_US / DAY_US)),
+        ("distinct_days", number(verdict::ESTABLISHED_DAYS)),
+        ("hours", number(verdict::FRESH_AGE_US / HOUR_US)),
+        ("shared", number(verdict::SHARED_CUSTOMERS)),
+        ("procedures", number(verdict::PROCEDURES_SUSPICIOUS)),
+        ("failed_customers", number(verdict::FAILED_CUSTOMERS_SUSPICIOUS)),
+        ("failed_percent", number(verdict::FAILED_PERCENT_SUSPICIOUS)),
+        ("drained_percent", number(verdict::DRAINED_PPM / 10_000)),
+        ("chain_hours", number(CHAIN_BEFORE_US / HOUR_US)),
+        ("chain_days", number(CHAIN_AFTER_US / DAY_US)),
+    ];
+    fill(&format!("reason_text.{reason}"), &values)
 }

@@ -9,7 +9,8 @@ use std::hint::black_box;
 
 use hashbrown::HashSet;
 
-use super::tally::{Digest, Seen, Tally};
+use super::own::OwnCounts;
+use super::tally::{Digest, Tally};
 
 /// Where the customer shares no level with the past, the probability for them is taken as the global one over this.
 const UNSEEN_DIVISOR: f64 = 4.0;
@@ -33,6 +34,23 @@ pub(super) struct Feature<const LOWER: usize> {
     further: [HashSet<(u32, u32)>; LOWER],
 }
 
+/// How often one value was used before: by all customers (c), by the customer (c_u).
+#[derive(Debug, Clone, Copy, Default)]
+struct Uses {
+    all: u32,
+    own: u32,
+}
+
+/// All that the formula needs to know of one login's values.
+#[derive(Debug)]
+pub(super) struct Counts<const LOWER: usize> {
+    uses: Levels<Uses, LOWER>,
+    /// M − 1.
+    distinct: u32,
+    /// M_s − 1.
+    distinct_with_top: u32,
+}
+
 /// The lower-level values seen together with one top value.
 #[derive(Debug)]
 struct Companions<const LOWER: usize> {
@@ -52,83 +70,108 @@ impl<const LOWER: usize> Feature<LOWER> {
         }
     }
 
-    /// Looks up most specific values and what came with them, for the processor's cache only.
-    pub(super) fn warm_up(&self, values: impl Iterator<Item = Digest>) {
-        for value in values {
-            let seen = self.tallies.top.find(value);
-            black_box(
-                seen.and_then(|seen| self.companions.get(self.tallies.top.place(seen.id)))
-                    .map(|known| known.distinct),
-            );
+    /// Brings what is known of the most specific value into the processor's cache.
+    pub(super) fn warm_up(&self, values: &Levels<Digest, LOWER>) {
+        black_box(self.tallies.top.find(values.top));
+    }
+
+    /// The same for what hangs on it: best when [`warm_up`](Self::warm_up) went before.
+    pub(super) fn warm_up_further(&self, values: &Levels<Digest, LOWER>, own: &OwnCounts, customer: u32) {
+        if let Some(seen) = self.tallies.top.find(values.top) {
+            let companions = self.companions.get(self.tallies.top.place(seen.id));
+            black_box((companions.map(|companions| companions.distinct), own.count(customer, seen.id)));
         }
     }
 
-    /// What is known of the values.
-    pub(super) fn find(&self, values: &Levels<Digest, LOWER>) -> Levels<Option<Seen>, LOWER> {
-        let mut lower = [None; LOWER];
-        for ((seen, tally), value) in lower.iter_mut().zip(&self.tallies.lower).zip(values.lower) {
-            *seen = tally.find(value);
+    /// What the past says of the values.
+    pub(super) fn look(
+        &self,
+        values: &Levels<Digest, LOWER>,
+        own: &OwnCounts,
+        customer: u32,
+    ) -> Counts<LOWER> {
+        let look = |tally: &Tally, value| {
+            let seen = tally.find(value);
+            let own = seen.map_or(0, |seen| own.count(customer, seen.id));
+            (seen, Uses { all: seen.map_or(0, |seen| seen.count), own })
+        };
+        let (top, top_uses) = look(&self.tallies.top, values.top);
+        let mut lower = [Uses::default(); LOWER];
+        for ((uses, tally), value) in lower.iter_mut().zip(&self.tallies.lower).zip(values.lower) {
+            (_, *uses) = look(tally, value);
         }
-        Levels { top: self.tallies.top.find(values.top), lower }
+        let companions = top.and_then(|seen| self.companions.get(self.tallies.top.place(seen.id)));
+        Counts {
+            uses: Levels { top: top_uses, lower },
+            distinct: self.distinct(),
+            distinct_with_top: companions.map_or(0, |companions| companions.distinct),
+        }
+    }
+
+    /// Adds the values to the history, the customer's too, and gives what [`look`](Self::look) would have given before.
+    pub(super) fn record(
+        &mut self,
+        values: &Levels<Digest, LOWER>,
+        own: &mut OwnCounts,
+        customer: u32,
+    ) -> Counts<LOWER> {
+        let distinct = self.distinct();
+        let mut record = |tally: &mut Tally, value| {
+            let seen = tally.add(value);
+            (seen.id, Uses { all: seen.count, own: own.add(customer, seen.id) })
+        };
+        let (top, top_uses) = record(&mut self.tallies.top, values.top);
+        let mut ids = [0; LOWER];
+        let mut lower = [Uses::default(); LOWER];
+        let tallies = self.tallies.lower.iter_mut().zip(values.lower);
+        for ((id, uses), (tally, value)) in ids.iter_mut().zip(&mut lower).zip(tallies) {
+            (*id, *uses) = record(tally, value);
+        }
+        let distinct_with_top = self.accompany(top, ids);
+        Counts { uses: Levels { top: top_uses, lower }, distinct, distinct_with_top }
+    }
+
+    /// Notes which lower values came with a top value; gives how many had come before.
+    fn accompany(&mut self, top: u32, lower: [u32; LOWER]) -> u32 {
+        let Some(companions) = self.companions.get_mut(self.tallies.top.place(top)) else {
+            let distinct = u32::try_from(LOWER).unwrap_or(u32::MAX);
+            self.companions.push(Companions { first: lower, distinct });
+            return 0;
+        };
+        let before = companions.distinct;
+        for ((id, first), further) in lower.into_iter().zip(companions.first).zip(&mut self.further) {
+            if id != first && further.insert((top, id)) {
+                companions.distinct = companions.distinct.saturating_add(1);
+            }
+        }
+        before
+    }
+
+    /// Distinct values, summed over the lower levels: M − 1.
+    fn distinct(&self) -> u32 {
+        self.tallies.lower.iter().fold(0, |sum, tally| sum.saturating_add(tally.distinct()))
     }
 
     /// G/U: how much likelier the values are for everybody than for one customer.
     ///
-    /// `own_share` gives that customer's share of logins with a value (c_u/n_u), `logins` is N, at least 1.
-    /// The result is finite and above 0.
-    pub(super) fn ratio(
-        &self,
-        found: &Levels<Option<Seen>, LOWER>,
-        logins: f64,
-        own_share: impl Fn(Seen) -> f64,
-    ) -> f64 {
-        let mut distinct = 1.0;
-        let mut global = 0.0;
-        let mut own = 0.0;
-        for ((tally, weight), seen) in self.tallies.lower.iter().zip(self.weights.lower).zip(found.lower) {
-            distinct += f64::from(tally.distinct());
-            if let Some(seen) = seen {
-                global += weight * f64::from(seen.count) / logins;
-                own += weight * own_share(seen);
-            }
-        }
-        let weight = self.weights.top;
-        global += match found.top {
-            Some(seen) => {
-                own += weight * own_share(seen);
-                let companions = self.companions.get(self.tallies.top.place(seen.id));
-                let distinct_with = 1.0 + companions.map_or(0.0, |companions| f64::from(companions.distinct));
-                let count = f64::from(seen.count);
-                weight * (count / (count + distinct_with)) * (count / (logins + distinct))
-            }
-            None => weight / (logins + distinct),
+    /// `own_logins` and `logins` are n_u and N, both at least 1. The result is finite and above 0.
+    pub(super) fn ratio(&self, counts: &Counts<LOWER>, own_logins: f64, logins: f64) -> f64 {
+        let Counts { uses, distinct, distinct_with_top } = counts;
+        let (distinct, distinct_with_top) = (1.0 + f64::from(*distinct), 1.0 + f64::from(*distinct_with_top));
+        let (weight, count) = (self.weights.top, f64::from(uses.top.all));
+        let mut own = weight * f64::from(uses.top.own) / own_logins;
+        let mut global = if count > 0.0 {
+            weight * (count / (count + distinct_with_top)) * (count / (logins + distinct))
+        } else {
+            weight / (logins + distinct)
         };
+        for (weight, uses) in self.weights.lower.into_iter().zip(&uses.lower) {
+            own += weight * f64::from(uses.own) / own_logins;
+            global += weight * f64::from(uses.all) / logins;
+        }
         if own == 0.0 {
             own = global / UNSEEN_DIVISOR;
         }
         global / own
-    }
-
-    /// Adds the values to the history and gives their ids.
-    pub(super) fn record(&mut self, values: &Levels<Digest, LOWER>) -> Levels<u32, LOWER> {
-        let top = self.tallies.top.add(values.top);
-        let mut lower = [0; LOWER];
-        for ((id, tally), value) in lower.iter_mut().zip(&mut self.tallies.lower).zip(values.lower) {
-            *id = tally.add(value);
-        }
-        match self.companions.get_mut(self.tallies.top.place(top)) {
-            Some(companions) => {
-                for ((id, first), further) in lower.into_iter().zip(companions.first).zip(&mut self.further) {
-                    if id != first && further.insert((top, id)) {
-                        companions.distinct = companions.distinct.saturating_add(1);
-                    }
-                }
-            }
-            None => {
-                let distinct = u32::try_from(LOWER).unwrap_or(u32::MAX);
-                self.companions.push(Companions { first: lower, distinct });
-            }
-        }
-        Levels { top, lower }
     }
 }

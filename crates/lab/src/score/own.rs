@@ -53,21 +53,22 @@ impl OwnCounts {
         }
     }
 
-    /// Counts one more use.
-    pub(super) fn add(&mut self, customer: u32, value: u32) {
+    /// Counts one more use and gives the count before it.
+    pub(super) fn add(&mut self, customer: u32, value: u32) -> u32 {
         let at = index(customer);
         if at >= self.customers.len() {
             self.customers.resize_with(at.saturating_add(1), || Customer::Listed(Vec::new()));
         }
-        let Some(known) = self.customers.get_mut(at) else { return };
+        let Some(known) = self.customers.get_mut(at) else { return 0 };
         if let Customer::Listed(list) = known {
             if let Some((_, count)) = list.iter_mut().find(|(listed, _)| *listed == value) {
-                *count = count.saturating_add(1);
-                return;
+                let before = *count;
+                *count = before.saturating_add(1);
+                return before;
             }
             if list.len() < LISTED_MAX {
                 list.push((value, 1));
-                return;
+                return 0;
             }
             let list = std::mem::take(list);
             *known = Customer::InTable;
@@ -75,17 +76,19 @@ impl OwnCounts {
                 self.add_to_table(customer, value, count);
             }
         }
-        self.add_to_table(customer, value, 1);
+        self.add_to_table(customer, value, 1)
     }
 
-    fn add_to_table(&mut self, customer: u32, value: u32, uses: u32) {
+    fn add_to_table(&mut self, customer: u32, value: u32, uses: u32) -> u32 {
         let Self { table, hasher, .. } = self;
         let hash = hasher.hash_one((customer, value));
         let same = |entry: &Entry| entry.customer == customer && entry.value == value;
         let rehash = |entry: &Entry| hasher.hash_one((entry.customer, entry.value));
         let new = Entry { customer, value, count: 0 };
         let entry = table.entry(hash, same, rehash).or_insert(new).into_mut();
-        entry.count = entry.count.saturating_add(uses);
+        let before = entry.count;
+        entry.count = before.saturating_add(uses);
+        before
     }
 }
 
@@ -98,8 +101,8 @@ mod tests {
         let mut own = OwnCounts::default();
         let values = 3 * u32::try_from(LISTED_MAX).unwrap();
         for value in 0..values {
-            for _ in 0..=value % 5 {
-                own.add(7, value);
+            for before in 0..=value % 5 {
+                assert_eq!(own.add(7, value), before, "value {value}");
             }
             own.add(2, value % 2);
         }

@@ -7,9 +7,9 @@ use std::hint::black_box;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::feature::{Feature, Levels};
+use super::feature::{Counts, Feature, Levels};
 use super::own::OwnCounts;
-use super::tally::{Digest, Seen, Tally};
+use super::tally::{Digest, Tally};
 
 /// Levels IP address / ASN / country. Both sets of weights: Wiefling et al. 2022.
 const ADDRESS_WEIGHTS: Levels<f64, 2> = Levels { top: 0.6, lower: [0.3, 0.1] };
@@ -60,6 +60,15 @@ impl Values {
     }
 }
 
+/// The size of the history before a login.
+struct Past {
+    /// N.
+    logins: u32,
+    /// n_u, at least 1.
+    own_logins: u32,
+    customers: u32,
+}
+
 /// The history of logins, kept as counts, and the score of a login against it.
 ///
 /// A step costs a fixed number of lookups, whatever the length of the history. Memory grows with the distinct values
@@ -105,10 +114,7 @@ impl LoginScorer {
 
     /// Scores the login against the logins observed before it, then adds it to them.
     pub fn observe_and_score(&mut self, login: &Login<'_>) -> Option<f64> {
-        let values = self.values(login);
-        let score = self.score_values(&values);
-        self.record(&values);
-        score
+        self.observe_and_score_values(&self.values(login))
     }
 
     /// The score alone: above 0, finite; the higher, the less the login looks like the customer.
@@ -116,11 +122,6 @@ impl LoginScorer {
     #[must_use]
     pub fn score(&self, login: &Login<'_>) -> Option<f64> {
         self.score_values(&self.values(login))
-    }
-
-    /// Adds the login to the history without scoring it.
-    pub fn observe(&mut self, login: &Login<'_>) {
-        self.record(&self.values(login));
     }
 
     /// Logins in the history (N).
@@ -153,38 +154,46 @@ impl LoginScorer {
         for values in coming.clone() {
             black_box(self.customers.find(values.customer));
         }
-        self.address.warm_up(coming.clone().map(|values| values.address.top));
-        self.client.warm_up(coming.clone().map(|values| values.client.top));
+        for values in coming.clone() {
+            self.address.warm_up(&values.address);
+            self.client.warm_up(&values.client);
+        }
         for values in coming {
-            black_box(self.customers.find(values.customer).map(|seen| self.own.count(seen.id, 0)));
+            if let Some(customer) = self.customers.find(values.customer) {
+                self.address.warm_up_further(&values.address, &self.own, customer.id);
+                self.client.warm_up_further(&values.client, &self.own, customer.id);
+            }
         }
     }
 
     pub(super) fn score_values(&self, values: &Values) -> Option<f64> {
-        // All lookups first: none waits for another, so the processor overlaps their trips to memory.
-        let customer = self.customers.find(values.customer);
-        let address = self.address.find(&values.address);
-        let client = self.client.find(&values.client);
-        let customer = customer?;
-        let logins = f64::from(self.logins);
-        let own_logins = f64::from(customer.count);
-        let own_share = |value: Seen| f64::from(self.own.count(customer.id, value.id)) / own_logins;
-        let address = self.address.ratio(&address, logins, own_share);
-        let client = self.client.ratio(&client, logins, own_share);
-        Some(address * client * logins / (own_logins * f64::from(self.customers.distinct())))
+        let customer = self.customers.find(values.customer)?;
+        let past =
+            Past { logins: self.logins, own_logins: customer.count, customers: self.customers.distinct() };
+        let address = self.address.look(&values.address, &self.own, customer.id);
+        let client = self.client.look(&values.client, &self.own, customer.id);
+        Some(self.formula(&past, &address, &client))
     }
 
-    pub(super) fn record(&mut self, values: &Values) {
+    /// Scores and records in one pass: recording a value tells how often it was there before.
+    pub(super) fn observe_and_score_values(&mut self, values: &Values) -> Option<f64> {
         if self.is_full() {
-            return;
+            return self.score_values(values);
         }
+        let (logins, customers) = (self.logins, self.customers.distinct());
         let customer = self.customers.add(values.customer);
-        let address = self.address.record(&values.address);
-        let client = self.client.record(&values.client);
-        for value in [address.top, client.top].into_iter().chain(address.lower).chain(client.lower) {
-            self.own.add(customer, value);
-        }
-        self.logins = self.logins.saturating_add(1);
+        let past = Past { logins, own_logins: customer.count, customers };
+        let address = self.address.record(&values.address, &mut self.own, customer.id);
+        let client = self.client.record(&values.client, &mut self.own, customer.id);
+        self.logins = logins.saturating_add(1);
+        (customer.count > 0).then(|| self.formula(&past, &address, &client))
+    }
+
+    fn formula(&self, past: &Past, address: &Counts<2>, client: &Counts<3>) -> f64 {
+        let (logins, own_logins) = (f64::from(past.logins), f64::from(past.own_logins));
+        let address = self.address.ratio(address, own_logins, logins);
+        let client = self.client.ratio(client, own_logins, logins);
+        address * client * logins / (own_logins * f64::from(past.customers))
     }
 }
 
@@ -205,12 +214,12 @@ mod tests {
             device: "d",
         };
         let mut scorer = LoginScorer::new();
-        scorer.observe(&login);
+        assert_eq!(scorer.observe_and_score(&login), None);
         scorer.logins = LoginScorer::LOGINS_MAX;
         assert!(scorer.is_full());
         let score = scorer.score(&login);
         assert!(score.is_some());
-        scorer.observe(&login);
+        assert_eq!(scorer.observe_and_score(&login), score);
         assert_eq!(scorer.observe_and_score(&Login { customer: "b", ..login }), None);
         assert_eq!((scorer.score(&login), scorer.customers()), (score, 1));
     }

@@ -65,16 +65,17 @@ impl Tally {
         index(id.saturating_sub(self.first_id))
     }
 
-    /// Counts the string once more and gives its id.
-    pub(super) fn add(&mut self, digest: Digest) -> u32 {
+    /// Counts the string once more. Gives its id and its count before, 0 for a new one.
+    pub(super) fn add(&mut self, digest: Digest) -> Seen {
         let new = Seen { id: self.first_id.saturating_add(self.distinct()), count: 0 };
         let mut entry = self
             .entries
             .entry(digest.hash(), |(other, _)| *other == digest, |(other, _)| other.hash())
             .or_insert((digest, new));
         let (_, seen) = entry.get_mut();
+        let before = *seen;
         seen.count = seen.count.saturating_add(1);
-        seen.id
+        before
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
     fn strings_are_told_apart_and_counted() {
         let mut tally = Tally::new(100);
         // The empty string is a value like any other.
-        let ids = ["", "ab", "a", "b", "ab", "", "", "abb"].map(|value| tally.add(Digest::of(value, 1)));
+        let ids = ["", "ab", "a", "b", "ab", "", "", "abb"].map(|value| tally.add(Digest::of(value, 1)).id);
         assert_eq!(ids, [100, 101, 102, 103, 101, 100, 100, 104]);
         let count = |value| tally.find(Digest::of(value, 1)).map_or(0, |seen| seen.count);
         for (value, expected) in [("", 3), ("ab", 2), ("a", 1), ("b", 1), ("abb", 1), ("bb", 0), ("aba", 0)] {
@@ -107,7 +108,7 @@ mod tests {
             for number in 0..5_000_u32 {
                 let digest = Digest::of(&number.to_string(), 1);
                 assert_eq!(tally.find(digest), (round == 1).then_some(Seen { id: number, count: 1 }));
-                assert_eq!(tally.add(digest), number);
+                assert_eq!(tally.add(digest), Seen { id: number, count: round });
             }
         }
         assert_eq!(tally.distinct(), 5_000);

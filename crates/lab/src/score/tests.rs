@@ -234,7 +234,7 @@ fn scoring_alone_leaves_no_trace() {
     let row = Row::new("a", ["1.1.1.1", "100", "NO"], ["ua1", "b1", "o1", "mobile"]);
     let mut scorer = LoginScorer::new();
     assert_eq!(scorer.score(&row.login()), None);
-    scorer.observe(&row.login());
+    assert_eq!(scorer.observe_and_score(&row.login()), None);
     let before = scorer.score(&row.login());
     assert_eq!(scorer.score(&row.login()), before);
     assert_eq!(scorer.observe_and_score(&row.login()), before);

@@ -62,10 +62,10 @@ pub(super) fn draw(dice: &mut Dice, world: &World, person: &Person) -> Vec<Erran
     if let Some(day) = world.household(person).and_then(super::population::Household::move_day) {
         list.on_moving(day);
     }
-    if let Some((day, _)) = person.next_office {
-        if list.dice.permille(150) {
-            list.bank_change_near(day, 5, 40);
-        }
+    if let Some((day, _)) = person.next_office
+        && list.dice.permille(150)
+    {
+        list.bank_change_near(day, 5, 40);
     }
     if let Some(day) = list.sometime(1_200 * eagerness) {
         list.on_leaving(day);

@@ -184,7 +184,7 @@ fn attacks_are_those_of_the_record() {
     assert_eq!(withdrawn(Attack::Gmo2020), 1_490_000);
     assert_eq!(withdrawn(Attack::Okasan2020), 0);
     assert_eq!(
-        culprits["okasan-2020"].customers_entered, 200,
+        culprits["okasan-2020"].customers_entered, 100,
         "one of 20 customers, 208 where there are enough"
     );
     assert_eq!(culprits["background"].customers_entered, 0);

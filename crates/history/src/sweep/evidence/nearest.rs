@@ -12,7 +12,7 @@ pub(super) const SIDE_MAX: usize = 12;
 /// Accesses at the very moment.
 const SAME_TIME_MAX: usize = 4;
 /// Events of the chain.
-const CHAIN_MAX: usize = 24;
+const CHAIN_MAX: usize = 16;
 /// How far before and after, microseconds.
 pub(super) const NEAR_US: i64 = 30 * model::time::DAY_US;
 

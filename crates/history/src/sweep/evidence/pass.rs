@@ -71,17 +71,8 @@ impl Pass<'_> {
             threads,
             || self.wanted.found(),
             |found, task| {
-                let c0 = tcpu();
                 let rows = self.candidates(task)?;
-                let c1 = tcpu();
                 self.note(task, &rows, found)?;
-                eprintln!(
-                    "TMPT {:?} rows {} stage1 {} stage2 {}",
-                    task.plan,
-                    rows.len(),
-                    c1 - c0,
-                    tcpu() - c1
-                );
                 self.watch.advance(u64::try_from(task.rows).unwrap_or(0));
                 Ok(())
             },
@@ -116,9 +107,8 @@ impl Pass<'_> {
         for batch in open(task.file, task.group, &names, None)? {
             self.watch.check()?;
             let batch = batch.map_err(|error| damaged(task.file, error))?;
-            let values = |wanted: bool, name| match wanted {
-                true => u64_values(task.file, &batch, name),
-                false => Ok(&[] as &[u64]),
+            let values = |wanted: bool, name| -> Result<&[u64], HistoryError> {
+                if wanted { u64_values(task.file, &batch, name) } else { Ok(&[]) }
             };
             let keys = values(task.plan.customers, column::CUSTOMER_KEY)?;
             let lows = values(task.plan.addresses, column::IP_LO)?;
@@ -205,15 +195,4 @@ pub(super) fn times<'a>(file: &HistoryFile, column: &'a ArrayRef) -> Result<&'a 
         Some(times) => Ok(times.values()),
         None => Err(wrong_type(file, column::TIME)),
     }
-}
-
-fn tcpu() -> u64 {
-    std::fs::read_to_string("/proc/thread-self/schedstat")
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        / 1000
 }

@@ -61,8 +61,7 @@ impl Visitor {
     }
 
     fn merge(&mut self, other: &Self) {
-        let least = |one: Option<i64>, other: Option<i64>| one.into_iter().chain(other).min();
-        self.first = least(self.first, other.first);
+        self.first = self.first.into_iter().chain(other.first).min();
         self.last = self.last.max(other.last);
         self.accesses = self.accesses.saturating_add(other.accesses);
         self.logins_failed = self.logins_failed.saturating_add(other.logins_failed);

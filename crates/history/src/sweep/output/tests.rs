@@ -383,7 +383,8 @@ fn the_report_tells_the_story_of_an_alarm() {
         Device evil…0001
         The customer&#39;s own past before it
         From this address 3
-        First to last (UTC) 2020-09-06 00:00 – 2020-09-07 00:05
+        First (UTC) 2020-09-06 00:00
+        Last (UTC) 2020-09-07 00:05
         On days 2
         From its network 3
         Through its provider not known
@@ -398,15 +399,15 @@ fn the_report_tells_the_story_of_an_alarm() {
         Factor changes, 72 h 0
         Withdrawals, 30 days 1
         … from this address 1
-        Share of the balance 90.0 %
+        Shares of the balance, summed 90.0 %
         Reasons
         Address first seen just before The customer&#39;s first access from this address was less than 72 hours before the procedure.
         New network and provider Neither the network nor its carrier or company is known from the customer&#39;s past.
         New device The device is not one the customer has long used.
-        Several customers&#39; procedures from one address At least two other customers had a procedure of the same kind from this address, and it is not a shared one.
-        Many failed logins at the address Logins of at least three customers failed at this address, and at least 30 % of its logins failed: passwords are being tried.
+        Several customers&#39; procedures from one address At least 2 other customers had a procedure of the same kind from this address, and it is not a shared one.
+        Many failed logins at the address Logins of at least 3 customers failed at this address, and at least 30 % of its logins failed: passwords are being tried.
         Changes just before Contact data, password or a second factor was changed within 72 hours before the procedure.
-        Balance drained after Half of the balance or more left within 30 days after the procedure.
+        Balance drained after At least 50 % of the balance left within 30 days after the procedure.
         Money asked for from the same address A withdrawal or transfer within 30 days after was asked for from the procedure&#39;s address.
         Accesses of the customer around it
         Time (UTC) Distance What Address Device, browser Details
@@ -430,7 +431,7 @@ fn the_report_tells_the_story_of_an_alarm() {
         2020-10-02 09:00:00 +25d 8h Login succeeded · web 192.0.2.1 JP home…0000 Browser/1 &#60;b&#62;"#]].assert_eq(&section(&page, "alarm-1", "en"));
     expect![[r#"
         警報に関わる IP アドレス
-        照合の期間にこれらのアドレスからアクセスのあったすべてのお客様です。手続のあった方、操作が成立した方を先に並べています。「成立」は、ログインその他の操作が成立したことを示します。
+        照合の期間にこれらのアドレスからアクセスのあったすべてのお客様です（多くのお客様が共用するアドレスは人数だけ）。手続のあった方、操作が成立した方を先に並べています。「成立」は、ログインその他の操作が成立したことを示します。
         アドレス ネットワーク 警報 お客様の数 アクセス ログイン失敗
         203.0.113.7 3 13 25 13
         203.0.113.7
@@ -455,11 +456,11 @@ fn the_report_states_results_and_limits_in_both_languages() {
     let page = whole(Order::Time, &options()).text("report.html");
     expect![[r#"
         Statement for publication
-        We examined all 17 procedures received between 2020-08-28 10:00 UTC and 2020-09-17 03:00 UTC (Bank account changed: 10, Bank account registered: 7). Each was compared with 819 accesses of customers recorded between 2020-01-01 09:00 UTC and 2020-10-22 09:00 UTC. 13 procedures agree with the customer&#39;s own past accesses, and 0 have an ordinary explanation. Alarms: 3. These procedures are treated as unauthorised until shown otherwise. A further 1 procedures are being examined by our staff. The examination could not take into account: accesses before 2020-01-01 09:00 UTC; the country of addresses; the network operator of addresses; whether an address is a Tor exit; whether an address belongs to a VPN; whether an address is a rented server; reports by others about an address; the browser named by a user agent.
+        We examined all 17 procedures received between 2020-08-28 10:00 and 2020-09-17 03:00 (Bank account changed: 10, Bank account registered: 7). Each was compared with 819 accesses of customers recorded between 2020-01-01 09:00 and 2020-10-22 09:00. 13 procedures agree with the customer&#39;s own past accesses, and 0 have an ordinary explanation. Alarms: 3. These procedures are treated as unauthorised until shown otherwise. A further 1 procedures are being examined by our staff. The examination could not take into account: accesses before 2020-01-01 09:00; the country of addresses; the network operator of addresses; whether an address is a Tor exit; whether an address belongs to a VPN; whether an address is a rented server; reports by others about an address. Times are UTC.
         A draft from the figures of this examination. Check it against what is known from elsewhere (customers&#39; reports, banks&#39; notices) before publication."#]].assert_eq(&section(&page, "statement", "en"));
     expect![[r#"
         公表文案
-        当社は、2020年8月28日19:00（日本時間）から2020年9月17日12:00（日本時間）までに受け付けたすべての手続 17 件（出金先口座の変更 10 件、出金先口座の登録 7 件）を点検しました。 手続の一件ごとに、2020年1月1日18:00（日本時間）から2020年10月22日18:00（日本時間）までに記録されたお客様のアクセス 819 件と照合しています。 このうち 13 件はお客様ご自身の過去のご利用と一致し、0 件は通常のご利用として説明がつくものでした。 3 件については、そうでないことが確かめられるまで、不正な手続として取り扱っています。 このほか 1 件を担当者が確認しています。 なお、本点検では次の点は考慮できていません：2020年1月1日18:00（日本時間） より前のアクセス、アドレスの国、アドレスの通信事業者、Tor 経由かどうか、VPN 経由かどうか、貸しサーバーからかどうか、アドレスについての他からの報告、ブラウザーの種類。
+        当社は、2020年8月28日19:00から2020年9月17日12:00までに受け付けたすべての手続 17 件（出金先口座の変更 10 件、出金先口座の登録 7 件）を点検しました。手続の一件ごとに、2020年1月1日18:00から2020年10月22日18:00までに記録されたお客様のアクセス 819 件と照合しています。このうち 13 件はお客様ご自身の過去のご利用と一致し、0 件は通常のご利用として説明がつくものでした。3 件については、そうでないことが確かめられるまで、不正な手続として取り扱っています。このほか 1 件を担当者が確認しています。なお、本点検では次の点は考慮できていません：2020年1月1日18:00より前のアクセス、アドレスの国、アドレスの通信事業者、Tor 経由かどうか、VPN 経由かどうか、貸しサーバーからかどうか、アドレスについての他からの報告。時刻は日本時間です。
         この点検の数値から作った下書きです。公表の前に、お客様からの申告や銀行からの連絡など、ほかから分かっていることと照らし合わせてください。"#]].assert_eq(&section(&page, "statement", "ja"));
     expect![[r#"
         What could not be known

@@ -4,7 +4,7 @@ use intel::Intel;
 use model::event::EventId;
 
 use super::words::{Both, both, fill, number, word};
-use super::{Mask, format, kind, network, reason_label};
+use super::{Mask, format, kind, network, reason_label, reason_text};
 use crate::sweep::Finding;
 use crate::sweep::evidence::{Access, Alarm, Shown};
 
@@ -36,8 +36,8 @@ pub(super) struct Row {
     pub(super) time: String,
     pub(super) distance: String,
     pub(super) kind: Both,
+    /// And the channel, if it is known.
     pub(super) outcome: Both,
-    pub(super) channel: Option<Both>,
     pub(super) address: String,
     pub(super) same_address: bool,
     pub(super) network: String,
@@ -79,7 +79,7 @@ impl<'a> AlarmView<'a> {
             reasons: finding
                 .reasons
                 .iter()
-                .map(|reason| (reason_label(*reason), word("reason_text", reason.as_str())))
+                .map(|reason| (reason_label(*reason), reason_text(*reason)))
                 .collect(),
             rows: rows(alarm, mask, intel),
             chain_more: (alarm.chain_more > 0)
@@ -120,15 +120,13 @@ fn counted<N: TryInto<u64>>(is_known: bool, count: N) -> Both {
 fn past(finding: &Finding) -> Group {
     let (procedure, own) = (&finding.examined.procedure, &finding.own);
     let has_ip = procedure.ip.is_some();
-    let seen = own.ip.first.zip(own.ip_last).map_or_else(
-        || Both::same("–"),
-        |(first, last)| Both::same(format!("{} – {}", format::minute(first), format::minute(last))),
-    );
+    let seen = |time: Option<i64>| Both::same(time.map_or_else(|| "–".to_owned(), format::minute));
     group(
         "alarm.past",
         vec![
             ("own_ip", counted(has_ip, own.ip.count)),
-            ("own_seen", seen),
+            ("own_first", seen(own.ip.first)),
+            ("own_last", seen(own.ip_last)),
             ("own_days", counted(has_ip, own.ip_days)),
             ("own_net", counted(has_ip, own.net.count)),
             ("own_asn", counted(finding.asn.is_some(), own.asn.count)),
@@ -190,10 +188,7 @@ fn row(finding: &Finding, shown: &Shown, mask: Mask, intel: &Intel) -> Row {
         time: format::second(access.time),
         distance: format::distance(access.time.saturating_sub(procedure.time.as_us())),
         kind: access.kind.map_or_else(|| both("alarm.unknown"), kind),
-        outcome: access
-            .outcome
-            .map_or_else(|| both("alarm.unknown"), |outcome| word("outcome", outcome.as_str())),
-        channel: access.channel.map(|channel| word("channel", channel.as_str())),
+        outcome: outcome(access),
         address: access.address.map(|address| address.to_string()).unwrap_or_default(),
         same_address: access.address.is_some() && access.address == procedure.ip,
         network: network(intel, access.country.as_deref(), access.asn),
@@ -213,7 +208,6 @@ fn absent(finding: &Finding, mask: Mask, intel: &Intel) -> Row {
         distance: format::distance(0),
         kind: kind(procedure.kind),
         outcome: both("alarm.not_in_history"),
-        channel: None,
         address: procedure.ip.map(|ip| ip.to_string()).unwrap_or_default(),
         same_address: procedure.ip.is_some(),
         network: network(intel, finding.country.as_deref(), finding.asn),
@@ -222,6 +216,13 @@ fn absent(finding: &Finding, mask: Mask, intel: &Intel) -> Row {
         user_agent: String::new(),
         details: Both::same(""),
     }
+}
+
+fn outcome(access: &Access) -> Both {
+    let outcome =
+        access.outcome.map_or_else(|| both("alarm.unknown"), |outcome| word("outcome", outcome.as_str()));
+    let channel = access.channel.map(|channel| word("channel", channel.as_str()));
+    Both::join(&[Some(outcome), channel].into_iter().flatten().collect::<Vec<_>>(), &Both::same(" · "))
 }
 
 fn details(access: &Access) -> Both {

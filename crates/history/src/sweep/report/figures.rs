@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use model::EventKind;
 
 use super::words::{Both, both, fill, number, word};
-use super::{Badge, format, kind, reason_label};
+use super::{Badge, format, kind, reason_label, reason_text};
 use crate::sweep::evidence::Evidence;
 use crate::sweep::summary::Verdicts;
 use crate::sweep::{Reason, Summary, Verdict};
@@ -188,7 +188,7 @@ pub(super) fn reasons(summary: &Summary) -> Vec<CountsRow> {
     let by_reason = summary.judged.as_ref().map(|judged| &judged.verdicts_by_reason);
     let rows = Reason::ALL.iter().filter_map(|reason| {
         let verdicts = by_reason?.get(reason.as_str()).filter(|verdicts| verdicts.total() > 0)?;
-        let note = word("reason_text", reason.as_str());
+        let note = reason_text(*reason);
         Some(CountsRow::new(reason.as_str(), reason_label(*reason), note, verdicts))
     });
     rows.collect()

@@ -4,12 +4,12 @@
 use model::EventKind;
 
 use super::kind;
-use super::words::{Both, both, fill, is_known, moment, number};
+use super::words::{Both, both, clock, fill, is_known, moment, number};
 use crate::sweep::Summary;
 use crate::sweep::summary::{NotKnown, Verdicts};
 
-/// The statement, one sentence after the other.
-pub(super) fn statement(summary: &Summary, broker: Option<&str>) -> Vec<Both> {
+/// The whole statement.
+pub(super) fn statement(summary: &Summary, broker: Option<&str>) -> Both {
     let who = broker.map_or_else(|| both("statement.we"), |name| Both::same(name.to_owned()));
     let verdicts = summary.judged.as_ref().map(|judged| judged.verdicts).unwrap_or_default();
     let mut sentences = vec![examined(summary, who), compared(summary)];
@@ -19,7 +19,9 @@ pub(super) fn statement(summary: &Summary, broker: Option<&str>) -> Vec<Both> {
     ));
     sentences.extend(result(verdicts));
     sentences.extend(limits(&summary.unknowns));
-    sentences
+    sentences.push(both("statement.zone"));
+    // Japanese sentences stand without a space between them.
+    Both::join(&sentences, &Both { ja: "".into(), en: " ".into() })
 }
 
 fn examined(summary: &Summary, who: Both) -> Both {
@@ -32,13 +34,13 @@ fn examined(summary: &Summary, who: Both) -> Both {
             Some(fill("statement.kind", &[("kind", kind), ("n", number(*count))]))
         })
         .collect();
-    let moment_of = |time: Option<model::Time>| moment(time.map_or(0, model::Time::as_us));
+    let clock_of = |time: Option<model::Time>| clock(time.map_or(0, model::Time::as_us));
     fill(
         "statement.examined",
         &[
             ("n", number(procedures.count)),
-            ("first", moment_of(procedures.earliest)),
-            ("last", moment_of(procedures.latest)),
+            ("first", clock_of(procedures.earliest)),
+            ("last", clock_of(procedures.latest)),
             ("kinds", Both::join(&kinds, &both("statement.separator"))),
             // Last, so that a name with braces in it stays as it is.
             ("who", who),
@@ -54,8 +56,8 @@ fn compared(summary: &Summary) -> Both {
             let key = if history.rows_exact { "statement.compared" } else { "statement.compared_at_most" };
             let values = [
                 ("n", number(history.rows_scanned)),
-                ("from", moment(from.as_us())),
-                ("to", moment(last.as_us())),
+                ("from", clock(from.as_us())),
+                ("to", clock(last.as_us())),
             ];
             fill(key, &values)
         }
@@ -75,19 +77,26 @@ fn result(verdicts: Verdicts) -> Vec<Both> {
 }
 
 fn limits(unknowns: &[NotKnown]) -> Option<Both> {
-    let list: Vec<Both> = unknowns.iter().map(|each| unknown("unknown_short", each)).collect();
-    let list = Both::join(&list, &both("unknown_short.separator"));
-    (!unknowns.is_empty()).then(|| fill("unknown_short.lead", &[("list", list)]))
+    // User agents are shown to people; no verdict rests on them.
+    let concern = unknowns.iter().filter(|each| !each.code.starts_with("user_agents."));
+    let list: Vec<Both> = concern.map(|each| told("unknown_short", each, clock)).collect();
+    let text = Both::join(&list, &both("unknown_short.separator"));
+    (!list.is_empty()).then(|| fill("unknown_short.lead", &[("list", text)]))
+}
+
+/// What could not be known, and what that means.
+pub(super) fn unknown(unknown: &NotKnown) -> Both {
+    told("unknown", unknown, moment)
 }
 
 /// What could not be known, in the words of a table of texts; a code that it lacks is told in English.
-pub(super) fn unknown(table: &str, unknown: &NotKnown) -> Both {
+fn told(table: &str, unknown: &NotKnown, time_text: fn(i64) -> Both) -> Both {
     let key = format!("{table}.{}", unknown.code);
     if !is_known(&key) {
         return Both::same(unknown.text.clone());
     }
     let mut values = vec![("n", number(unknown.procedures.unwrap_or(0)))];
-    values.extend(unknown.time.map(|time| ("time", moment(time.as_us()))));
+    values.extend(unknown.time.map(|time| ("time", time_text(time.as_us()))));
     fill(&key, &values)
 }
 

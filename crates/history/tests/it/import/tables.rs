@@ -188,3 +188,20 @@ fn our_own_history_is_taken_over() {
     }
     assert!(truncated.refused("x.parquet", b"PAR1").contains("truncated or damaged"));
 }
+
+#[test]
+fn the_mappings_in_the_documentation_are_accepted() {
+    let page = include_str!("../../../../../docs/import.md");
+    let mappings: Vec<&str> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(mappings.len(), 3);
+    for mapping in mappings {
+        assert!(Mapping::parse(mapping).is_ok(), "{mapping}");
+    }
+    let table = page.split("```\nZeit;").nth(1).unwrap().split("```").next().unwrap();
+    let place = Place::of(Format::Csv)
+        .zone("Asia/Tokyo")
+        .mapping(page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap());
+    let summary = place.text("t.csv", format!("Zeit;{table}"));
+    assert_eq!((summary.rows, summary.rejected, summary.ignored), (2, 0, 1));
+}
