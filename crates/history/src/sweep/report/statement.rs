@@ -127,8 +127,8 @@ mod tests {
             0,
             1_200,
             &expect![[r#"
-            No procedure raised an alarm. 1,200 procedures are still being examined by our staff; until that is done, damage to customers cannot be ruled out.
-            不正の疑いが強いと判定した手続はありませんでしたが、1,200 件を担当者が確認しており、確認が終わるまで被害がないとは申し上げられません。"#]],
+                No procedure raised an alarm. Still being examined by our staff: 1,200; until that is done, damage to customers cannot be ruled out.
+                不正の疑いが強いと判定した手続はありませんでしたが、1,200 件を担当者が確認しており、確認が終わるまで被害がないとは申し上げられません。"#]],
         );
         check(
             5,
@@ -141,10 +141,10 @@ mod tests {
             5,
             20,
             &expect![[r#"
-            Alarms: 5. These procedures are treated as unauthorised until shown otherwise.
-            5 件については、そうでないことが確かめられるまで、不正な手続として取り扱っています。
-            A further 20 procedures are being examined by our staff.
-            このほか 20 件を担当者が確認しています。"#]],
+                Alarms: 5. These procedures are treated as unauthorised until shown otherwise.
+                5 件については、そうでないことが確かめられるまで、不正な手続として取り扱っています。
+                Still being examined by our staff: 20.
+                このほか 20 件を担当者が確認しています。"#]],
         );
     }
 }
