@@ -19,6 +19,7 @@ mod parquet;
 pub(crate) mod parser;
 mod paths;
 mod pipeline;
+mod probe;
 mod rba;
 pub(crate) mod rejected;
 mod sshd;
@@ -51,6 +52,8 @@ pub use self::mapping::{
     TimeMapping, Unmatched, Values,
 };
 pub use self::open::{Input, decompress};
+#[doc(hidden)]
+pub use self::probe::{Counts, parse_bytes};
 pub use self::tally::{Count, ImportSummary};
 
 /// How to import.

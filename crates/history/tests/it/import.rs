@@ -2,10 +2,10 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that cannot set up its fixture or find what it expects should stop"
 )]
 
+mod accounting;
 mod files;
 mod formats;
 mod procedures;
