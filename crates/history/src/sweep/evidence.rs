@@ -11,6 +11,7 @@ mod visitors;
 mod wanted;
 
 use std::cmp::Reverse;
+use std::ops::RangeInclusive;
 
 use hashbrown::HashMap;
 use intel::Intel;
@@ -19,7 +20,7 @@ use model::{Address, CustomerId};
 use super::{AddressTotals, Finding, Reason, Swept, Verdict};
 use crate::files::HistoryFile;
 use crate::{HistoryError, Watch};
-use nearest::Around;
+use nearest::{Around, NEAR_US};
 pub(super) use readable::Access;
 use visitors::Visitor;
 use wanted::Wanted;
@@ -31,7 +32,7 @@ pub const ADDRESSES_SHOWN_MAX: usize = 100;
 /// Customers of one address that are shown at most.
 pub const ADDRESS_CUSTOMERS_SHOWN_MAX: usize = 200;
 /// Customers of all addresses together that are shown at most.
-pub const CUSTOMERS_SHOWN_MAX: usize = 1_000;
+pub const CUSTOMERS_SHOWN_MAX: usize = 500;
 
 /// A place in history: file, row group, row. Its order is that of history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +51,7 @@ pub(super) struct Evidence<'a> {
     pub(super) addresses: Vec<AlarmAddress>,
     /// Addresses behind alarms beyond those.
     pub(super) addresses_more: usize,
-    /// Customers that were entered from addresses behind alarms, shared ones left out.
+    /// Customers that were entered near the alarms from the addresses behind them, shared ones left out.
     pub(super) entered: u64,
     /// Whether `entered` is all of them; if not, it is the least.
     pub(super) entered_exact: bool,
@@ -89,9 +90,13 @@ pub(super) struct AlarmAddress {
     pub(super) alarms: u32,
     /// Many customers use it as they use any. They are counted, not listed: to have used it says nothing of them.
     pub(super) shared: bool,
+    /// From 30 days before the first alarm from it to 30 days after the last, microseconds. An address has other users at
+    /// other times, who have nothing to do with the alarms.
+    near: RangeInclusive<i64>,
+    /// Customers with accesses from it in the whole window.
+    pub(super) customers_total: u64,
+    /// Customers near the alarms.
     pub(super) customers: Vec<Customer>,
-    /// Customers beyond those.
-    pub(super) customers_more: u64,
 }
 
 /// A customer at an address that alarms came from.
@@ -169,6 +174,8 @@ fn addresses(alarms: &[&Finding]) -> Vec<AlarmAddress> {
     let mut addresses: HashMap<Address, AlarmAddress> = HashMap::new();
     for finding in alarms {
         let Some(address) = finding.examined.procedure.ip else { continue };
+        let time = finding.examined.procedure.time.as_us();
+        let (first, last) = (time.saturating_sub(NEAR_US), time.saturating_add(NEAR_US));
         let entry = addresses.entry(address).or_insert_with(|| AlarmAddress {
             address,
             country: finding.country.clone(),
@@ -177,28 +184,27 @@ fn addresses(alarms: &[&Finding]) -> Vec<AlarmAddress> {
             totals: finding.address,
             alarms: 0,
             shared: finding.reasons.contains(&Reason::IpShared),
+            near: first..=last,
+            customers_total: u64::from(finding.other_customers).saturating_add(1),
             customers: Vec::new(),
-            customers_more: u64::from(finding.other_customers).saturating_add(1),
         });
         entry.alarms = entry.alarms.saturating_add(1);
+        entry.near = first.min(*entry.near.start())..=last.max(*entry.near.end());
     }
     let mut addresses: Vec<AlarmAddress> = addresses.into_values().collect();
     addresses
-        .sort_unstable_by_key(|each| (each.shared, Reverse(each.alarms), each.customers_more, each.address));
+        .sort_unstable_by_key(|each| (each.shared, Reverse(each.alarms), each.customers_total, each.address));
     addresses
 }
 
 impl AlarmAddress {
-    /// How many customers were there.
-    pub(super) fn customers_total(&self) -> u64 {
-        let shown = u64::try_from(self.customers.len()).unwrap_or(u64::MAX);
-        self.customers_more.saturating_add(shown)
+    /// Customers that are counted but not listed.
+    pub(super) fn customers_more(&self) -> u64 {
+        self.customers_total.saturating_sub(u64::try_from(self.customers.len()).unwrap_or(u64::MAX))
     }
 
     /// Takes the customers to show: those with procedures there first, then those entered, then by failed logins and time.
     fn choose(&mut self, visitors: visitors::Visitors, wanted: &Wanted) {
-        let whole = visitors.is_whole();
-        let counted = self.customers_more;
         let mut customers: Vec<Customer> = visitors
             .into_visitors()
             .map(|visitor| {
@@ -206,17 +212,15 @@ impl AlarmAddress {
                 Customer { id: None, visitor, verdict }
             })
             .collect();
-        let kept = u64::try_from(customers.len()).unwrap_or(u64::MAX);
+        // More than were counted only where procedures from a file are not in history.
+        self.customers_total = self.customers_total.max(u64::try_from(customers.len()).unwrap_or(u64::MAX));
         customers.sort_unstable_by_key(|each| {
             let visitor = &each.visitor;
             let weight = (each.verdict, visitor.entered, visitor.logins_failed);
             (Reverse(weight), visitor.first, visitor.customer_key)
         });
         customers.truncate(ADDRESS_CUSTOMERS_SHOWN_MAX);
-        let shown = u64::try_from(customers.len()).unwrap_or(u64::MAX);
-        let total = if whole && !self.shared { kept } else { counted.max(kept) };
         self.customers = customers;
-        self.customers_more = total.saturating_sub(shown);
     }
 }
 
@@ -224,11 +228,8 @@ impl AlarmAddress {
 fn limit_customers(addresses: &mut [AlarmAddress]) {
     let mut room = CUSTOMERS_SHOWN_MAX;
     for address in addresses {
-        let total = address.customers_total();
         address.customers.truncate(room);
         room = room.saturating_sub(address.customers.len());
-        let shown = u64::try_from(address.customers.len()).unwrap_or(u64::MAX);
-        address.customers_more = total.saturating_sub(shown);
     }
 }
 

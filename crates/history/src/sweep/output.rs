@@ -67,8 +67,12 @@ pub fn write_results(
     watch: &Watch,
 ) -> Result<Summary, HistoryError> {
     let summary = Summary::of(swept, files, intel, options.columns);
-    write_csv(&staging.path(RESULT_CSV), &swept.findings, options, watch)?;
-    columnar::write(&staging.path(RESULT_PARQUET), &swept.findings, options, watch)?;
+    let (csv, parquet) = (staging.path(RESULT_CSV), staging.path(RESULT_PARQUET));
+    std::thread::scope(|scope| {
+        let csv = scope.spawn(|| write_csv(&csv, &swept.findings, options, watch));
+        columnar::write(&parquet, &swept.findings, options, watch)?;
+        csv.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
     if options.report && options.columns == Columns::All {
         let evidence = evidence::collect(swept, files, intel, options.threads, watch)?;
         report::write(&staging.path(REPORT), swept, &summary, &evidence, intel, options)?;

@@ -1,5 +1,7 @@
 //! Whom and what the evidence concerns, and which row groups cannot hold any of it. Must not know how rows are read.
 
+use std::ops::RangeInclusive;
+
 use hashbrown::{HashMap, HashSet};
 use model::{Address, EventKind};
 
@@ -22,17 +24,26 @@ struct Moment {
     kind: EventKind,
 }
 
+/// An address behind alarms.
+#[derive(Debug)]
+struct Spot {
+    /// Its place among the addresses.
+    place: usize,
+    /// When accesses from it matter.
+    near: RangeInclusive<i64>,
+}
+
 /// What is looked for.
 #[derive(Debug)]
 pub(super) struct Wanted {
     /// Alarms by customer.
     customers: HashMap<u64, Vec<Moment>>,
-    /// Places among the addresses, of those that are not shared.
-    addresses: HashMap<u128, usize>,
+    /// Addresses that are not shared.
+    addresses: HashMap<u128, Spot>,
     addresses_len: usize,
     /// Their lower halves.
     lows: HashSet<u64>,
-    /// The gravest verdict on a customer's procedures from an address.
+    /// The gravest verdict on a customer's procedures from an address near its alarms.
     verdicts: HashMap<(u128, u64), Verdict>,
     alarms_len: usize,
     pub(super) customer_filter: Filter,
@@ -64,20 +75,20 @@ impl Wanted {
             customers.entry(procedure.customer.key().0).or_default().push(moment);
         }
         let addresses_len = addresses.len();
-        let addresses: HashMap<u128, usize> = addresses
+        let addresses: HashMap<u128, Spot> = addresses
             .iter()
             .enumerate()
             .filter(|(_, each)| !each.shared)
-            .map(|(place, each)| (each.address.bits(), place))
+            .map(|(place, each)| (each.address.bits(), Spot { place, near: each.near.clone() }))
             .collect();
         let lows: HashSet<u64> = addresses.keys().map(|bits| halves(*bits).1).collect();
         let mut verdicts: HashMap<(u128, u64), Verdict> = HashMap::new();
         for finding in findings {
             let procedure = &finding.examined.procedure;
-            let Some(bits) = procedure.ip.map(Address::bits).filter(|bits| addresses.contains_key(bits))
-            else {
-                continue;
+            let is_near = |bits: &u128| {
+                addresses.get(bits).is_some_and(|spot| spot.near.contains(&procedure.time.as_us()))
             };
+            let Some(bits) = procedure.ip.map(Address::bits).filter(is_near) else { continue };
             let verdict = verdicts.entry((bits, procedure.customer.key().0)).or_insert(finding.verdict);
             *verdict = finding.verdict.max(*verdict);
         }
@@ -114,7 +125,7 @@ impl Wanted {
     /// Customers whose procedures came from a file were at their addresses even where history does not say so.
     pub(super) fn expect(&self, found: &mut Found) {
         for (bits, customer) in self.verdicts.keys() {
-            let visitors = self.addresses.get(bits).and_then(|place| found.visitors.get_mut(*place));
+            let visitors = self.addresses.get(bits).and_then(|spot| found.visitors.get_mut(spot.place));
             if let Some(visitors) = visitors {
                 visitors.expect(*customer);
             }
@@ -129,8 +140,9 @@ impl Wanted {
             }
         }
         if row.customer_key != 0
-            && let Some(place) = self.addresses.get(&row.ip_bits)
-            && let Some(visitors) = found.visitors.get_mut(*place)
+            && let Some(spot) = self.addresses.get(&row.ip_bits)
+            && spot.near.contains(&row.time)
+            && let Some(visitors) = found.visitors.get_mut(spot.place)
         {
             visitors.note(self.verdicts.contains_key(&(row.ip_bits, row.customer_key)), row);
         }
@@ -151,7 +163,9 @@ impl Wanted {
                         && times.0 <= moment.time.saturating_add(NEAR_US)
                 })
         });
-        let addresses = self.lows.iter().any(|low| lows.contains(low));
+        let addresses = self.addresses.iter().any(|(bits, spot)| {
+            lows.contains(&halves(*bits).1) && *spot.near.start() <= times.1 && times.0 <= *spot.near.end()
+        });
         (customers || addresses).then_some(Plan { customers, addresses })
     }
 }
@@ -169,7 +183,7 @@ impl Found {
 }
 
 /// Smallest and largest value of an unsigned column; statistics keep them in signed numbers of the same bits.
-fn unsigned(file: &HistoryFile, group: usize, name: &str) -> std::ops::RangeInclusive<u64> {
+fn unsigned(file: &HistoryFile, group: usize, name: &str) -> RangeInclusive<u64> {
     match file.range(group, name) {
         Some((low, high)) if low.cast_unsigned() <= high.cast_unsigned() => {
             low.cast_unsigned()..=high.cast_unsigned()

@@ -36,14 +36,14 @@ impl AddressView {
     pub(super) fn new(address: &AlarmAddress, mask: Mask, intel: &Intel) -> Self {
         let lists = (!address.lists.is_empty())
             .then(|| fill("addresses.lists", &[("lists", Both::same(address.lists.join(", ")))]));
-        let more = address.customers_more;
+        let more = address.customers_more();
         Self {
             address: address.address.to_string(),
             network: network(intel, address.country.as_deref(), address.asn),
             lists,
             shared: address.shared,
             alarms: format::thousands(address.alarms),
-            customers_total: format::thousands(address.customers_total()),
+            customers_total: format::thousands(address.customers_total),
             accesses: format::thousands(address.totals.accesses),
             logins_failed: format::thousands(address.totals.logins_failed),
             customers: address.customers.iter().map(|customer| CustomerRow::new(customer, mask)).collect(),
