@@ -1,8 +1,8 @@
 //! Importers: foreign logs and tables become history. Streaming, parallel, in order; nothing vanishes. Must not know
 //! terminals; how far a run is goes through [`Watch`].
 //!
-//! The way of a line: [`open`] unpacks the file, [`blocks`] cuts it into blocks of whole records, [`work`] parses blocks
-//! side by side with the format's [`parser`], and here the results are taken in order into a [`HistoryWriter`]. So the
+//! The way of a line: `open` unpacks the file, `blocks` cuts it into blocks of whole records, `work` parses blocks
+//! side by side with the format's `parser`, and here the results are taken in order into a [`HistoryWriter`]. So the
 //! same input gives the same files whatever the number of threads, and memory does not grow with the input.
 
 pub(crate) mod blocks;
