@@ -31,15 +31,11 @@ mod tests;
 use std::fmt;
 use std::io::{self, BufRead, BufWriter, Write};
 
-use scorer::Values;
-
 pub use rba::{RECORD_BYTES_MAX, ROW_BYTES_MAX, RowFault};
 pub use scorer::{Login, LoginScorer};
 
 /// How many malformed rows a [`ScoreSummary`] keeps with their reasons; all are counted.
 pub const MALFORMED_KEPT_MAX: usize = 100;
-/// Logins whose lookups are made ready together; see [`LoginScorer::warm_up`].
-const BATCH_ROWS: usize = 64;
 const WRITE_BUFFER_BYTES: usize = 256 << 10;
 
 /// What to score and what to learn from.
@@ -166,7 +162,7 @@ pub enum ScoreError {
 ///
 /// Rows are numbered from 0 in file order (blank lines are no rows) and taken to be in time order. Every row whose
 /// customer has earlier logins gets one line; the number parses back to exactly the same `f64`. The columns needed are
-/// found by name. A few dozen logins are in memory at a time; for the rest see [`LoginScorer`].
+/// found by name. One row is in memory at a time; for the rest see [`LoginScorer`].
 ///
 /// # Errors
 /// A header without the needed columns, a record longer than [`RECORD_BYTES_MAX`], failing reads or writes, and a full
@@ -181,66 +177,34 @@ pub fn score_rba(
     out.write_all(b"row,score\n").map_err(ScoreError::Write)?;
     let mut scorer = LoginScorer::new();
     let mut summary = ScoreSummary::default();
-    let mut batch = Vec::with_capacity(BATCH_ROWS);
-    while fill(&mut batch, &mut rows, &scorer, &mut summary)? {
-        scorer.warm_up(batch.iter().map(|login| &login.values));
-        for BatchLogin { row, values, successful } in &batch {
-            let score = if options.successful_only && !successful {
-                scorer.score_values(values)
-            } else if scorer.is_full() {
-                return Err(ScoreError::HistoryFull { rows: *row });
-            } else {
-                scorer.observe_and_score_values(values)
-            };
-            let Some(score) = score else {
-                summary.without_history += 1;
+    while let Some(next) = rows.next()? {
+        let row = summary.rows;
+        summary.rows += 1;
+        let score = match next {
+            Ok(rba) if options.successful_only && !rba.successful => scorer.score(&rba.login),
+            Ok(_) if scorer.is_full() => return Err(ScoreError::HistoryFull { rows: row }),
+            Ok(rba) => scorer.observe_and_score(&rba.login),
+            Err(fault) => {
+                summary.malformed += 1;
+                if summary.malformed_first.len() < MALFORMED_KEPT_MAX {
+                    summary.malformed_first.push(MalformedRow { row, fault });
+                }
                 continue;
-            };
-            summary.scored += 1;
-            if *row >= options.from_row {
-                summary.written += 1;
-                // `{:?}` is the shortest form that reads back as the same number, with an exponent where it helps.
-                writeln!(out, "{row},{score:?}").map_err(ScoreError::Write)?;
             }
+        };
+        let Some(score) = score else {
+            summary.without_history += 1;
+            continue;
+        };
+        summary.scored += 1;
+        if row >= options.from_row {
+            summary.written += 1;
+            // `{:?}` is the shortest form that reads back as the same number, with an exponent where it helps.
+            writeln!(out, "{row},{score:?}").map_err(ScoreError::Write)?;
         }
     }
     out.flush().map_err(ScoreError::Write)?;
     summary.history_logins = scorer.logins();
     summary.history_customers = scorer.customers();
     Ok(summary)
-}
-
-/// A login read but not yet scored.
-struct BatchLogin {
-    row: u64,
-    values: Values,
-    successful: bool,
-}
-
-/// Reads the next logins, counting all rows and the malformed ones. `false` when there are none left.
-fn fill(
-    batch: &mut Vec<BatchLogin>,
-    rows: &mut rba::Rows<impl BufRead>,
-    scorer: &LoginScorer,
-    summary: &mut ScoreSummary,
-) -> Result<bool, ScoreError> {
-    batch.clear();
-    while batch.len() < BATCH_ROWS
-        && let Some(next) = rows.next()?
-    {
-        let row = summary.rows;
-        summary.rows += 1;
-        match next {
-            Ok(rba) => {
-                batch.push(BatchLogin { row, values: scorer.values(&rba.login), successful: rba.successful });
-            }
-            Err(fault) => {
-                summary.malformed += 1;
-                if summary.malformed_first.len() < MALFORMED_KEPT_MAX {
-                    summary.malformed_first.push(MalformedRow { row, fault });
-                }
-            }
-        }
-    }
-    Ok(!batch.is_empty())
 }

@@ -5,7 +5,6 @@
 //! known here.
 
 use std::array;
-use std::hint::black_box;
 
 use hashbrown::HashSet;
 
@@ -67,19 +66,6 @@ impl<const LOWER: usize> Feature<LOWER> {
             tallies: Levels { top: Tally::new(first_ids.top), lower: first_ids.lower.map(Tally::new) },
             companions: Vec::new(),
             further: array::from_fn(|_| HashSet::default()),
-        }
-    }
-
-    /// Brings what is known of the most specific value into the processor's cache.
-    pub(super) fn warm_up(&self, values: &Levels<Digest, LOWER>) {
-        black_box(self.tallies.top.find(values.top));
-    }
-
-    /// The same for what hangs on it: best when [`warm_up`](Self::warm_up) went before.
-    pub(super) fn warm_up_further(&self, values: &Levels<Digest, LOWER>, own: &OwnCounts, customer: u32) {
-        if let Some(seen) = self.tallies.top.find(values.top) {
-            let companions = self.companions.get(self.tallies.top.place(seen.id));
-            black_box((companions.map(|companions| companions.distinct), own.count(customer, seen.id)));
         }
     }
 

@@ -3,7 +3,6 @@
 //! It works on any stream of logins in time order. It knows no file format, no clock and no threshold.
 
 use std::hash::BuildHasher;
-use std::hint::black_box;
 
 use hashbrown::DefaultHashBuilder;
 
@@ -41,8 +40,7 @@ pub struct Login<'a> {
 }
 
 /// A login's values by feature, as digests.
-#[derive(Debug)]
-pub(super) struct Values {
+struct Values {
     customer: Digest,
     address: Levels<Digest, 2>,
     client: Levels<Digest, 3>,
@@ -112,16 +110,33 @@ impl LoginScorer {
         }
     }
 
-    /// Scores the login against the logins observed before it, then adds it to them.
+    /// Scores the login against the logins observed before it, then adds it to them. One pass does both: recording a
+    /// value tells how often it was there before. `None` where the customer has no earlier login.
     pub fn observe_and_score(&mut self, login: &Login<'_>) -> Option<f64> {
-        self.observe_and_score_values(&self.values(login))
+        if self.is_full() {
+            return self.score(login);
+        }
+        let values = Values::of(login, self.seed);
+        let (logins, customers) = (self.logins, self.customers.distinct());
+        let customer = self.customers.add(values.customer);
+        let past = Past { logins, own_logins: customer.count, customers };
+        let address = self.address.record(&values.address, &mut self.own, customer.id);
+        let client = self.client.record(&values.client, &mut self.own, customer.id);
+        self.logins = logins.saturating_add(1);
+        (customer.count > 0).then(|| self.formula(&past, &address, &client))
     }
 
     /// The score alone: above 0, finite; the higher, the less the login looks like the customer.
     /// `None` where the customer has no earlier login.
     #[must_use]
     pub fn score(&self, login: &Login<'_>) -> Option<f64> {
-        self.score_values(&self.values(login))
+        let values = Values::of(login, self.seed);
+        let customer = self.customers.find(values.customer)?;
+        let past =
+            Past { logins: self.logins, own_logins: customer.count, customers: self.customers.distinct() };
+        let address = self.address.look(&values.address, &self.own, customer.id);
+        let client = self.client.look(&values.client, &self.own, customer.id);
+        Some(self.formula(&past, &address, &client))
     }
 
     /// Logins in the history (N).
@@ -140,53 +155,6 @@ impl LoginScorer {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.logins == Self::LOGINS_MAX
-    }
-
-    pub(super) fn values(&self, login: &Login<'_>) -> Values {
-        Values::of(login, self.seed)
-    }
-
-    /// Brings into the processor's cache what the coming logins will ask for. Changes nothing.
-    ///
-    /// A lookup in a large history waits for memory, and lookups that do not need each other's answers wait together.
-    /// So asking for a batch of logins first and throwing the answers away saves about an eighth of the whole time.
-    pub(super) fn warm_up<'a>(&self, coming: impl Iterator<Item = &'a Values> + Clone) {
-        for values in coming.clone() {
-            black_box(self.customers.find(values.customer));
-        }
-        for values in coming.clone() {
-            self.address.warm_up(&values.address);
-            self.client.warm_up(&values.client);
-        }
-        for values in coming {
-            if let Some(customer) = self.customers.find(values.customer) {
-                self.address.warm_up_further(&values.address, &self.own, customer.id);
-                self.client.warm_up_further(&values.client, &self.own, customer.id);
-            }
-        }
-    }
-
-    pub(super) fn score_values(&self, values: &Values) -> Option<f64> {
-        let customer = self.customers.find(values.customer)?;
-        let past =
-            Past { logins: self.logins, own_logins: customer.count, customers: self.customers.distinct() };
-        let address = self.address.look(&values.address, &self.own, customer.id);
-        let client = self.client.look(&values.client, &self.own, customer.id);
-        Some(self.formula(&past, &address, &client))
-    }
-
-    /// Scores and records in one pass: recording a value tells how often it was there before.
-    pub(super) fn observe_and_score_values(&mut self, values: &Values) -> Option<f64> {
-        if self.is_full() {
-            return self.score_values(values);
-        }
-        let (logins, customers) = (self.logins, self.customers.distinct());
-        let customer = self.customers.add(values.customer);
-        let past = Past { logins, own_logins: customer.count, customers };
-        let address = self.address.record(&values.address, &mut self.own, customer.id);
-        let client = self.client.record(&values.client, &mut self.own, customer.id);
-        self.logins = logins.saturating_add(1);
-        (customer.count > 0).then(|| self.formula(&past, &address, &client))
     }
 
     fn formula(&self, past: &Past, address: &Counts<2>, client: &Counts<3>) -> f64 {
