@@ -176,7 +176,8 @@ def run_engine(options, python, folder, engine, columns, scratch):
         said.seek(0)
         text = said.read().decode(errors="replace")
     if process.returncode != 0 or not answer.exists():
-        sys.exit(f"{engine} failed with status {process.returncode}:\n{text}")
+        end = f"signal {-process.returncode}" if process.returncode < 0 else f"status {process.returncode}"
+        sys.exit(f"{engine} ended with {end} and gave no answer:\n{text}")
     # Sekisho is charged for its whole process, the others for their work after Python's start and imports.
     version = ""
     if engine != "sekisho":
