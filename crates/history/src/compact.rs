@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::UInt64Type;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection};
+use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::files::HistoryFile;
+use crate::guard::Batches;
 use crate::reading::open;
 use crate::schema::{self, ROW_GROUP_ROWS, column};
 use crate::writer::{HistoryWriter, Order, Written, write_sorted};
@@ -43,9 +44,8 @@ pub fn compact(files: &[HistoryFile], out: &Path, watch: &Watch) -> Result<Writt
     for part in 0..parts {
         for run in &runs {
             watch.check()?;
-            let Some(reader) = run.read(part)? else { continue };
-            for batch in reader {
-                let batch = batch.map_err(HistoryError::arrow(&run.file.path))?;
+            for batch in run.read(part)?.into_iter().flatten() {
+                let batch = batch?;
                 watch.advance(u64::try_from(batch.num_rows()).unwrap_or(0));
                 writer.push(conform(&run.file.path, &batch)?, watch)?;
             }
@@ -78,7 +78,7 @@ impl Run {
     }
 
     /// The rows of one part, or nothing.
-    fn read(&self, part: usize) -> Result<Option<ParquetRecordBatchReader>, HistoryError> {
+    fn read(&self, part: usize) -> Result<Option<Batches>, HistoryError> {
         let bound = |part: usize| self.starts.get(part).copied().unwrap_or(0);
         let (start, end) = (bound(part), bound(part.saturating_add(1)));
         if start >= end {
@@ -100,7 +100,7 @@ fn sorted_copy(
     let path: PathBuf = folder.join(format!("run-{number:05}.parquet"));
     let mut batches = Vec::new();
     for batch in open(file, group, &[], None)? {
-        let batch = batch.map_err(HistoryError::arrow(&file.path))?;
+        let batch = batch?;
         batches.push(conform(&file.path, &batch)?);
     }
     write_sorted(&path, &batches, Order::Customer)?;
@@ -114,7 +114,7 @@ fn part_starts(file: &HistoryFile, group: usize, parts: usize) -> Result<Vec<usi
     let mut starts = Vec::with_capacity(parts.saturating_add(1));
     let (mut row, mut last) = (0_usize, 0_u64);
     for batch in open(file, group, &[column::CUSTOMER_KEY], None)? {
-        let batch = batch.map_err(HistoryError::arrow(&file.path))?;
+        let batch = batch?;
         let keys = batch.column(0).as_primitive_opt::<UInt64Type>();
         for key in keys.map_or(&[][..], |keys| keys.values()) {
             if *key < last {

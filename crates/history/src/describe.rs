@@ -81,7 +81,7 @@ fn count_kinds(
     watch: &Watch,
 ) -> Result<(), HistoryError> {
     for batch in open(file, group, &[column::KIND, column::OUTCOME], None)? {
-        let batch = batch.map_err(HistoryError::arrow(&file.path))?;
+        let batch = batch?;
         watch.advance(u64::try_from(batch.num_rows()).unwrap_or(0));
         let (Some(kind), Some(outcome)) =
             (batch.column_by_name(column::KIND), batch.column_by_name(column::OUTCOME))

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
-use crate::HistoryError;
 use crate::schema::{self, column};
+use crate::{HistoryError, guard};
 
 /// Files in one history at most; more should be compacted.
 pub const FILES_MAX: usize = 100_000;
@@ -36,8 +36,9 @@ impl HistoryFile {
                 "is empty; a history file is never empty: import it again",
             ));
         }
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(HistoryError::parquet(path))?;
+        // Where pages begin, so that those without chosen rows are not read.
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let metadata = guard::footer(path, &file, options)?;
         let opened = Self { path: path.to_owned(), metadata };
         opened.check_columns()?;
         Ok(opened)

@@ -249,7 +249,7 @@ impl Run<'_> {
         let mut row = 0_u64;
         let next = || {
             watch.check()?;
-            let Some(batch) = Parquet::next(&mut batches, path)? else { return Ok(None) };
+            let Some(batch) = batches.next().transpose()? else { return Ok(None) };
             let first = row + 1;
             row += u64::try_from(batch.num_rows()).unwrap_or(0);
             let share =

@@ -8,6 +8,7 @@ pub mod compact;
 pub mod describe;
 pub mod error;
 pub mod files;
+pub mod guard;
 pub mod import;
 pub mod procedures;
 mod reading;

@@ -64,12 +64,16 @@ pub struct ProcedureFile {
 ///
 /// # Errors
 /// Not readable, neither NDJSON nor CSV with this header, or more than [`PROCEDURES_MAX`] procedures or [`REJECTED_MAX`]
-/// lines that are none. Single lines that cannot be accepted are no error but in [`ProcedureFile::rejected`]; among them
+/// lines that are none, or the run was stopped. Single lines that cannot be accepted are no error but in [`ProcedureFile::rejected`]; among them
 /// are those whose identifier came before.
-pub fn read_procedures(path: &Path, timezone: Option<TimeZone>) -> Result<ProcedureFile, HistoryError> {
-    let (input, watch) = (Input::from_argument(path), Watch::default());
-    input.bytes()?;
-    read(open::open(&input, &watch)?, &input, timezone)
+pub fn read_procedures(
+    path: &Path,
+    timezone: Option<TimeZone>,
+    watch: &Watch,
+) -> Result<ProcedureFile, HistoryError> {
+    let input = Input::from_argument(path);
+    watch.expect(input.bytes()?.unwrap_or(0));
+    read(open::open(&input, watch)?, &input, timezone, watch)
 }
 
 /// As [`read_procedures`], from bytes: for fuzzing.
@@ -80,13 +84,14 @@ pub fn read_procedures(path: &Path, timezone: Option<TimeZone>) -> Result<Proced
 pub fn parse_bytes(bytes: &[u8]) -> Result<ProcedureFile, HistoryError> {
     let watch = Watch::default();
     let opened = open::unpack(Box::new(std::io::Cursor::new(bytes.to_vec())), Input::Stdin.shown(), &watch)?;
-    read(opened, &Input::Stdin, Some(TimeZone::UTC))
+    read(opened, &Input::Stdin, Some(TimeZone::UTC), &watch)
 }
 
 fn read(
     opened: open::Opened<'_>,
     input: &Input,
     timezone: Option<TimeZone>,
+    watch: &Watch,
 ) -> Result<ProcedureFile, HistoryError> {
     let shown = input.shown();
     let reader =
@@ -96,6 +101,7 @@ fn read(
         Gathering { reader, file: ProcedureFile::default(), lines: HashMap::new(), kinds: BTreeMap::new() };
     let mut blocks = Blocks::new(opened.reader, framing);
     while let Some(block) = blocks.next().map_err(HistoryError::io(shown, "reading"))? {
+        watch.check()?;
         if let Some(bytes) = block.oversize {
             let reason = format!("line of {bytes} bytes; at most {}", framing.record_bytes_max);
             let rejected = gathering.reject(block.line, reason, &block.bytes);
@@ -105,6 +111,8 @@ fn read(
         let read = gathering.records(&block.bytes, block.line, framing);
         read.map_err(|problem| HistoryError::unsuitable(shown, problem))?;
     }
+    // Stopped while it waited for the end of the input.
+    watch.check()?;
     Ok(gathering.finish())
 }
 

@@ -27,8 +27,12 @@ pub const ORDER_TIME: &str = "time";
 /// Rows in a row group: large enough that a scan spends its time on rows, small enough to sort in memory.
 pub const ROW_GROUP_ROWS: usize = 1 << 20;
 
-/// Rows in a page: a page of keys fits a second-level cache, and compaction skips what it does not need.
+/// Rows in a page of a column that is read whole: a page of keys fits a second-level cache.
 const PAGE_ROWS: usize = 1 << 15;
+/// Rows in a page of text of which single rows are read: each costs a page.
+const SCATTERED_PAGE_ROWS: usize = 1 << 13;
+/// Rows in a page of a column that is read for some customers only, where customers lie together.
+const CLUSTERED_PAGE_ROWS: usize = 1 << 11;
 
 /// Column names, in file order. `sweep` and other readers find columns by these names only.
 pub mod column {
@@ -171,6 +175,15 @@ pub(crate) fn writer_properties(order: &str) -> WriterProperties {
     properties = properties
         .set_column_encoding(path(c::TIME), Encoding::DELTA_BINARY_PACKED)
         .set_column_compression(path(c::TIME), Compression::UNCOMPRESSED);
+    for scattered in [c::CUSTOMER, c::DEVICE] {
+        properties = properties.set_column_data_page_row_count_limit(path(scattered), SCATTERED_PAGE_ROWS);
+    }
+    if order == ORDER_CUSTOMER {
+        for clustered in [c::TIME, c::DEVICE_KEY, c::ASN, c::BALANCE_SHARE_PPM] {
+            properties =
+                properties.set_column_data_page_row_count_limit(path(clustered), CLUSTERED_PAGE_ROWS);
+        }
+    }
     for repeating in [
         c::KIND,
         c::OUTCOME,

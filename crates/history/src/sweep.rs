@@ -130,7 +130,7 @@ pub fn run(
         return Err(HistoryError::Usage(problem));
     }
     let targets = targets::Targets::new(examined, intel);
-    let tally = tally::Tally::new(&targets, options.window.from);
+    let tally = tally::Tally::new(&targets, options.window.from, options.columns);
     let (window, columns) = (options.window, options.columns);
     let scan =
         scan::Scan { files, targets: &targets, tally: &tally, intel, window, columns, watch, spill_folder };

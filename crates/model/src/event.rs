@@ -151,7 +151,16 @@ impl Event {
                 Ok(()) => Invalid::new(".", "could not be read"),
                 Err(error) => Invalid::new(".", error.to_string()),
             },
-            Err(error) => Invalid::new(&error.path().to_string(), error.inner().to_string()),
+            Err(error) => {
+                let (path, problem) = (error.path().to_string(), error.inner().to_string());
+                match missing_field(&problem) {
+                    Some(name) if path == "." => Invalid::new(name, "absent; allowed: every event has it"),
+                    Some(name) => {
+                        Invalid::new(&format!("{path}.{name}"), "absent; allowed: never absent here")
+                    }
+                    None => Invalid::new(&path, problem),
+                }
+            }
         }
     }
 
@@ -178,6 +187,11 @@ impl Event {
         }
         Ok(())
     }
+}
+
+/// The name in serde's "missing field `name` at …", which names the place around the field, not the field.
+fn missing_field(problem: &str) -> Option<&str> {
+    problem.strip_prefix("missing field `")?.split('`').next()
 }
 
 #[cfg(test)]

@@ -159,7 +159,8 @@ fn sweep_bench(order: Order, rows: u64, runs: usize, folder: &Path, session: &Se
     let place = folder.join("bulk");
     let options = BulkOptions::new(rows, order);
     session.watched("data", false, |watch| lab::bulk::write(&options, &place, watch))?;
-    let procedures = read_procedures(&place.join("procedures.csv"), None)?.procedures;
+    let procedures =
+        read_procedures(&place.join("procedures.csv"), None, &history::Watch::default())?.procedures;
     let window = Window::around(&procedures, None, None, None);
     for columns in [Columns::Core, Columns::All] {
         let mut seconds = Vec::new();

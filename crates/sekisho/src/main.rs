@@ -52,6 +52,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    tell_of_faults_only();
     let session = match Session::begin(cli.quiet) {
         Ok(session) => session,
         Err(error) => return say::failure(&error),
@@ -68,4 +69,14 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => say::failure(&error),
     }
+}
+
+/// A panic that becomes an error is told as one, not as a fault of this program.
+fn tell_of_faults_only() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !::history::guard::is_guarded() {
+            tell(panic);
+        }
+    }));
 }

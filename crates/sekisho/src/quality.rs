@@ -116,7 +116,8 @@ fn one(
     let options = SimulateOptions { customers: args.customers, seed, ..SimulateOptions::default() };
     let place = folder.join("simulation");
     session.watched("simulate", false, |watch| simulate(&options, &place, watch))?;
-    let procedures = read_procedures(&place.join("procedures.csv"), None)?.procedures;
+    let procedures =
+        read_procedures(&place.join("procedures.csv"), None, &history::Watch::default())?.procedures;
     let files = history::files::open_all(&[place.join("history")])?;
     let intel =
         if args.no_intel { intel::Intel::none() } else { inputs::intel(Some(&place.join("intel")), None)? };

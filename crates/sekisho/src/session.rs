@@ -15,16 +15,17 @@ const REFRESH: Duration = Duration::from_millis(100);
 pub(crate) struct Session {
     quiet: bool,
     current: Arc<std::sync::Mutex<Arc<Watch>>>,
+    asked: Arc<AtomicBool>,
 }
 
 impl Session {
     /// Installs the handler for Ctrl-C and SIGTERM: the first asks the run to stop and clean up, the second ends at once.
     pub(crate) fn begin(quiet: bool) -> anyhow::Result<Self> {
         let current: Arc<std::sync::Mutex<Arc<Watch>>> = Arc::default();
-        let asked = AtomicBool::new(false);
-        let in_handler = Arc::clone(&current);
+        let asked = Arc::new(AtomicBool::new(false));
+        let (in_handler, handler_asked) = (Arc::clone(&current), Arc::clone(&asked));
         ctrlc::set_handler(move || {
-            if asked.swap(true, Ordering::SeqCst) {
+            if handler_asked.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
             }
             if let Ok(watch) = in_handler.lock() {
@@ -32,7 +33,7 @@ impl Session {
             }
         })
         .context("installing the handler for Ctrl-C failed")?;
-        Ok(Self { quiet, current })
+        Ok(Self { quiet, current, asked })
     }
 
     /// Runs `work` with a fresh watch and a progress bar of the given unit ("bytes" are shown as such).
@@ -40,6 +41,10 @@ impl Session {
         let watch = Arc::new(Watch::default());
         if let Ok(mut current) = self.current.lock() {
             *current = Arc::clone(&watch);
+        }
+        // Asked between two pieces of work, the next one must not begin.
+        if self.asked.load(Ordering::SeqCst) {
+            watch.stop();
         }
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -92,6 +92,9 @@ pub(crate) struct Args {
 }
 
 /// How logs among --history are read; as for `import`.
+/// Lines of logs that were no accesses.
+const REJECTED_HISTORY: &str = "rejected-history.ndjson";
+
 #[derive(Debug, Default, clap::Args)]
 struct Logs {
     /// Format of logs given as history.
@@ -127,7 +130,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
     let staging = Staging::begin(&args.out)?;
     let work = tempfile::Builder::new().prefix(".work-").tempdir_in(&args.out)?;
-    let (files, rejected_lines) = open_history(args, work.path(), session)?;
+    let (files, rejected_lines) = open_history(args, work.path(), &staging, session)?;
     let (examined, rejected_procedures) = procedures(args, &files, &staging, session)?;
     let options = options(args, &examined)?;
     let swept = session.watched("sweep", false, |watch| {
@@ -162,7 +165,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
 }
 
 /// Opens history, making it of logs first; gives it and how many lines were rejected.
-fn open_history(args: &Args, work: &Path, session: &Session) -> anyhow::Result<(Vec<HistoryFile>, u64)> {
+fn open_history(
+    args: &Args,
+    work: &Path,
+    staging: &Staging,
+    session: &Session,
+) -> anyhow::Result<(Vec<HistoryFile>, u64)> {
     let is_log = |path: &PathBuf| !path.is_dir() && (!is_parquet(path) || args.logs.mapping.is_some());
     let (logs, mut ready): (Vec<PathBuf>, Vec<PathBuf>) = args.history.iter().cloned().partition(is_log);
     let mut rejected = 0;
@@ -179,8 +187,13 @@ fn open_history(args: &Args, work: &Path, session: &Session) -> anyhow::Result<(
         let summary = import::make(&logs, &made, &reading.options(Order::Customer)?, session)?;
         import::show(&summary, &made, timer.seconds());
         rejected = summary.rejected;
+        // With the results; but where there are none to come, the reasons are all that is left to show.
+        let rejected_place = match summary.rows {
+            0 => args.out.join(REJECTED_HISTORY),
+            _ => staging.path(REJECTED_HISTORY),
+        };
         if let Some(file) = &summary.rejected_file {
-            std::fs::rename(file, args.out.join("rejected-history.ndjson"))?;
+            std::fs::rename(file, rejected_place)?;
         }
         if summary.rows == 0 {
             bail!(
@@ -212,7 +225,7 @@ fn procedures(
         return Ok((found, 0));
     };
     let timezone = args.logs.timezone.as_deref().map(history::import::parse_timezone).transpose()?;
-    let file = read_procedures(path, timezone)?;
+    let file = session.watched("procedures", true, |watch| read_procedures(path, timezone, watch))?;
     for note in &file.notes {
         say::note(format!("note: {note}"));
     }

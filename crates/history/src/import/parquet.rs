@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use arrow_array::cast::AsArray as _;
@@ -21,7 +20,6 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::errors::ParquetError;
 
 use super::mapping::TableMapping;
 use super::parser::Refusal;
@@ -29,6 +27,7 @@ use super::table::{Cell, Source, Table};
 use super::tally::{Facts, Tally};
 use super::work::{Parsed, Sorter};
 use crate::HistoryError;
+use crate::guard::{self, Batches, guarded};
 use crate::schema::{self, column};
 
 /// Rows decoded at a time.
@@ -36,7 +35,7 @@ const BATCH_ROWS: usize = 8192;
 
 /// A Parquet file opened for import.
 pub(crate) struct Parquet {
-    reader: ParquetRecordBatchReader,
+    batches: Batches,
     /// How to read rows; `None` for history of this program's own version.
     pub(crate) table: Option<Table>,
     /// Rows in the file.
@@ -52,16 +51,6 @@ pub(crate) fn is_parquet(path: &Path) -> Result<bool, HistoryError> {
     Ok(magic == b"PAR1")
 }
 
-/// Runs `read`; where the Parquet library panics, which it does on some damaged files (60.1: negative offsets in the
-/// footer, for one), that is an error like any other.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, HistoryError>) -> Result<T, HistoryError> {
-    // Nothing outlives the call that the panic could have left half-changed: the reader is not used again.
-    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_panic| {
-        let reason = ParquetError::General("its structure is contradictory".to_owned());
-        Err(HistoryError::parquet(path)(reason))
-    })
-}
-
 impl Parquet {
     pub(crate) fn open(
         path: &Path,
@@ -71,22 +60,14 @@ impl Parquet {
         guarded(path, || Self::open_unguarded(path, mapping, zone))
     }
 
-    /// The next rows, in batches.
-    pub(crate) fn next(
-        reader: &mut ParquetRecordBatchReader,
-        path: &Path,
-    ) -> Result<Option<RecordBatch>, HistoryError> {
-        guarded(path, || reader.next().transpose().map_err(|error| HistoryError::parquet(path)(error.into())))
-    }
-
     fn open_unguarded(
         path: &Path,
         mapping: Option<&TableMapping>,
         zone: Option<TimeZone>,
     ) -> Result<Self, HistoryError> {
-        let open = || File::open(path).map_err(HistoryError::io(path, "opening"));
-        let parquet = || HistoryError::parquet(path);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(open()?).map_err(parquet())?;
+        let file = File::open(path).map_err(HistoryError::io(path, "opening"))?;
+        let metadata = guard::footer(path, &file, ArrowReaderOptions::new())?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
         let metadata = builder.metadata().file_metadata();
         let rows = u64::try_from(metadata.num_rows()).unwrap_or(0);
         let pairs = metadata.key_value_metadata();
@@ -94,10 +75,11 @@ impl Parquet {
         match version.map(|pair| pair.value.as_deref().unwrap_or("")) {
             Some(schema::FORMAT_VERSION) => {
                 let options = ArrowReaderOptions::new().with_schema(schema::schema());
-                let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(open()?, options)
-                    .map_err(parquet())?;
-                let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(parquet())?;
-                Ok(Self { reader, table: None, rows })
+                let file = File::open(path).map_err(HistoryError::io(path, "opening"))?;
+                let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+                let reader = builder.and_then(|builder| builder.with_batch_size(BATCH_ROWS).build());
+                let reader = reader.map_err(HistoryError::parquet(path))?;
+                Ok(Self { batches: Batches::new(path, reader), table: None, rows })
             }
             Some(version) => {
                 let problem = format!(
@@ -113,7 +95,7 @@ impl Parquet {
                     return Err(HistoryError::Usage(format!("{}: {problem}", path.display())));
                 };
                 let (reader, table) = Self::foreign(builder, path, mapping, zone)?;
-                Ok(Self { reader, table: Some(table), rows })
+                Ok(Self { batches: Batches::new(path, reader), table: Some(table), rows })
             }
         }
     }
@@ -149,8 +131,8 @@ impl Parquet {
     }
 
     /// The file's batches of rows.
-    pub(crate) fn into_parts(self) -> (ParquetRecordBatchReader, Option<Table>) {
-        (self.reader, self.table)
+    pub(crate) fn into_parts(self) -> (Batches, Option<Table>) {
+        (self.batches, self.table)
     }
 }
 

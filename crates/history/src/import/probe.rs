@@ -74,7 +74,7 @@ fn parse_parquet(bytes: &[u8], options: &ImportOptions) -> Result<Counts, Histor
     let (mut batches, table) = Parquet::open(file.path(), mapping, options.timezone.clone())?.into_parts();
     let mut sums = Sums::default();
     let mut first = 1;
-    while let Some(batch) = Parquet::next(&mut batches, file.path())? {
+    while let Some(batch) = batches.next().transpose()? {
         let rows = batch.num_rows();
         sums.add(match &table {
             None => parquet::taken_over(batch),

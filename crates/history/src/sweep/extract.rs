@@ -10,7 +10,7 @@ use super::{PROCEDURES_MAX, Window};
 use crate::columns::texts;
 use crate::files::HistoryFile;
 use crate::procedures::Examined;
-use crate::reading::{damaged, open, wrong_type};
+use crate::reading::{open, wrong_type};
 use crate::rows::Recorded;
 use crate::schema::column;
 use crate::{HistoryError, Watch};
@@ -70,7 +70,7 @@ fn from_group(
     let mut rows = Vec::new();
     let mut start = 0_usize;
     for batch in open(file, group, &[column::TIME, column::KIND, column::OUTCOME], None)? {
-        let batch = batch.map_err(|error| damaged(file, error))?;
+        let batch = batch?;
         let times = times(file, &batch)?;
         let (Some(kind), Some(outcome)) =
             (batch.column_by_name(column::KIND), batch.column_by_name(column::OUTCOME))
@@ -95,7 +95,7 @@ fn from_group(
     let selection =
         RowSelection::from_consecutive_ranges(rows.iter().map(|row| *row..row.saturating_add(1)), start);
     for batch in open(file, group, READABLE, Some(selection))? {
-        let batch = batch.map_err(|error| damaged(file, error))?;
+        let batch = batch?;
         read(file, &batch, found)?;
     }
     Ok(())

@@ -28,7 +28,7 @@ pub(super) struct Pairs {
 }
 
 /// Slots of the cache of recently seen pairs: most rows repeat a pair that was just seen.
-const RECENT: usize = 1 << 15;
+const RECENT: usize = 1 << 13;
 
 impl Pairs {
     /// A set that spills into unnamed files in `folder` beyond `entries_max`.
@@ -44,7 +44,7 @@ impl Pairs {
 
     pub(super) fn insert(&mut self, pair: u32, customer: u64) -> Result<(), HistoryError> {
         let mixed = customer.wrapping_add(u64::from(pair)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let place = usize::try_from(mixed >> 49).unwrap_or(0);
+        let place = usize::try_from(mixed >> 51).unwrap_or(0);
         if let Some(recent) = self.recent.get_mut(place) {
             if *recent == (pair, customer) {
                 return Ok(());

@@ -3,28 +3,23 @@
 //!
 //! Work is dealt out by row group, so memory is a batch and a list of hits a thread, whatever the size of the history.
 
+mod facts;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt32Type};
-use arrow_array::{Array as _, ArrayRef, RecordBatch, UInt32Array};
-use arrow_schema::DataType;
 use intel::Intel;
 use model::{Address, EventKind, Network, Outcome};
-use parquet::arrow::arrow_reader::RowSelection;
 
+use super::filter::MARKED;
 use super::pairs::{self, Pairs};
-use super::tally::{AddressTotals, Row, Tally, kind_bit};
-use super::targets::Targets;
+use super::tally::{AddressTotals, Row, Tally};
+use super::targets::{Addresses, Targets, index, index_u32};
 use super::{Columns, Window};
-use crate::columns::texts;
 use crate::files::HistoryFile;
-use crate::reading::{BATCH_ROWS, damaged, open, u64_values, wrong_type};
+use crate::reading::{open, read_chosen, u64_values};
 use crate::schema::column;
 use crate::{HistoryError, Watch};
-
-/// Below this share of hits in a row group, columns are decoded for selected rows only (one in …).
-const SELECT_BELOW: usize = 4;
+use facts::Facts;
 
 /// A scan's surroundings.
 pub(super) struct Scan<'a> {
@@ -38,14 +33,25 @@ pub(super) struct Scan<'a> {
     pub(super) spill_folder: &'a std::path::Path,
 }
 
-/// A row that concerns a target.
+/// A row whose keys may concern a target.
 #[derive(Debug, Clone, Copy)]
 struct Hit {
-    row: usize,
+    row: u32,
     customer_key: u64,
-    bits: u128,
+    ip_lo: u64,
     customer: Option<u32>,
-    address: Option<u32>,
+    /// Those with this lower half.
+    addresses: Option<Addresses>,
+}
+
+/// A row of a customer with procedures, as far as it is known before the columns only such rows need.
+#[derive(Debug, Clone, Copy)]
+struct OwnHit {
+    row: u32,
+    customer: u32,
+    ip_bits: u128,
+    kind: Option<(EventKind, u32)>,
+    outcome: Option<Outcome>,
 }
 
 /// What one thread counts for itself, because many threads would fight over it.
@@ -129,7 +135,10 @@ impl Scan<'_> {
         let times = file.range(group, column::TIME);
         if times.is_none_or(|(first, last)| self.window.overlaps(first, last)) {
             let hits = self.find_hits(file, group)?;
-            self.apply(file, group, &hits, rows, local)?;
+            if !hits.is_empty() {
+                let own = self.note_addresses(file, group, &hits, local)?;
+                self.note_customers(file, group, &own)?;
+            }
             local.scanned.rows = local.scanned.rows.saturating_add(rows);
             local.scanned.hits = local.scanned.hits.saturating_add(u64::try_from(hits.len()).unwrap_or(0));
         }
@@ -139,145 +148,146 @@ impl Scan<'_> {
 
     /// First the keys: which rows are of a customer with procedures, or from an address of one.
     fn find_hits(&self, file: &HistoryFile, group: usize) -> Result<Vec<Hit>, HistoryError> {
-        let only_v4 = file.range(group, column::IP_HI) == Some((0, 0));
-        let mut names = vec![column::CUSTOMER_KEY, column::IP_LO];
-        if !only_v4 {
-            names.push(column::IP_HI);
-        }
+        let targets = self.targets;
         let mut hits = Vec::new();
-        let mut candidates: Vec<(u32, bool, bool)> = Vec::with_capacity(BATCH_ROWS);
-        let mut start = 0;
-        for batch in open(file, group, &names, None)? {
+        let mut start = 0_u32;
+        for batch in open(file, group, &[column::CUSTOMER_KEY, column::IP_LO], None)? {
             self.watch.check()?;
-            let batch = batch.map_err(|error| damaged(file, error))?;
+            let batch = batch?;
             let keys = u64_values(file, &batch, column::CUSTOMER_KEY)?;
             let lows = u64_values(file, &batch, column::IP_LO)?;
-            let highs = if only_v4 { &[] } else { u64_values(file, &batch, column::IP_HI)? };
-            candidates.clear();
-            for ((key, low), place) in keys.iter().zip(lows).zip(0_u32..) {
-                let customer = self.targets.customer_filter.may_hold(*key);
-                let address = self.targets.address_filter.may_hold(*low);
-                if customer | address {
-                    candidates.push((place, customer, address));
+            for (keys, lows) in keys.chunks(MARKED).zip(lows.chunks(MARKED)) {
+                // Nearly all rows end here: two bits each, without a branch.
+                let customers = targets.customer_filter.marks(keys);
+                let addresses = targets.address_filter.marks(lows);
+                let mut marked = customers | addresses;
+                while marked != 0 {
+                    let place = marked.trailing_zeros();
+                    let bit = 1 << place;
+                    marked ^= bit;
+                    let (Some(key), Some(low)) = (keys.get(index(place)), lows.get(index(place))) else {
+                        break;
+                    };
+                    let customer = if customers & bit != 0 { targets.customer(*key) } else { None };
+                    let addresses =
+                        if addresses & bit != 0 { targets.addresses_with_low(*low) } else { None };
+                    if customer.is_some() || addresses.is_some() {
+                        let row = start.saturating_add(place);
+                        hits.push(Hit { row, customer_key: *key, ip_lo: *low, customer, addresses });
+                    }
                 }
+                start = start.saturating_add(index_u32(keys.len()));
             }
-            for (place, customer, address) in &candidates {
-                let place = super::targets::index(*place);
-                let (Some(key), Some(low)) = (keys.get(place), lows.get(place)) else { continue };
-                let bits = u128::from(highs.get(place).copied().unwrap_or(0)) << 64 | u128::from(*low);
-                let customer = if *customer { self.targets.customer(*key) } else { None };
-                let address = if *address && bits != 0 { self.targets.address(bits) } else { None };
-                if customer.is_some() || address.is_some() {
-                    hits.push(Hit {
-                        row: place.saturating_add(start),
-                        customer_key: *key,
-                        bits,
-                        customer,
-                        address,
-                    });
-                }
-            }
-            start = start.saturating_add(batch.num_rows());
         }
         Ok(hits)
     }
 
-    /// Then the rest of the rows that matter.
-    fn apply(
+    /// Then what every one of them is counted by at its address. Gives those of customers with procedures.
+    fn note_addresses(
         &self,
         file: &HistoryFile,
         group: usize,
         hits: &[Hit],
-        rows: u64,
         local: &mut Local,
-    ) -> Result<(), HistoryError> {
-        if hits.is_empty() {
-            return Ok(());
-        }
-        let mut names = vec![column::TIME];
+    ) -> Result<Vec<OwnHit>, HistoryError> {
+        let mut names = Vec::new();
+        let inside = file
+            .range(group, column::TIME)
+            .is_some_and(|(first, last)| self.window.holds(first) && self.window.holds(last));
+        names.extend((!inside).then_some(column::TIME));
+        names.extend((file.range(group, column::IP_HI) != Some((0, 0))).then_some(column::IP_HI));
         if self.columns == Columns::All {
             names.extend([column::KIND, column::OUTCOME]);
-            if !self.targets.device.slots.is_empty() {
-                names.push(column::DEVICE_KEY);
-            }
-            names.extend(
-                [column::BALANCE_SHARE_PPM, column::ASN]
-                    .into_iter()
-                    .filter(|name| !file.all_null(group, name)),
-            );
         }
-        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        let selective = hits.len() < rows / SELECT_BELOW;
-        let selection = selective.then(|| select(hits, rows));
-        let mut hits = hits.iter().peekable();
-        let mut row = 0;
-        for batch in open(file, group, &names, selection)? {
-            self.watch.check()?;
-            let batch = batch.map_err(|error| damaged(file, error))?;
-            let columns = Rest::of(file, &batch)?;
-            for place in 0..batch.num_rows() {
-                let at_hit = selective || hits.peek().is_some_and(|hit| hit.row == row);
-                row = row.saturating_add(1);
-                if at_hit && let Some(hit) = hits.next() {
-                    self.note(hit, &columns, place, local)?;
-                }
+        let mut own = Vec::new();
+        let mut take = |hit: &Hit, facts: &Facts<'_>, place: usize| -> Result<(), HistoryError> {
+            if !inside && !facts.time(place).is_some_and(|time| self.window.holds(time)) {
+                return Ok(());
             }
-        }
-        Ok(())
-    }
-
-    fn note(
-        &self,
-        hit: &Hit,
-        columns: &Rest<'_>,
-        place: usize,
-        local: &mut Local,
-    ) -> Result<(), HistoryError> {
-        let Some(time) = columns.times.get(place).copied().filter(|time| self.window.holds(*time)) else {
-            return Ok(());
+            let ip_bits = u128::from(facts.ip_hi(place)) << 64 | u128::from(hit.ip_lo);
+            let (kind, outcome) = (facts.kind(place), facts.outcome(place));
+            if let Some(address) = hit.addresses.and_then(|among| self.targets.address_among(among, ip_bits))
+            {
+                self.note_address(address, hit.customer_key, kind.map(|(kind, _)| kind), outcome, local)?;
+            }
+            if let Some(customer) = hit.customer {
+                own.push(OwnHit { row: hit.row, customer, ip_bits, kind, outcome });
+            }
+            Ok(())
         };
-        let (kind, kind_bit) = columns.kinds.get(place).map_or((None, 0), |(kind, bit)| (Some(kind), bit));
-        let outcome = columns.outcomes.get(place);
-        if let Some(customer) = hit.customer {
-            let asn =
-                || columns.asns.get(place).or_else(|| self.intel.asn(Address::from_bits(hit.bits).ip()));
-            let wants_asn =
-                hit.bits != 0 && self.columns == Columns::All && !self.targets.asn.slots.is_empty();
-            let row = Row {
-                time,
-                ip_bits: hit.bits,
-                net_bits: Network::around(hit.bits).bits(),
-                device_key: columns.devices.get(place).copied().unwrap_or(0),
-                asn: if wants_asn { asn() } else { None },
-                kind,
-                kind_bit,
-                outcome,
-                share_ppm: columns.shares.get(place).unwrap_or(0),
-            };
-            self.tally.note_customer(self.targets, customer, &row);
+        if names.is_empty() {
+            hits.iter().try_for_each(|hit| take(hit, &Facts::default(), 0))?;
+            return Ok(own);
         }
-        if let Some(address) = hit.address {
-            let failed = kind == Some(EventKind::Login) && outcome == Some(Outcome::Failed);
-            if let Some(totals) = local.addresses.get_mut(super::targets::index(address)) {
-                totals.note(kind, failed);
-            }
-            self.note_pairs(address, hit.customer_key, kind, failed, &mut local.pairs)?;
-        }
-        Ok(())
+        let rows = hits.iter().map(|hit| index(hit.row));
+        let mut hits = hits.iter();
+        read_chosen(file, group, &names, rows, |batch, places| {
+            self.watch.check()?;
+            let facts = Facts::of(file, batch)?;
+            places.iter().zip(&mut hits).try_for_each(|(place, hit)| take(hit, &facts, *place))
+        })?;
+        Ok(own)
     }
 
-    fn note_pairs(
+    /// And last what only the rows of customers with procedures are counted by.
+    fn note_customers(&self, file: &HistoryFile, group: usize, own: &[OwnHit]) -> Result<(), HistoryError> {
+        if own.is_empty() {
+            return Ok(());
+        }
+        let all = self.columns == Columns::All;
+        let mut names = vec![column::TIME];
+        if all {
+            names.extend((!self.targets.device.slots.is_empty()).then_some(column::DEVICE_KEY));
+            let optional = [column::BALANCE_SHARE_PPM, column::ASN];
+            names.extend(optional.into_iter().filter(|name| !file.all_null(group, name)));
+        }
+        let wants_asn = all && !self.targets.asn.slots.is_empty();
+        let rows = own.iter().map(|hit| index(hit.row));
+        let mut hits = own.iter();
+        read_chosen(file, group, &names, rows, |batch, places| {
+            self.watch.check()?;
+            let facts = Facts::of(file, batch)?;
+            for (place, hit) in places.iter().zip(&mut hits) {
+                let Some(time) = facts.time(*place) else { continue };
+                let look_up = || self.intel.asn(Address::from_bits(hit.ip_bits).ip());
+                let row = Row {
+                    time,
+                    ip_bits: hit.ip_bits,
+                    net_bits: Network::around(hit.ip_bits).bits(),
+                    device_key: facts.device_key(*place),
+                    asn: if wants_asn && hit.ip_bits != 0 {
+                        facts.asn(*place).or_else(look_up)
+                    } else {
+                        None
+                    },
+                    kind: hit.kind.map(|(kind, _)| kind),
+                    kind_bit: hit.kind.map_or(0, |(_, bit)| bit),
+                    outcome: hit.outcome,
+                    share_ppm: facts.share_ppm(*place),
+                };
+                self.tally.note_customer(self.targets, hit.customer, &row);
+            }
+            Ok(())
+        })
+    }
+
+    fn note_address(
         &self,
         address: u32,
         customer: u64,
         kind: Option<EventKind>,
-        failed: bool,
-        pairs: &mut Pairs,
+        outcome: Option<Outcome>,
+        local: &mut Local,
     ) -> Result<(), HistoryError> {
-        let Some(target) = self.targets.addresses.get(super::targets::index(address)) else { return Ok(()) };
+        let failed = kind == Some(EventKind::Login) && outcome == Some(Outcome::Failed);
+        if let Some(totals) = local.addresses.get_mut(index(address)) {
+            totals.note(kind, failed);
+        }
+        let Some(target) = self.targets.addresses.get(index(address)) else { return Ok(()) };
         if customer == 0 {
             return Ok(());
         }
+        let pairs = &mut local.pairs;
         pairs.insert(target.pairs, customer)?;
         if failed {
             pairs.insert(target.pairs.saturating_add(1), customer)?;
@@ -286,92 +296,5 @@ impl Scan<'_> {
             pairs.insert(pair, customer)?;
         }
         Ok(())
-    }
-}
-
-/// The rows of the hits, as runs to read and gaps to skip.
-fn select(hits: &[Hit], rows: usize) -> RowSelection {
-    RowSelection::from_consecutive_ranges(hits.iter().map(|hit| hit.row..hit.row.saturating_add(1)), rows)
-}
-
-/// The columns that are read only for rows that matter.
-struct Rest<'a> {
-    times: &'a [i64],
-    kinds: Words<'a, (EventKind, u32)>,
-    outcomes: Words<'a, Outcome>,
-    devices: &'a [u64],
-    asns: Optional<'a>,
-    shares: Optional<'a>,
-}
-
-impl<'a> Rest<'a> {
-    fn of(file: &HistoryFile, batch: &'a RecordBatch) -> Result<Self, HistoryError> {
-        let times = batch
-            .column_by_name(column::TIME)
-            .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-        let devices = match batch.column_by_name(column::DEVICE_KEY) {
-            Some(_) => u64_values(file, batch, column::DEVICE_KEY)?,
-            None => &[],
-        };
-        Ok(Self {
-            times: times.ok_or_else(|| wrong_type(file, column::TIME))?.values(),
-            kinds: Words::of(batch.column_by_name(column::KIND), |word| {
-                EventKind::from_word(word).map(|kind| (kind, kind_bit(kind)))
-            }),
-            outcomes: Words::of(batch.column_by_name(column::OUTCOME), Outcome::from_word),
-            devices,
-            asns: Optional::of(batch.column_by_name(column::ASN)),
-            shares: Optional::of(batch.column_by_name(column::BALANCE_SHARE_PPM)),
-        })
-    }
-}
-
-/// A nullable 32-bit column that may be absent.
-struct Optional<'a>(Option<&'a UInt32Array>);
-
-impl<'a> Optional<'a> {
-    fn of(column: Option<&'a ArrayRef>) -> Self {
-        Self(column.and_then(|column| column.as_primitive_opt::<UInt32Type>()))
-    }
-
-    fn get(&self, place: usize) -> Option<u32> {
-        let column = self.0?;
-        (place < column.len() && column.is_valid(place))
-            .then(|| column.values().get(place).copied())
-            .flatten()
-    }
-}
-
-/// A column of words: a dictionary as we write it, or plain text as others do.
-enum Words<'a, T> {
-    Absent,
-    Dictionary { keys: &'a [i32], values: Vec<Option<T>> },
-    Text(Vec<Option<T>>),
-}
-
-impl<'a, T: Copy> Words<'a, T> {
-    fn of(column: Option<&'a ArrayRef>, parse: impl Fn(&str) -> Option<T>) -> Self {
-        let Some(column) = column else { return Self::Absent };
-        match column.data_type() {
-            DataType::Dictionary(..) => match column.as_dictionary_opt::<Int32Type>() {
-                Some(dictionary) => {
-                    let values = texts(dictionary.values()).map(|text| text.and_then(&parse)).collect();
-                    Self::Dictionary { keys: dictionary.keys().values(), values }
-                }
-                None => Self::Absent,
-            },
-            _ => Self::Text(texts(column).map(|text| text.and_then(&parse)).collect()),
-        }
-    }
-
-    fn get(&self, place: usize) -> Option<T> {
-        match self {
-            Self::Absent => None,
-            Self::Dictionary { keys, values } => {
-                let key = usize::try_from(*keys.get(place)?).ok()?;
-                values.get(key).copied().flatten()
-            }
-            Self::Text(values) => values.get(place).copied().flatten(),
-        }
     }
 }

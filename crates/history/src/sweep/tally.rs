@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use model::time::{DAY_US, HOUR_US};
 use model::{EventKind, Outcome};
 
+use super::Columns;
 use super::targets::{Dimension, Targets, index};
 
 /// Changes this long before a procedure belong to its chain.
@@ -147,6 +148,7 @@ impl SeenCell {
 /// The sums in the making.
 #[derive(Debug)]
 pub(super) struct Tally {
+    columns: Columns,
     first_day: i64,
     day_words: usize,
     any: Vec<SeenCell>,
@@ -170,7 +172,7 @@ const PRESENT: u32 = 1 << 31;
 
 impl Tally {
     /// Room for `targets`; accesses that matter lie between `from` and the last procedure.
-    pub(super) fn new(targets: &Targets, from: i64) -> Self {
+    pub(super) fn new(targets: &Targets, from: i64, columns: Columns) -> Self {
         let last = targets.own.slots.iter().map(|slot| slot.time).max().unwrap_or(from);
         let first_day = from.div_euclid(DAY_US);
         let days = last.div_euclid(DAY_US).saturating_sub(first_day).saturating_add(1);
@@ -178,6 +180,7 @@ impl Tally {
         let (ranks, ips) = (targets.own.slots.len(), targets.ip.slots.len());
         let spans = |length: usize| zeros(length.saturating_add(1));
         Self {
+            columns,
             first_day,
             day_words,
             any: SeenCell::many(ranks),
@@ -211,10 +214,13 @@ impl Tally {
                 self.note_address(slot, row);
             }
         }
-        note(&self.any, &targets.own, customer, (), row);
         if row.ip_bits != 0 {
             note(&self.net, &targets.net, customer, row.net_bits, row);
         }
+        if self.columns == Columns::Core {
+            return;
+        }
+        note(&self.any, &targets.own, customer, (), row);
         if let Some(asn) = row.asn {
             note(&self.asn, &targets.asn, customer, asn, row);
         }

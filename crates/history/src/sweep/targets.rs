@@ -107,10 +107,18 @@ impl<V: Ord + Copy> Dimension<V> {
 /// An address that procedures came from.
 #[derive(Debug)]
 pub(super) struct TargetAddress {
+    pub(super) bits: u128,
     /// Kinds of the procedures that came from it, each once.
     pub(super) kinds: Vec<EventKind>,
     /// First of its pair numbers: any access, failed login, then one for each of `kinds`.
     pub(super) pairs: u32,
+}
+
+/// The addresses with one lower half, which lie side by side: nearly always a single one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Addresses {
+    first: u32,
+    end: u32,
 }
 
 /// Everything a row is compared with.
@@ -128,7 +136,7 @@ pub(super) struct Targets {
     /// Number of distinct pair numbers.
     pub(super) pairs_len: u32,
     customers: FxHashMap<u64, u32>,
-    address_index: FxHashMap<u128, u32>,
+    lows: FxHashMap<u64, Addresses>,
     pub(super) customer_filter: Filter,
     pub(super) address_filter: Filter,
 }
@@ -168,7 +176,7 @@ impl Targets {
                 devices.push((customer, model::customer::text_key(device.as_str()), slot));
             }
         }
-        let (addresses, address_index, pairs_len) = arrange_addresses(kinds);
+        let (addresses, lows, pairs_len) = arrange_addresses(kinds);
         Self {
             places,
             own: Dimension::new(own, customers.len()),
@@ -177,11 +185,11 @@ impl Targets {
             asn: Dimension::new(asns, customers.len()),
             device: Dimension::new(devices, customers.len()),
             customer_filter: Filter::new(customers.keys().copied()),
-            address_filter: Filter::new(address_index.keys().map(|bits| halves(*bits).1)),
+            address_filter: Filter::new(lows.keys().copied()),
             addresses,
             pairs_len,
             customers,
-            address_index,
+            lows,
         }
     }
 
@@ -190,7 +198,21 @@ impl Targets {
     }
 
     pub(super) fn address(&self, bits: u128) -> Option<u32> {
-        self.address_index.get(&bits).copied()
+        self.address_among(self.addresses_with_low(halves(bits).1)?, bits)
+    }
+
+    pub(super) fn addresses_with_low(&self, low: u64) -> Option<Addresses> {
+        self.lows.get(&low).copied()
+    }
+
+    /// The address with these bits among those with their lower half.
+    pub(super) fn address_among(&self, among: Addresses, bits: u128) -> Option<u32> {
+        let addresses = self.addresses.get(index(among.first)..index(among.end))?;
+        let place = match addresses {
+            [only] => (only.bits == bits).then_some(0)?,
+            _ => addresses.binary_search_by_key(&bits, |address| address.bits).ok()?,
+        };
+        Some(among.first.saturating_add(index_u32(place)))
     }
 
     /// The pair number for "a customer had an access / a failed login / an event of this kind here".
@@ -206,19 +228,21 @@ pub(super) fn asn_of(examined: &Examined, intel: &Intel) -> Option<u32> {
     examined.recorded.asn.or_else(|| examined.procedure.ip.and_then(|address| intel.asn(address.ip())))
 }
 
-type Arranged = (Vec<TargetAddress>, FxHashMap<u128, u32>, u32);
+type Arranged = (Vec<TargetAddress>, FxHashMap<u64, Addresses>, u32);
 
 fn arrange_addresses(kinds: FxHashMap<u128, Vec<EventKind>>) -> Arranged {
     let mut sorted: Vec<_> = kinds.into_iter().collect();
-    sorted.sort_unstable_by_key(|(bits, _)| *bits);
-    let (mut addresses, mut address_index, mut pairs) = (Vec::new(), FxHashMap::default(), 0_u32);
+    sorted.sort_unstable_by_key(|(bits, _)| (halves(*bits).1, *bits));
+    let (mut addresses, mut lows, mut pairs) = (Vec::new(), FxHashMap::default(), 0_u32);
     for (bits, kinds) in sorted {
-        address_index.insert(bits, index_u32(addresses.len()));
+        let first = index_u32(addresses.len());
+        let end = first.saturating_add(1);
+        lows.entry(halves(bits).1).or_insert(Addresses { first, end }).end = end;
         let used = index_u32(kinds.len()).saturating_add(2);
-        addresses.push(TargetAddress { kinds, pairs });
+        addresses.push(TargetAddress { bits, kinds, pairs });
         pairs = pairs.saturating_add(used);
     }
-    (addresses, address_index, pairs)
+    (addresses, lows, pairs)
 }
 
 /// Lossless on every platform this runs on (32 bits or more).

@@ -1,4 +1,5 @@
 //! Integration tests of the crate, one binary.
 
+mod damaged;
 mod import;
 mod sweep;

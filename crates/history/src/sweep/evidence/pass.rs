@@ -11,14 +11,12 @@ use super::wanted::{Found, Plan, Wanted};
 use super::{Place, deal};
 use crate::columns::texts;
 use crate::files::HistoryFile;
-use crate::reading::{damaged, open, u64_values, wrong_type};
+use crate::reading::{open, u64_values, wrong_type};
 use crate::schema::column;
 use crate::sweep::Window;
-use crate::sweep::targets::index_u32;
+use crate::sweep::filter::MARKED;
+use crate::sweep::targets::{index, index_u32};
 use crate::{HistoryError, Watch};
-
-/// Rows that are looked at together.
-const STRIDE: usize = 16;
 
 /// A row by its keys.
 #[derive(Debug, Clone, Copy)]
@@ -106,25 +104,25 @@ impl Pass<'_> {
         let mut start = 0_usize;
         for batch in open(task.file, task.group, &names, None)? {
             self.watch.check()?;
-            let batch = batch.map_err(|error| damaged(task.file, error))?;
+            let batch = batch?;
             let values = |wanted: bool, name| -> Result<&[u64], HistoryError> {
                 if wanted { u64_values(task.file, &batch, name) } else { Ok(&[]) }
             };
             let keys = values(task.plan.customers, column::CUSTOMER_KEY)?;
             let lows = values(task.plan.addresses, column::IP_LO)?;
-            // Nearly all strides hold nothing, which costs one branch each.
-            for at in (0..batch.num_rows()).step_by(STRIDE) {
-                let stride = at..at.saturating_add(STRIDE).min(batch.num_rows());
+            for at in (0..batch.num_rows()).step_by(MARKED) {
+                let stride = at..at.saturating_add(MARKED).min(batch.num_rows());
                 let (keys, lows) = (part(keys, &stride), part(lows, &stride));
-                let may = keys.iter().fold(false, |may, key| may | wanted.customer_filter.may_hold(*key));
-                let may = lows.iter().fold(may, |may, low| may | wanted.address_filter.may_hold(*low));
-                if may {
-                    let candidates = stride.enumerate().map(|(place, row)| Candidate {
-                        row: start.saturating_add(row),
-                        customer_key: keys.get(place).copied(),
-                        ip_lo: lows.get(place).copied().unwrap_or(0),
-                    });
-                    found.extend(candidates.filter(|each| wanted.wants(each.customer_key, each.ip_lo)));
+                let mut marks = wanted.customer_filter.marks(keys) | wanted.address_filter.marks(lows);
+                while marks != 0 {
+                    let place = index(marks.trailing_zeros());
+                    marks &= marks.wrapping_sub(1);
+                    let customer_key = keys.get(place).copied();
+                    let ip_lo = lows.get(place).copied().unwrap_or(0);
+                    if wanted.wants(customer_key, ip_lo) {
+                        let row = start.saturating_add(at).saturating_add(place);
+                        found.push(Candidate { row, customer_key, ip_lo });
+                    }
                 }
             }
             start = start.saturating_add(batch.num_rows());
@@ -146,7 +144,7 @@ impl Pass<'_> {
         let mut rows = rows.iter();
         for batch in open(file, task.group, &names, Some(selection))? {
             self.watch.check()?;
-            let batch = batch.map_err(|error| damaged(file, error))?;
+            let batch = batch?;
             let text = |name| batch.column_by_name(name).ok_or_else(|| wrong_type(file, name));
             let mut kinds = texts(text(column::KIND)?);
             let mut outcomes = texts(text(column::OUTCOME)?);

@@ -11,7 +11,7 @@ use super::pass::{select, times};
 use super::{Place, deal};
 use crate::columns::texts;
 use crate::files::HistoryFile;
-use crate::reading::{damaged, open, u64_values, wrong_type};
+use crate::reading::{open, u64_values, wrong_type};
 use crate::schema::column;
 use crate::sweep::targets::index;
 use crate::{HistoryError, Watch};
@@ -114,7 +114,7 @@ impl Source<'_> {
             let mut rest = task.places.as_slice();
             for batch in open(task.file, group, names, Some(select(rows, group_rows)))? {
                 self.watch.check()?;
-                let batch = batch.map_err(|error| damaged(task.file, error))?;
+                let batch = batch?;
                 let (places, behind) = rest.split_at(batch.num_rows().min(rest.len()));
                 take(task.file, &batch, places, found)?;
                 rest = behind;

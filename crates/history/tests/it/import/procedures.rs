@@ -1,6 +1,7 @@
 //! Files of procedures.
 
 use expect_test::expect;
+use history::Watch;
 use history::import::parse_timezone;
 use history::procedures::{ProcedureFile, parse_bytes, read_procedures};
 
@@ -89,8 +90,10 @@ fn files_may_be_compressed_and_times_local() {
     let path = folder.path().join("p.csv.zst");
     let text = "id,customer,time,kind\np1,C1,2020-09-16 15:05:00,withdrawal\n";
     std::fs::write(&path, zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
-    let read =
-        |zone: Option<&str>| read_procedures(&path, zone.map(|zone| parse_timezone(zone).unwrap())).unwrap();
+    let read = |zone: Option<&str>| {
+        let zone = zone.map(|zone| parse_timezone(zone).unwrap());
+        read_procedures(&path, zone, &Watch::default()).unwrap()
+    };
     assert_eq!(
         read(Some("Asia/Tokyo")).procedures[0].procedure.time.to_string(),
         "2020-09-16T06:05:00.000000Z"
