@@ -48,10 +48,13 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
-    /// For `map_err` on IO with a path.
+    /// For `map_err` on IO with a path. A reader that was stopped says so through an IO error.
     pub fn io(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| Self::Io { path, doing, source }
+        move |source| match source.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(Self::Stopped) => Self::Stopped,
+            _ => Self::Io { path, doing, source },
+        }
     }
 
     /// For `map_err` on Parquet with a path.

@@ -148,7 +148,7 @@ fn take(reader: &mut impl Read, count: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Tells the watch how many bytes were read.
+/// Tells the watch how many bytes were read, and reads no more when it says stop.
 struct Counted<'a, R> {
     raw: R,
     watch: &'a Watch,
@@ -157,6 +157,7 @@ struct Counted<'a, R> {
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.raw.read(buffer)?;
+        self.watch.check().map_err(io::Error::other)?;
         self.watch.advance(u64::try_from(read).unwrap_or(0));
         Ok(read)
     }

@@ -233,6 +233,8 @@ fn reason_text(reason: Reason) -> Both {
         ("shared", number(verdict::SHARED_CUSTOMERS)),
         ("procedures", number(verdict::PROCEDURES_SUSPICIOUS)),
         ("failed_customers", number(verdict::FAILED_CUSTOMERS_SUSPICIOUS)),
+        ("provider_accesses", number(verdict::ESTABLISHED_PROVIDER_ACCESSES)),
+        ("procedures_percent", number(verdict::PROCEDURES_PERCENT_SUSPICIOUS)),
         ("failed_percent", number(verdict::FAILED_PERCENT_SUSPICIOUS)),
         ("drained_percent", number(verdict::DRAINED_PPM / 10_000)),
         ("chain_hours", number(CHAIN_BEFORE_US / HOUR_US)),

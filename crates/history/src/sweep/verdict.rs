@@ -27,7 +27,7 @@ words! {
         IpEstablished = "ip.established",
         /// The customer has used this /24 or /64, well before.
         NetEstablished = "net.established",
-        /// The customer has used this provider, well before.
+        /// The customer has used this provider, well before and more than once or twice.
         AsnEstablished = "asn.established",
         /// The customer has used this device, well before.
         DeviceEstablished = "device.established",
@@ -76,6 +76,10 @@ pub const FRESH_AGE_US: i64 = 72 * HOUR_US;
 pub const SHARED_CUSTOMERS: u32 = 8;
 /// Other customers' procedures of one kind at an address that is not shared.
 pub const PROCEDURES_SUSPICIOUS: u32 = 2;
+/// Accesses through a provider, from its other networks, that make it the customer's own.
+pub const ESTABLISHED_PROVIDER_ACCESSES: u64 = 5;
+/// An address is not shared as a carrier's is when this percentage of its other customers or more had such procedures.
+pub const PROCEDURES_PERCENT_SUSPICIOUS: u32 = 10;
 /// Customers with failed logins at an address from which its failures are looked at …
 pub const FAILED_CUSTOMERS_SUSPICIOUS: u32 = 3;
 /// … and the share of failed logins that no honest address has, in percent.
@@ -127,8 +131,20 @@ impl Facts {
         seen.first_done.is_some_and(|first| self.time.saturating_sub(first) >= ESTABLISHED_AGE_US)
     }
 
+    /// Whether the customer was first seen at the address shortly before.
+    fn fresh(&self) -> bool {
+        self.own.ip.first.is_some_and(|first| self.time.saturating_sub(first) < FRESH_AGE_US)
+    }
+
     fn ip_established(&self) -> bool {
         self.established(self.own.ip) && self.own.ip_days >= ESTABLISHED_DAYS
+    }
+
+    /// A provider has many customers, so a single visit through it says little, and this network's accesses say nothing
+    /// of its others.
+    fn provider_established(&self) -> bool {
+        let elsewhere = self.own.asn.done.saturating_sub(self.own.net.done);
+        self.has_asn && self.established(self.own.asn) && elsewhere >= ESTABLISHED_PROVIDER_ACCESSES
     }
 
     fn failures(&self) -> bool {
@@ -139,11 +155,23 @@ impl Facts {
 
     /// A carrier's or a company's address. Such addresses stand on blocklists now and then; rented servers are none.
     fn shared(&self) -> bool {
-        self.other_customers >= SHARED_CUSTOMERS && !self.failures() && !self.listed.hosting
+        self.other_customers >= SHARED_CUSTOMERS && !self.failures() && !self.heaped() && !self.listed.hosting
+    }
+
+    /// More procedures than an address's traffic explains.
+    fn heaped(&self) -> bool {
+        self.other_procedures >= PROCEDURES_SUSPICIOUS
+            && self.other_procedures.saturating_mul(100)
+                >= self.other_customers.saturating_mul(PROCEDURES_PERCENT_SUSPICIOUS)
     }
 
     fn procedures(&self) -> bool {
         self.other_procedures >= PROCEDURES_SUSPICIOUS && !self.shared()
+    }
+
+    /// Somebody else's procedure came from the address too, though hardly anybody uses it.
+    fn company(&self) -> bool {
+        self.other_procedures > 0 && !self.shared()
     }
 
     fn hostile(&self) -> bool {
@@ -191,7 +219,7 @@ impl Place {
             Self::KnownIp
         } else if facts.established(facts.own.net) {
             Self::KnownNet
-        } else if facts.has_asn && facts.established(facts.own.asn) {
+        } else if facts.provider_established() {
             Self::KnownProvider
         } else {
             Self::New
@@ -248,9 +276,7 @@ fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
         // A carrier's or company's address alone is no reason to suspect anybody.
         Place::New if facts.shared() && !facts.followed() && !facts.listed.blocked => Verdict::Explained,
         Place::New if device != Device::Known => Verdict::Review,
-        Place::KnownProvider
-            if device == Device::New && (facts.changes() || facts.own.withdrawals_same_ip > 0) =>
-        {
+        Place::KnownProvider if device != Device::Known && (facts.followed() || facts.company()) => {
             Verdict::Review
         }
         Place::KnownProvider | Place::New => Verdict::Explained,
@@ -258,15 +284,14 @@ fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
 }
 
 fn reasons(facts: &Facts, place: Place, device: Device) -> Vec<Reason> {
-    let fresh = facts.own.ip.first.is_some_and(|first| facts.time.saturating_sub(first) < FRESH_AGE_US);
     let holds = |reason: Reason| match reason {
         Reason::IpEstablished => place == Place::KnownIp,
         Reason::NetEstablished => facts.has_ip && facts.established(facts.own.net),
-        Reason::AsnEstablished => facts.has_asn && facts.established(facts.own.asn),
+        Reason::AsnEstablished => facts.provider_established(),
         Reason::DeviceEstablished => device == Device::Known,
         Reason::CustomerNoPast => !facts.established(facts.own.any),
         Reason::IpNone => place == Place::NoAddress,
-        Reason::IpFresh => facts.has_ip && fresh,
+        Reason::IpFresh => facts.has_ip && facts.fresh(),
         Reason::PlaceNew => place == Place::New,
         Reason::NetNew => place == Place::KnownProvider,
         Reason::DeviceNew => device == Device::New,
@@ -398,11 +423,24 @@ mod tests {
             Verdict::Alarm,
             Reason::IpFailures,
         );
-        check(
-            &Facts { other_customers: 3, other_procedures: 3, ..stranger() },
-            Verdict::Alarm,
-            Reason::IpProcedures,
-        );
+        for (other_customers, other_procedures) in [(3, 3), (15, 2)] {
+            let heaped = Facts { other_customers, other_procedures, ..stranger() };
+            check(&heaped, Verdict::Alarm, Reason::IpProcedures);
+        }
+    }
+
+    #[test]
+    fn the_own_provider_explains_a_new_network_unless_more_speaks_against_it() {
+        let own = Own { asn: seen(60, 300), ..stranger().own };
+        let moved = Facts { own, ..stranger() };
+        check(&moved, Verdict::Explained, Reason::NetNew);
+        check(&Facts { other_procedures: 1, ..moved }, Verdict::Review, Reason::NetNew);
+        let asked = Own { withdrawals: 1, withdrawals_same_ip: 1, ..own };
+        let unknown = Facts { has_device: false, own: Own { device: Seen::default(), ..asked }, ..moved };
+        check(&unknown, Verdict::Review, Reason::DeviceUnknown);
+        // One visit through a provider long ago does not make it the customer's own.
+        let once = Own { asn: Seen { count: 3, done: 3, ..seen(3, 300) }, ..own };
+        check(&Facts { own: once, ..moved }, Verdict::Review, Reason::PlaceNew);
     }
 
     #[test]

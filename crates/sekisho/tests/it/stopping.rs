@@ -6,10 +6,19 @@ use std::process::{Child, Command, Output};
 
 use crate::process::{Place, listed, start, stderr};
 
-/// Sends what Ctrl-C sends, gives the run its end of input, and waits.
-fn interrupted(child: Child) -> Output {
+/// Sends what Ctrl-C sends, and goes on giving `input` until the run has noticed: the end of the input would end it too.
+fn interrupted(mut child: Child, input: &[u8]) -> Output {
     let sent = Command::new("bash").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
     assert!(sent.success());
+    let mut stdin = child.stdin.take().unwrap();
+    for _ in 0..6_000 {
+        // Nobody reads any more.
+        if stdin.write_all(input).is_err() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    drop(stdin);
     child.wait_with_output().unwrap()
 }
 
@@ -41,8 +50,9 @@ fn an_import_that_waits_for_more() {
     let arguments = ["import", "--format", "ndjson", "--out", &place.text("out"), "-"].map(str::to_owned);
     let line = "{\"id\":\"1\",\"time\":\"2020-09-16T15:00:00Z\",\"kind\":\"login\",\"customer\":\"C1\",\
                 \"client\":{\"ip\":\"192.0.2.1\"},\"outcome\":\"failed\"}\n";
-    let child = begun(&place, &arguments, line.repeat(20_000).as_bytes());
-    check(&interrupted(child), &place);
+    let input = line.repeat(20_000);
+    let child = begun(&place, &arguments, input.as_bytes());
+    check(&interrupted(child, input.as_bytes()), &place);
 }
 
 #[test]
@@ -50,5 +60,5 @@ fn a_sweep_that_waits_for_its_procedures() {
     let place = Place::new();
     place.simulate();
     let child = begun(&place, &place.sweep("-"), b"id,customer,time,kind,ip\n");
-    check(&interrupted(child), &place);
+    check(&interrupted(child, b"p,C1,2020-09-17T00:00:00Z,bank_account.change,192.0.2.1\n"), &place);
 }

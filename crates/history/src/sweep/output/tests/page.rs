@@ -104,7 +104,7 @@ fn the_report_tells_the_story_of_an_alarm() {
         Address first seen just before The customer&#39;s first access from this address was less than 72 hours before the procedure.
         New network and provider Neither the network nor its carrier or company is known from the customer&#39;s past.
         New device The device is not one the customer has long used.
-        Several customers&#39; procedures from one address At least 2 other customers had a procedure of the same kind from this address, and it is not a shared one.
+        Several customers&#39; procedures from one address At least 2 other customers had a procedure of the same kind from this address: it is not a shared one, or 10 % or more of its customers did the same.
         Many failed logins at the address Logins of at least 3 customers failed at this address, and at least 30 % of its logins failed: passwords are being tried.
         Changes just before Contact data, password or a second factor was changed within 72 hours before the procedure.
         Balance drained after At least 50 % of the balance left within 30 days after the procedure.
