@@ -23,6 +23,7 @@ mod probe;
 mod rba;
 pub(crate) mod rejected;
 mod sshd;
+mod stdin;
 pub(crate) mod table;
 mod tally;
 mod work;

@@ -17,6 +17,7 @@ pub struct Staging {
     target: PathBuf,
     created_target: bool,
     folder: Option<TempDir>,
+    outputs: &'static [&'static str],
 }
 
 impl Staging {
@@ -35,7 +36,15 @@ impl Staging {
             .prefix(PREFIX)
             .tempdir_in(target)
             .map_err(HistoryError::io(target, "creating a folder in it"))?;
-        Ok(Self { target: target.to_owned(), created_target, folder: Some(folder) })
+        Ok(Self { target: target.to_owned(), created_target, folder: Some(folder), outputs: &[] })
+    }
+
+    /// Files of these names that an earlier run left in the folder are removed where this one has none of its own, so that
+    /// what stands there is of one run.
+    #[must_use]
+    pub fn replacing(mut self, outputs: &'static [&'static str]) -> Self {
+        self.outputs = outputs;
+        self
     }
 
     /// Where a file of this name is to be written for now.
@@ -51,7 +60,7 @@ impl Staging {
     }
 
     /// Makes every staged file durable and moves it to its place, replacing files of the same name; `last` (if staged)
-    /// comes last, so that its presence tells readers that the others are complete.
+    /// comes last and an older one is removed first, so that its presence tells readers that the others are complete.
     ///
     /// # Errors
     /// Syncing or renaming fails; files already moved stay.
@@ -68,6 +77,14 @@ impl Staging {
             File::open(&staged)
                 .and_then(|file| file.sync_all())
                 .map_err(HistoryError::io(&staged, "syncing"))?;
+        }
+        let stale = self.outputs.iter().filter(|name| !names.iter().any(|staged| staged == *name));
+        for name in last.iter().chain(stale) {
+            let place = self.target.join(name);
+            if place.exists() {
+                fs::remove_file(&place)
+                    .map_err(HistoryError::io(&place, "removing an earlier run's file"))?;
+            }
         }
         let mut published = Vec::with_capacity(names.len());
         for name in &names {
@@ -110,6 +127,19 @@ mod tests {
         let published = staging.publish(Some("a")).unwrap();
         assert_eq!(published, [target.join("b"), target.join("a")]);
         assert_eq!(fs::read_dir(&target).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn an_earlier_runs_files_do_not_stay_among_new_ones() {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["report", "summary", "notes of mine"] {
+            fs::write(place.path().join(name), "old").unwrap();
+        }
+        let staging = Staging::begin(place.path()).unwrap().replacing(&["report", "summary"]);
+        fs::write(staging.path("summary"), "new").unwrap();
+        staging.publish(Some("summary")).unwrap();
+        assert!(!place.path().join("report").exists() && place.path().join("notes of mine").exists());
+        assert_eq!(fs::read_to_string(place.path().join("summary")).unwrap(), "new");
     }
 
     #[test]

@@ -107,6 +107,13 @@ pub struct Swept {
     pub window: Window,
 }
 
+/// The first and the last moment of the window that history can say anything of.
+fn times(files: &[HistoryFile], window: Window) -> (i64, i64) {
+    let known = crate::files::time_range(files);
+    let (first, last) = known.unwrap_or((window.from, window.to));
+    (first.max(window.from), last.min(window.to))
+}
+
 /// Examines all procedures against all files; `spill_folder` takes temporary files should counting outgrow memory.
 ///
 /// # Errors
@@ -130,7 +137,7 @@ pub fn run(
         return Err(HistoryError::Usage(problem));
     }
     let targets = targets::Targets::new(examined, intel);
-    let tally = tally::Tally::new(&targets, options.window.from, options.columns);
+    let tally = tally::Tally::new(&targets, times(files, options.window), options.columns);
     let (window, columns) = (options.window, options.columns);
     let scan =
         scan::Scan { files, targets: &targets, tally: &tally, intel, window, columns, watch, spill_folder };

@@ -66,3 +66,27 @@ impl Watch {
         }
     }
 }
+
+/// A stream whose bytes advance a watch, and which gives no more when that says stop: the error is
+/// [`HistoryError::Stopped`] inside an IO error.
+#[derive(Debug)]
+pub struct WatchedReader<'a, R> {
+    raw: R,
+    watch: &'a Watch,
+}
+
+impl<'a, R> WatchedReader<'a, R> {
+    /// Around `raw`.
+    pub const fn new(raw: R, watch: &'a Watch) -> Self {
+        Self { raw, watch }
+    }
+}
+
+impl<R: std::io::Read> std::io::Read for WatchedReader<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.raw.read(buffer)?;
+        self.watch.check().map_err(std::io::Error::other)?;
+        self.watch.advance(u64::try_from(read).unwrap_or(0));
+        Ok(read)
+    }
+}

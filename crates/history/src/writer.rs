@@ -58,6 +58,8 @@ pub struct Written {
 /// Writes a history folder. Rows come in any order; each file holds up to [`ROW_GROUP_ROWS`] rows, sorted.
 #[derive(Debug)]
 pub struct HistoryWriter {
+    /// Dropped before the staging folder, which can only be removed when nobody writes into it.
+    in_flight: InFlight,
     staging: Staging,
     order: Order,
     pending: Vec<RecordBatch>,
@@ -65,7 +67,6 @@ pub struct HistoryWriter {
     pending_bytes: usize,
     files: usize,
     written: Written,
-    in_flight: Option<JoinHandle<Result<(u64, u64), HistoryError>>>,
 }
 
 impl HistoryWriter {
@@ -82,7 +83,7 @@ impl HistoryWriter {
             pending_bytes: 0,
             files: 0,
             written: Written::default(),
-            in_flight: None,
+            in_flight: InFlight::default(),
         })
     }
 
@@ -131,7 +132,7 @@ impl HistoryWriter {
         let name = self.next_name();
         let path = self.staging.path(&name);
         let order = self.order;
-        self.in_flight = Some(std::thread::spawn(move || write_sorted(&path, &batches, order)));
+        self.in_flight.0 = Some(std::thread::spawn(move || write_sorted(&path, &batches, order)));
         Ok(())
     }
 
@@ -147,7 +148,7 @@ impl HistoryWriter {
     }
 
     fn wait(&mut self) -> Result<(), HistoryError> {
-        let Some(handle) = self.in_flight.take() else { return Ok(()) };
+        let Some(handle) = self.in_flight.0.take() else { return Ok(()) };
         match handle.join() {
             Ok(result) => {
                 let (rows, bytes) = result?;
@@ -162,13 +163,25 @@ impl HistoryWriter {
     /// Writes what is left, makes everything durable and lets the files appear.
     ///
     /// # Errors
-    /// Writing, syncing or renaming failed; then nothing appears.
+    /// Writing or syncing failed; then nothing appears. Renaming failed; then files renamed before stay.
     pub fn finish(mut self) -> Result<Written, HistoryError> {
         self.flush()?;
         self.wait()?;
         let Self { staging, mut written, .. } = self;
         written.files = staging.publish(None)?;
         Ok(written)
+    }
+}
+
+/// A file being written in the background.
+#[derive(Debug, Default)]
+struct InFlight(Option<JoinHandle<Result<(u64, u64), HistoryError>>>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            let _abandoned = handle.join();
+        }
     }
 }
 

@@ -52,5 +52,5 @@ pub(crate) const BLOCKLIST: Unknown = Unknown {
 };
 pub(crate) const USER_AGENTS: Unknown = Unknown {
     code: "user_agents.unknown",
-    text: "No rules for user agents are given: browser, system and device are not told apart; the whole text is compared.",
+    text: "No rules for user agents are given: the report shows a browser's whole text instead of its name and system.",
 };

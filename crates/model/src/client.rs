@@ -48,13 +48,10 @@ impl Address {
         Network::around(self.bits())
     }
 
-    /// The /24 (IPv4) or /48 (IPv6) around this address: what a provider usually hands to one site.
+    /// The /48 around an IPv6 address: what one site is given at most (RFC 6177). None for IPv4.
     #[must_use]
-    pub fn site(self) -> Network {
-        match self.0 {
-            IpAddr::V4(_) => self.network(),
-            IpAddr::V6(_) => Network(self.bits() & !((1 << 80) - 1)),
-        }
+    pub fn site(self) -> Option<Network> {
+        self.0.is_ipv6().then(|| Network(self.bits() & !((1 << 80) - 1)))
     }
 }
 
@@ -163,7 +160,7 @@ mod tests {
         assert_eq!(network("192.0.2.7"), "192.0.2.0");
         assert_eq!(network("2001:db8:1:2:3::4"), "2001:db8:1:2::");
         let site = "2001:db8:1:2:3::4".parse::<Address>().unwrap().site();
-        assert_eq!(Address::from_bits(site.bits()).to_string(), "2001:db8:1::");
+        assert_eq!(Address::from_bits(site.unwrap().bits()).to_string(), "2001:db8:1::");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Subcommand, ValueEnum};
+use history::watch::WatchedReader;
 use lab::score::{ScoreOptions, score_rba};
 use lab::simulate::{Attack, SimulateOptions, simulate};
 
@@ -89,7 +90,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<ExitCo
             ));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Score(args) => score(args),
+        Command::Score(args) => score(args, session),
         Command::SweepQuality(args) => quality::run(args, session),
     }
 }
@@ -112,11 +113,10 @@ impl SimulateArgs {
     }
 }
 
-fn score(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
+fn score(args: &ScoreArgs, session: &Session) -> anyhow::Result<ExitCode> {
     let ScoreFormat::Rba = args.format;
+    let bytes = |file: &File| file.metadata().map_or(0, |metadata| metadata.len());
     let input = File::open(&args.file).with_context(|| format!("{}: opening failed", args.file.display()))?;
-    let input = history::import::decompress(input)
-        .with_context(|| format!("{}: reading failed", args.file.display()))?;
     let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Some(name) = args.out.file_name() else { bail!("{}: --out wants a file", args.out.display()) };
     let staged = tempfile::Builder::new()
@@ -126,7 +126,12 @@ fn score(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
     let options = ScoreOptions { from_row: args.from_row, successful_only: args.successful_only };
     let timer = Stopwatch::start();
     let mut out = BufWriter::new(staged.as_file());
-    let summary = score_rba(BufReader::new(input), &mut out, &options)?;
+    let summary = session.watched("score", true, |watch| -> anyhow::Result<_> {
+        watch.expect(bytes(&input));
+        let input = history::import::decompress(WatchedReader::new(input, watch))
+            .with_context(|| format!("{}: reading failed", args.file.display()))?;
+        Ok(score_rba(BufReader::new(input), &mut out, &options)?)
+    })?;
     out.flush().with_context(|| format!("{}: writing failed", args.out.display()))?;
     drop(out);
     staged.persist(folder.join(name)).with_context(|| format!("{}: renaming failed", args.out.display()))?;

@@ -23,8 +23,8 @@ pub(crate) struct Args {
     /// Brokerages to simulate.
     #[arg(long, default_value_t = 10)]
     seeds: u64,
-    /// Seed of the first one; the rules were tuned on 1 to 10.
-    #[arg(long, default_value_t = 11)]
+    /// Seed of the first one; the rules were tuned on 1 to 40.
+    #[arg(long, default_value_t = 41)]
     first_seed: u64,
     /// Customers of each.
     #[arg(long, default_value_t = 20_000)]

@@ -24,10 +24,22 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain().skip(1) {
         note(format!("  because: {cause}"));
     }
-    let stopped = error.chain().any(|cause| {
-        matches!(cause.downcast_ref::<::history::HistoryError>(), Some(::history::HistoryError::Stopped))
-    });
-    ExitCode::from(if stopped { STOPPED } else { 1 })
+    ExitCode::from(if error.chain().any(is_stop) { STOPPED } else { 1 })
+}
+
+/// Whether this is a stop on request; the lab's errors hold history's without a link of their own in the chain.
+fn is_stop(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use ::history::HistoryError;
+    use lab::bulk::BulkError;
+    use lab::simulate::LabError;
+    let history = match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(LabError::History(inner)), _) | (_, Some(BulkError::History(inner))) => Some(inner),
+        _ => match cause.downcast_ref::<std::io::Error>() {
+            Some(io) => io.get_ref().and_then(|inner| inner.downcast_ref()),
+            None => cause.downcast_ref(),
+        },
+    };
+    matches!(history, Some(HistoryError::Stopped))
 }
 
 /// A whole number with thousands separators.

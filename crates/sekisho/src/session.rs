@@ -49,13 +49,25 @@ impl Session {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let display = (!self.quiet).then(|| scope.spawn(|| show(what, bytes, &watch, &done)));
-            let result = work(&watch);
-            done.store(true, Ordering::SeqCst);
-            if let Some(display) = display {
-                display.thread().unpark();
-            }
-            result
+            let _ended =
+                Ended { done: &done, display: display.as_ref().map(|display| display.thread().clone()) };
+            work(&watch)
         })
+    }
+}
+
+/// Ends the display when the work ends, by a panic too: the scope would wait for it for ever.
+struct Ended<'a> {
+    done: &'a AtomicBool,
+    display: Option<std::thread::Thread>,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::SeqCst);
+        if let Some(display) = &self.display {
+            display.unpark();
+        }
     }
 }
 

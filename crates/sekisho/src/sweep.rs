@@ -8,13 +8,24 @@ use clap::ValueEnum;
 use history::files::{HistoryFile, is_parquet, open_all};
 use history::procedures::{Examined, read_procedures};
 use history::staging::Staging;
-use history::sweep::{Columns, OutputOptions, Summary, SweepOptions, Swept, Verdict, Window};
+use history::sweep::{
+    Columns, OutputOptions, REPORT, RESULT_CSV, RESULT_PARQUET, SUMMARY, Summary, SweepOptions, Swept,
+    Verdict, Window,
+};
 use history::writer::Order;
 use intel::Intel;
 use model::EventKind;
 
 use crate::session::{Session, Stopwatch};
 use crate::{import, inputs, say};
+
+/// Lines of logs given as history that could not be accepted.
+const REJECTED_HISTORY: &str = "rejected-history.ndjson";
+/// Lines of the procedures' file that could not be accepted.
+const REJECTED_PROCEDURES: &str = "rejected-procedures.ndjson";
+/// Everything a sweep may leave in its folder.
+const OUTPUTS: &[&str] =
+    &[RESULT_CSV, RESULT_PARQUET, SUMMARY, REPORT, REJECTED_HISTORY, REJECTED_PROCEDURES];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Show {
@@ -43,10 +54,10 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', requires = "since")]
     kind: Vec<EventKind>,
     /// With --kind: from this time (RFC 3339, or a date in UTC).
-    #[arg(long)]
+    #[arg(long, requires = "kind")]
     since: Option<String>,
     /// With --kind: before this time.
-    #[arg(long)]
+    #[arg(long, requires = "kind")]
     until: Option<String>,
     /// History: folders, Parquet files, or any log that `import` reads.
     #[arg(long, required = true, num_args = 1..)]
@@ -92,9 +103,6 @@ pub(crate) struct Args {
 }
 
 /// How logs among --history are read; as for `import`.
-/// Lines of logs that were no accesses.
-const REJECTED_HISTORY: &str = "rejected-history.ndjson";
-
 #[derive(Debug, Default, clap::Args)]
 struct Logs {
     /// Format of logs given as history.
@@ -128,7 +136,7 @@ impl Args {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     let timer = Stopwatch::start();
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
-    let staging = Staging::begin(&args.out)?;
+    let staging = Staging::begin(&args.out)?.replacing(OUTPUTS);
     let work = tempfile::Builder::new().prefix(".work-").tempdir_in(&args.out)?;
     let (files, rejected_lines) = open_history(args, work.path(), &staging, session)?;
     let (examined, rejected_procedures) = procedures(args, &files, &staging, session)?;
@@ -147,7 +155,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
         history::sweep::write_results(&swept, &files, &intel, &staging, &output, watch)
     })?;
     drop(work);
-    staging.publish(Some("summary.json"))?;
+    staging.publish(Some(SUMMARY))?;
     match args.show {
         Show::Json => say::line(serde_json::to_string_pretty(&summary)?),
         Show::Table => show(args, &swept, &summary, &intel, timer.seconds()),
@@ -171,7 +179,11 @@ fn open_history(
     staging: &Staging,
     session: &Session,
 ) -> anyhow::Result<(Vec<HistoryFile>, u64)> {
-    let is_log = |path: &PathBuf| !path.is_dir() && (!is_parquet(path) || args.logs.mapping.is_some());
+    let is_history = |path: &PathBuf| {
+        path.is_dir()
+            || (is_parquet(path) && (args.logs.mapping.is_none() || HistoryFile::open(path).is_ok()))
+    };
+    let is_log = |path: &PathBuf| !is_history(path);
     let (logs, mut ready): (Vec<PathBuf>, Vec<PathBuf>) = args.history.iter().cloned().partition(is_log);
     let mut rejected = 0;
     if !logs.is_empty() {
@@ -237,7 +249,7 @@ fn procedures(
             .filter_map(|rejected| serde_json::to_string(rejected).ok())
             .flat_map(|line| [line, "\n".to_owned()])
             .collect();
-        std::fs::write(staging.path("rejected-procedures.ndjson"), text)?;
+        std::fs::write(staging.path(REJECTED_PROCEDURES), text)?;
     }
     Ok((file.procedures, rejected))
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::stdin::Stdin;
+use crate::watch::WatchedReader;
 use crate::{HistoryError, Watch};
 
 /// Decompressed bytes looked at before the format and the header are known; a CSV header must fit.
@@ -71,9 +73,9 @@ pub(crate) struct Opened<'a> {
 
 /// Opens `input`; bytes read from it (before unpacking) advance `watch`.
 pub(crate) fn open<'a>(input: &Input, watch: &'a Watch) -> Result<Opened<'a>, HistoryError> {
-    let raw: Box<dyn Read + Send> = match input {
+    let raw: Box<dyn Read + Send + 'a> = match input {
         Input::Path(path) => Box::new(File::open(path).map_err(HistoryError::io(path, "opening"))?),
-        Input::Stdin => Box::new(io::stdin()),
+        Input::Stdin => Box::new(Stdin::begin(watch)),
     };
     unpack(raw, input.shown(), watch)
 }
@@ -85,7 +87,7 @@ pub(crate) fn unpack<'a>(
     watch: &'a Watch,
 ) -> Result<Opened<'a>, HistoryError> {
     let reading = || HistoryError::io(path, "reading");
-    let mut reader = decompress(Counted { raw, watch }).map_err(reading())?;
+    let mut reader = decompress(WatchedReader::new(raw, watch)).map_err(reading())?;
     let mut head = take(&mut reader, HEAD_BYTES).map_err(reading())?;
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
         let problem = "is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8";
@@ -146,21 +148,6 @@ fn take(reader: &mut impl Read, count: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(u64::try_from(count).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Tells the watch how many bytes were read, and reads no more when it says stop.
-struct Counted<'a, R> {
-    raw: R,
-    watch: &'a Watch,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.raw.read(buffer)?;
-        self.watch.check().map_err(io::Error::other)?;
-        self.watch.advance(u64::try_from(read).unwrap_or(0));
-        Ok(read)
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{TimestampMicrosecondType, UInt32Type};
 use arrow_array::{Array as _, RecordBatch};
+use hashbrown::HashMap;
+use model::event::EventId;
 use model::{EventKind, Outcome, Procedure};
 use parquet::arrow::arrow_reader::RowSelection;
 
@@ -56,8 +58,28 @@ pub fn extract(
     found.sort_by(|one, other| {
         (one.procedure.time, &one.procedure.id).cmp(&(other.procedure.time, &other.procedure.id))
     });
-    found.dedup_by(|one, other| one.procedure.id == other.procedure.id);
-    Ok(found)
+    Ok(told_apart(found))
+}
+
+/// The same event imported twice is one procedure. Different ones with one identifier – two files of one name have equal
+/// numbers of lines – are kept, from the second on with `#2` and so on behind it.
+fn told_apart(found: Vec<Examined>) -> Vec<Examined> {
+    let mut seen: HashMap<EventId, Vec<Procedure>> = HashMap::with_capacity(found.len());
+    let mut kept = Vec::with_capacity(found.len());
+    for mut each in found {
+        let same = seen.entry(each.procedure.id.clone()).or_default();
+        if same.contains(&each.procedure) {
+            continue;
+        }
+        same.push(each.procedure.clone());
+        if same.len() > 1
+            && let Ok(id) = format!("{}#{}", each.procedure.id, same.len()).parse()
+        {
+            each.procedure.id = id;
+        }
+        kept.push(each);
+    }
+    kept
 }
 
 fn from_group(

@@ -104,6 +104,7 @@ impl Finding {
             time: procedure.time.as_us(),
             has_ip: procedure.ip.is_some(),
             has_device: procedure.device.is_some(),
+            is_rare: is_rare(procedure.kind),
             registers: procedure.kind == model::EventKind::BankAccountRegister,
             has_asn: finding.asn.is_some(),
             own,
@@ -194,6 +195,23 @@ impl Finding {
             (self.own.withdrawals_share_ppm / 1_000_000, self.own.withdrawals_share_ppm % 1_000_000);
         (self.own.withdrawals > 0).then(|| format!("{whole}.{rest:06}"))
     }
+}
+
+/// Kinds that a customer does a few times a year at most.
+fn is_rare(kind: model::EventKind) -> bool {
+    use model::EventKind as K;
+    matches!(
+        kind,
+        K::BankAccountRegister
+            | K::BankAccountChange
+            | K::ContactChange
+            | K::PasswordChange
+            | K::PasswordReset
+            | K::FactorEnroll
+            | K::FactorRemove
+            | K::DeviceRegister
+            | K::DeviceRemove
+    )
 }
 
 fn text<T: std::fmt::Display>(value: Option<T>) -> String {

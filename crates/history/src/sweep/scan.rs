@@ -249,11 +249,13 @@ impl Scan<'_> {
             let facts = Facts::of(file, batch)?;
             for (place, hit) in places.iter().zip(&mut hits) {
                 let Some(time) = facts.time(*place) else { continue };
-                let look_up = || self.intel.asn(Address::from_bits(hit.ip_bits).ip());
+                let address = Address::from_bits(hit.ip_bits);
+                let look_up = || self.intel.asn(address.ip());
                 let row = Row {
                     time,
                     ip_bits: hit.ip_bits,
                     net_bits: Network::around(hit.ip_bits).bits(),
+                    site_bits: address.site().map_or(0, Network::bits),
                     device_key: facts.device_key(*place),
                     asn: if wants_asn && hit.ip_bits != 0 {
                         facts.asn(*place).or_else(look_up)

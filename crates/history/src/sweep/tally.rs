@@ -44,6 +44,8 @@ pub struct Own {
     pub ip_days: u32,
     /// From the same network.
     pub net: Seen,
+    /// From the same /48, for IPv6 only.
+    pub site: Seen,
     /// From the same autonomous system.
     pub asn: Seen,
     /// From the same device.
@@ -95,6 +97,8 @@ pub(super) struct Row {
     pub(super) time: i64,
     pub(super) ip_bits: u128,
     pub(super) net_bits: u128,
+    /// 0 for IPv4.
+    pub(super) site_bits: u128,
     pub(super) device_key: u64,
     pub(super) asn: Option<u32>,
     pub(super) kind: Option<EventKind>,
@@ -156,6 +160,7 @@ pub(super) struct Tally {
     ip_last: Vec<AtomicI64>,
     ip_days: Vec<AtomicU64>,
     net: Vec<SeenCell>,
+    site: Vec<SeenCell>,
     asn: Vec<SeenCell>,
     device: Vec<SeenCell>,
     contact: Vec<AtomicI64>,
@@ -171,9 +176,12 @@ pub(super) struct Tally {
 const PRESENT: u32 = 1 << 31;
 
 impl Tally {
-    /// Room for `targets`; accesses that matter lie between `from` and the last procedure.
-    pub(super) fn new(targets: &Targets, from: i64, columns: Columns) -> Self {
-        let last = targets.own.slots.iter().map(|slot| slot.time).max().unwrap_or(from);
+    /// Room for `targets`; accesses that matter lie between the first and the last of `times`, and before the last
+    /// procedure. A procedure dated in a far year must not ask for a day's bit up to then.
+    pub(super) fn new(targets: &Targets, times: (i64, i64), columns: Columns) -> Self {
+        let from = times.0;
+        let last =
+            targets.own.slots.iter().map(|slot| slot.time).max().unwrap_or(from).min(times.1).max(from);
         let first_day = from.div_euclid(DAY_US);
         let days = last.div_euclid(DAY_US).saturating_sub(first_day).saturating_add(1);
         let day_words = usize::try_from(days.max(1)).unwrap_or(1).div_ceil(64);
@@ -188,6 +196,7 @@ impl Tally {
             ip_last: std::iter::repeat_with(|| AtomicI64::new(i64::MIN)).take(ips).collect(),
             ip_days: std::iter::repeat_with(AtomicU64::default).take(ips.saturating_mul(day_words)).collect(),
             net: SeenCell::many(targets.net.slots.len()),
+            site: SeenCell::many(targets.site.slots.len()),
             asn: SeenCell::many(targets.asn.slots.len()),
             device: SeenCell::many(targets.device.slots.len()),
             contact: spans(ranks),
@@ -221,6 +230,9 @@ impl Tally {
             return;
         }
         note(&self.any, &targets.own, customer, (), row);
+        if row.site_bits != 0 {
+            note(&self.site, &targets.site, customer, row.site_bits, row);
+        }
         if let Some(asn) = row.asn {
             note(&self.asn, &targets.asn, customer, asn, row);
         }
@@ -289,6 +301,7 @@ impl Tally {
         self.sum_addresses(targets, &mut own);
         sum_seen(&self.any, &targets.own, &mut own, |own| &mut own.any);
         sum_seen(&self.net, &targets.net, &mut own, |own| &mut own.net);
+        sum_seen(&self.site, &targets.site, &mut own, |own| &mut own.site);
         sum_seen(&self.asn, &targets.asn, &mut own, |own| &mut own.asn);
         sum_seen(&self.device, &targets.device, &mut own, |own| &mut own.device);
         let count = |value: i64| u32::try_from(value.max(0)).unwrap_or(u32::MAX);

@@ -130,6 +130,8 @@ pub(super) struct Targets {
     pub(super) own: Dimension<()>,
     pub(super) ip: Dimension<u128>,
     pub(super) net: Dimension<u128>,
+    /// /48, for IPv6 only.
+    pub(super) site: Dimension<u128>,
     pub(super) asn: Dimension<u32>,
     pub(super) device: Dimension<u64>,
     pub(super) addresses: Vec<TargetAddress>,
@@ -152,7 +154,8 @@ impl Targets {
         places.sort_unstable_by(|one, other| key(one).cmp(&key(other)));
         let mut customers = FxHashMap::default();
         let mut own = Vec::with_capacity(places.len());
-        let (mut ips, mut nets, mut asns, mut devices) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut ips, mut nets, mut sites) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut asns, mut devices) = (Vec::new(), Vec::new());
         let mut kinds: FxHashMap<u128, Vec<EventKind>> = FxHashMap::default();
         for (rank, place) in (0_u32..).zip(&places) {
             let Some(each) = examined.get(index(*place)) else { continue };
@@ -164,6 +167,7 @@ impl Targets {
             if let Some(address) = procedure.ip {
                 ips.push((customer, address.bits(), slot));
                 nets.push((customer, address.network().bits(), slot));
+                sites.extend(address.site().map(|site| (customer, site.bits(), slot)));
                 let kinds = kinds.entry(address.bits()).or_default();
                 if !kinds.contains(&procedure.kind) {
                     kinds.push(procedure.kind);
@@ -182,6 +186,7 @@ impl Targets {
             own: Dimension::new(own, customers.len()),
             ip: Dimension::new(ips, customers.len()),
             net: Dimension::new(nets, customers.len()),
+            site: Dimension::new(sites, customers.len()),
             asn: Dimension::new(asns, customers.len()),
             device: Dimension::new(devices, customers.len()),
             customer_filter: Filter::new(customers.keys().copied()),

@@ -107,6 +107,9 @@ pub struct Facts {
     pub has_ip: bool,
     /// Whether it came with a device.
     pub has_device: bool,
+    /// Whether it is of a kind that customers do seldom: a change of account, contact, password or factor. That several
+    /// do such a thing from one address says something; that they log in or withdraw there says nothing.
+    pub is_rare: bool,
     /// Whether it registers a first bank account.
     pub registers: bool,
     /// Whether the provider of its address is known.
@@ -140,6 +143,11 @@ impl Facts {
         self.established(self.own.ip) && self.own.ip_days >= ESTABLISHED_DAYS
     }
 
+    /// A home with IPv6 is given a /48 or a part of it, and may wander through its /64 (RFC 6177).
+    fn net_established(&self) -> bool {
+        self.established(self.own.net) || self.established(self.own.site)
+    }
+
     /// A provider has many customers, so a single visit through it says little, and this network's accesses say nothing
     /// of its others.
     fn provider_established(&self) -> bool {
@@ -160,18 +168,19 @@ impl Facts {
 
     /// More procedures than an address's traffic explains.
     fn heaped(&self) -> bool {
-        self.other_procedures >= PROCEDURES_SUSPICIOUS
+        self.is_rare
+            && self.other_procedures >= PROCEDURES_SUSPICIOUS
             && self.other_procedures.saturating_mul(100)
                 >= self.other_customers.saturating_mul(PROCEDURES_PERCENT_SUSPICIOUS)
     }
 
     fn procedures(&self) -> bool {
-        self.other_procedures >= PROCEDURES_SUSPICIOUS && !self.shared()
+        self.is_rare && self.other_procedures >= PROCEDURES_SUSPICIOUS && !self.shared()
     }
 
     /// Somebody else's procedure came from the address too, though hardly anybody uses it.
     fn company(&self) -> bool {
-        self.other_procedures > 0 && !self.shared()
+        self.is_rare && self.other_procedures > 0 && !self.shared()
     }
 
     fn hostile(&self) -> bool {
@@ -217,7 +226,7 @@ impl Place {
             Self::NoAddress
         } else if facts.ip_established() {
             Self::KnownIp
-        } else if facts.established(facts.own.net) {
+        } else if facts.net_established() {
             Self::KnownNet
         } else if facts.provider_established() {
             Self::KnownProvider
@@ -286,7 +295,7 @@ fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
 fn reasons(facts: &Facts, place: Place, device: Device) -> Vec<Reason> {
     let holds = |reason: Reason| match reason {
         Reason::IpEstablished => place == Place::KnownIp,
-        Reason::NetEstablished => facts.has_ip && facts.established(facts.own.net),
+        Reason::NetEstablished => facts.has_ip && facts.net_established(),
         Reason::AsnEstablished => facts.provider_established(),
         Reason::DeviceEstablished => device == Device::Known,
         Reason::CustomerNoPast => !facts.established(facts.own.any),
@@ -328,6 +337,7 @@ mod tests {
         Facts {
             time: NOW,
             has_ip: true,
+            is_rare: true,
             has_device: true,
             has_asn: true,
             own: Own {
@@ -426,7 +436,12 @@ mod tests {
         for (other_customers, other_procedures) in [(3, 3), (15, 2)] {
             let heaped = Facts { other_customers, other_procedures, ..stranger() };
             check(&heaped, Verdict::Alarm, Reason::IpProcedures);
+            // Logins and withdrawals are what everybody comes for.
+            let often = Facts { is_rare: false, ..heaped };
+            assert!(!judge(&often).1.contains(&Reason::IpProcedures));
         }
+        let office = Facts { is_rare: false, other_customers: 30, other_procedures: 30, ..stranger() };
+        check(&office, Verdict::Explained, Reason::IpShared);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use history::files::open_all;
 use history::procedures::Examined;
 use history::rows::{AccountHasher, Recorded, RowBuffer};
-use history::sweep::{Columns, Finding, SweepOptions, Window, run};
+use history::sweep::{Columns, Finding, Seen, SweepOptions, Window, run};
 use history::writer::{HistoryWriter, Order};
 use history::{Watch, sweep};
 use intel::Intel;
@@ -43,7 +43,7 @@ fn address(number: u8) -> Address {
         4 => "2001:db8:0:1::1",
         5 => "2001:db8:0:1::2",
         6 => "2001:db8:0:2::1",
-        _ => "203.0.113.9",
+        _ => "2001:db8:1:1::1",
     };
     text.parse().unwrap()
 }
@@ -217,6 +217,46 @@ fn naive(procedure: &Examined, accesses: &[Access], window: Window) -> Vec<(&'st
     ]
 }
 
+/// What verdicts use beside the columns: how often, how often without failing, and since when.
+fn check_verdict_inputs(finding: &Finding, accesses: &[Access], window: Window) -> Result<(), TestCaseError> {
+    let Procedure { customer, time, ip, .. } = &finding.examined.procedure;
+    let within: Vec<&Access> =
+        accesses.iter().filter(|a| (window.from..window.to).contains(&a.time.as_us())).collect();
+    let own = |matches: &dyn Fn(&Access) -> bool| {
+        let seen = within.iter().filter(|a| {
+            a.customer.map(|c| format!("C{c}")).as_deref() == Some(customer.as_str())
+                && a.time < *time
+                && matches(a)
+        });
+        let (mut all, mut done) = (Vec::new(), Vec::new());
+        for access in seen {
+            all.push(access.time.as_us());
+            if access.outcome != Outcome::Failed {
+                done.push(access.time.as_us());
+            }
+        }
+        let count = |times: &[i64]| u64::try_from(times.len()).unwrap();
+        let first = |times: &[i64]| times.iter().copied().min();
+        Seen { count: count(&all), first: first(&all), done: count(&done), first_done: first(&done) }
+    };
+    let at = |a: &Access| a.ip.map(address);
+    prop_assert_eq!(finding.own.any, own(&|_| true));
+    if let Some(ip) = ip {
+        prop_assert_eq!(finding.own.ip, own(&|a| at(a) == Some(*ip)));
+        prop_assert_eq!(finding.own.net, own(&|a| at(a).map(Address::network) == Some(ip.network())));
+        let site = ip.site();
+        prop_assert_eq!(finding.own.site, own(&|a| site.is_some() && at(a).and_then(Address::site) == site));
+        let here = |filter: &dyn Fn(&Access) -> bool| {
+            u64::try_from(within.iter().filter(|a| at(a) == Some(*ip) && filter(a)).count()).unwrap()
+        };
+        let login = |a: &Access| a.kind == EventKind::Login;
+        prop_assert_eq!(finding.address.accesses, here(&|_| true));
+        prop_assert_eq!(finding.address.logins, here(&login));
+        prop_assert_eq!(finding.address.logins_failed, here(&|a| login(a) && a.outcome == Outcome::Failed));
+    }
+    Ok(())
+}
+
 fn sweep(folder: &Path, procedures: &[Examined], window: Window, threads: usize) -> Vec<Finding> {
     let files = open_all(&[folder.to_owned()]).unwrap();
     let options = SweepOptions { window, columns: Columns::All, threads };
@@ -248,6 +288,7 @@ proptest! {
             for (column, expected) in naive(procedure, &accesses, window) {
                 prop_assert_eq!(finding.column(column, true), expected, "{} of {:?}", column, procedure);
             }
+            check_verdict_inputs(finding, &accesses, window)?;
         }
         // Neither the number of threads nor the order of rows and files changes anything.
         let reversed: Vec<Access> = accesses.iter().rev().cloned().collect();
