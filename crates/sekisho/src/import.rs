@@ -55,7 +55,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     if args.json {
         say::line(serde_json::to_string_pretty(&summary)?);
     } else {
-        show(&summary, &args.out, timer.seconds());
+        let rejected_file = summary.rejected_file.clone().unwrap_or_default();
+        show(&summary, &args.out, &rejected_file, say::line, timer.seconds());
     }
     Ok(if summary.rejected > 0 { ExitCode::from(say::REJECTED) } else { ExitCode::SUCCESS })
 }
@@ -86,31 +87,32 @@ pub(crate) fn make(
 }
 
 /// What was imported and what was not, for people.
-pub(crate) fn show(summary: &ImportSummary, out: &Path, seconds: f64) {
+/// Shows what became of the records; `rejected_file` is where the rejected ones will lie, `say` prints a line.
+pub(crate) fn show(summary: &ImportSummary, out: &Path, rejected_file: &Path, say: fn(String), seconds: f64) {
     let span = match (summary.first_time, summary.last_time) {
         (Some(first), Some(last)) => format!(", {first} to {last}"),
         _ => String::new(),
     };
-    say::line(format!(
+    say(format!(
         "{} rows from {} records in {seconds:.1} s{span}: {}",
         say::thousands(summary.rows),
         say::thousands(summary.records),
         out.display()
     ));
     for count in &summary.ignored_by {
-        say::line(format!("  ignored {}: {}", say::thousands(count.records), count.reason));
+        say(format!("  ignored {}: {}", say::thousands(count.records), count.reason));
     }
     for unknown in &summary.unknowns {
-        say::line(format!("  note: {unknown}"));
+        say(format!("  note: {unknown}"));
     }
-    if let Some(file) = &summary.rejected_file {
-        say::line(format!(
+    if summary.rejected_file.is_some() {
+        say(format!(
             "  REJECTED {} records, each with its reason in {}",
             say::thousands(summary.rejected),
-            file.display()
+            rejected_file.display()
         ));
         for count in &summary.rejected_by {
-            say::line(format!("    {}: {}", say::thousands(count.records), count.reason));
+            say(format!("    {}: {}", say::thousands(count.records), count.reason));
         }
     }
 }

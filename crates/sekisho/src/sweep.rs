@@ -54,10 +54,10 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', requires = "since")]
     kind: Vec<EventKind>,
     /// With --kind: from this time (RFC 3339, or a date in UTC).
-    #[arg(long, requires = "kind")]
+    #[arg(long, conflicts_with = "procedures")]
     since: Option<String>,
     /// With --kind: before this time.
-    #[arg(long, requires = "kind")]
+    #[arg(long, conflicts_with = "procedures")]
     until: Option<String>,
     /// History: folders, Parquet files, or any log that `import` reads.
     #[arg(long, required = true, num_args = 1..)]
@@ -197,7 +197,8 @@ fn open_history(
         let made = work.join("history");
         let timer = Stopwatch::start();
         let summary = import::make(&logs, &made, &reading.options(Order::Customer)?, session)?;
-        import::show(&summary, &made, timer.seconds());
+        let shown_at = args.out.join(REJECTED_HISTORY);
+        import::show(&summary, &made, &shown_at, say::note, timer.seconds());
         rejected = summary.rejected;
         // With the results; but where there are none to come, the reasons are all that is left to show.
         let rejected_place = match summary.rows {
@@ -242,6 +243,15 @@ fn procedures(
         say::note(format!("note: {note}"));
     }
     let rejected = u64::try_from(file.rejected.len()).unwrap_or(u64::MAX);
+    if let (Some(first), true) = (file.rejected.first(), file.procedures.is_empty()) {
+        bail!(
+            "none of the {} lines of {} could be accepted; line {}: {}",
+            say::thousands(rejected),
+            path.display(),
+            first.line,
+            first.reason
+        );
+    }
     if rejected > 0 {
         let text: String = file
             .rejected
@@ -285,7 +295,11 @@ fn show(args: &Args, swept: &Swept, summary: &Summary, intel: &Intel, seconds: f
         }
         alarms(args, swept);
     }
-    for unknown in intel.unknowns() {
+    // First what history and procedures lack, then the files that were not given.
+    let missing_files: Vec<&str> = intel.unknowns().iter().map(|unknown| unknown.code).collect();
+    let (files, facts): (Vec<_>, Vec<_>) =
+        summary.unknowns.iter().partition(|unknown| missing_files.contains(&unknown.code));
+    for unknown in facts.into_iter().chain(files) {
         say::line(format!("not known: {}", unknown.text));
     }
     let report = if summary.judged.is_some() && !args.no_report { "report.html" } else { "result.csv" };
