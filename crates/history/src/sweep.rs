@@ -38,6 +38,7 @@ pub use verdict::{Reason, Verdict};
 
 use crate::files::HistoryFile;
 use crate::procedures::Examined;
+use crate::schema::column;
 use crate::{HistoryError, Watch};
 
 /// The time that is looked at: from inclusive, to exclusive.
@@ -109,7 +110,12 @@ pub struct Swept {
 
 /// The first and the last moment of the window that history can say anything of.
 fn times(files: &[HistoryFile], window: Window) -> (i64, i64) {
-    let known = crate::files::time_range(files);
+    let groups = files.iter().flat_map(|file| {
+        (0..file.metadata.metadata().num_row_groups()).map(move |group| file.range(group, column::TIME))
+    });
+    // Other writers may leave out statistics; then nothing is known of the whole.
+    let ranges: Option<Vec<(i64, i64)>> = groups.collect();
+    let known = ranges.into_iter().flatten().reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
     let (first, last) = known.unwrap_or((window.from, window.to));
     (first.max(window.from), last.min(window.to))
 }

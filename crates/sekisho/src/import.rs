@@ -55,8 +55,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     if args.json {
         say::line(serde_json::to_string_pretty(&summary)?);
     } else {
-        let rejected_file = summary.rejected_file.clone().unwrap_or_default();
-        show(&summary, &args.out, &rejected_file, say::line, timer.seconds());
+        show(&summary, &args.out, summary.rejected_file.as_deref(), say::line, timer.seconds());
     }
     Ok(if summary.rejected > 0 { ExitCode::from(say::REJECTED) } else { ExitCode::SUCCESS })
 }
@@ -87,32 +86,38 @@ pub(crate) fn make(
 }
 
 /// What was imported and what was not, for people.
-/// Shows what became of the records; `rejected_file` is where the rejected ones will lie, `say` prints a line.
-pub(crate) fn show(summary: &ImportSummary, out: &Path, rejected_file: &Path, say: fn(String), seconds: f64) {
+/// Shows what became of the records; `rejected_file` is where the rejected ones will lie, `print` takes a line.
+pub(crate) fn show(
+    summary: &ImportSummary,
+    out: &Path,
+    rejected_file: Option<&Path>,
+    print: fn(String),
+    seconds: f64,
+) {
     let span = match (summary.first_time, summary.last_time) {
         (Some(first), Some(last)) => format!(", {first} to {last}"),
         _ => String::new(),
     };
-    say(format!(
+    print(format!(
         "{} rows from {} records in {seconds:.1} s{span}: {}",
         say::thousands(summary.rows),
         say::thousands(summary.records),
         out.display()
     ));
     for count in &summary.ignored_by {
-        say(format!("  ignored {}: {}", say::thousands(count.records), count.reason));
+        print(format!("  ignored {}: {}", say::thousands(count.records), count.reason));
     }
     for unknown in &summary.unknowns {
-        say(format!("  note: {unknown}"));
+        print(format!("  note: {unknown}"));
     }
-    if summary.rejected_file.is_some() {
-        say(format!(
+    if let Some(file) = rejected_file {
+        print(format!(
             "  REJECTED {} records, each with its reason in {}",
             say::thousands(summary.rejected),
-            rejected_file.display()
+            file.display()
         ));
         for count in &summary.rejected_by {
-            say(format!("    {}: {}", say::thousands(count.records), count.reason));
+            print(format!("    {}: {}", say::thousands(count.records), count.reason));
         }
     }
 }

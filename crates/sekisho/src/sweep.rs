@@ -198,7 +198,8 @@ fn open_history(
         let timer = Stopwatch::start();
         let summary = import::make(&logs, &made, &reading.options(Order::Customer)?, session)?;
         let shown_at = args.out.join(REJECTED_HISTORY);
-        import::show(&summary, &made, &shown_at, say::note, timer.seconds());
+        let shown_at = summary.rejected_file.as_ref().map(|_| shown_at.as_path());
+        import::show(&summary, &made, shown_at, say::note, timer.seconds());
         rejected = summary.rejected;
         // With the results; but where there are none to come, the reasons are all that is left to show.
         let rejected_place = match summary.rows {

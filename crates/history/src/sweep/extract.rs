@@ -55,31 +55,30 @@ pub fn extract(
             }
         }
     }
-    found.sort_by(|one, other| {
-        (one.procedure.time, &one.procedure.id).cmp(&(other.procedure.time, &other.procedure.id))
-    });
     Ok(told_apart(found))
 }
 
-/// The same event imported twice is one procedure. Different ones with one identifier – two files of one name have equal
-/// numbers of lines – are kept, from the second on with `#2` and so on behind it.
-fn told_apart(found: Vec<Examined>) -> Vec<Examined> {
-    let mut seen: HashMap<EventId, Vec<Procedure>> = HashMap::with_capacity(found.len());
-    let mut kept = Vec::with_capacity(found.len());
-    for mut each in found {
-        let same = seen.entry(each.procedure.id.clone()).or_default();
-        if same.contains(&each.procedure) {
-            continue;
-        }
-        same.push(each.procedure.clone());
-        if same.len() > 1
-            && let Ok(id) = format!("{}#{}", each.procedure.id, same.len()).parse()
+/// By time and identifier. The same event imported twice is one procedure. Different ones with one identifier – two files
+/// of one name have equal numbers of lines – are kept, from the second on with `#2` and so on behind it. Neither depends
+/// on the order of files.
+fn told_apart(mut found: Vec<Examined>) -> Vec<Examined> {
+    fn key(each: &Examined) -> impl Ord + '_ {
+        let Procedure { id, customer, time, kind, ip, device } = &each.procedure;
+        (*time, id, customer, kind.as_str(), *ip, device.as_ref().map(|device| device.as_str()))
+    }
+    found.sort_by(|one, other| key(one).cmp(&key(other)));
+    found.dedup_by(|one, other| one.procedure == other.procedure);
+    let mut times: HashMap<EventId, u32> = HashMap::with_capacity(found.len());
+    for each in &mut found {
+        let times = times.entry(each.procedure.id.clone()).or_default();
+        *times = times.saturating_add(1);
+        if *times > 1
+            && let Ok(id) = format!("{}#{times}", each.procedure.id).parse()
         {
             each.procedure.id = id;
         }
-        kept.push(each);
     }
-    kept
+    found
 }
 
 fn from_group(
@@ -161,4 +160,38 @@ fn read(file: &HistoryFile, batch: &RecordBatch, found: &mut Vec<Examined>) -> R
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Examined, Recorded, told_apart};
+
+    fn procedure(id: &str, customer: &str, time: i64) -> Examined {
+        let procedure = model::Procedure {
+            id: id.parse().unwrap(),
+            customer: customer.parse().unwrap(),
+            time: model::Time::from_us(time).unwrap(),
+            kind: model::EventKind::BankAccountChange,
+            ip: None,
+            device: None,
+        };
+        Examined { procedure, recorded: Recorded::default() }
+    }
+
+    #[test]
+    fn equal_identifiers_lose_nobody_in_any_order() {
+        let found = [
+            procedure("x:2", "B", 7),
+            procedure("x:2", "A", 7),
+            procedure("x:2", "A", 7),
+            procedure("x:2", "A", 3),
+        ];
+        let shown = |found: Vec<Examined>| -> Vec<String> {
+            let told = told_apart(found);
+            told.iter().map(|each| format!("{} {}", each.procedure.id, each.procedure.customer)).collect()
+        };
+        let expected = ["x:2 A", "x:2#2 A", "x:2#3 B"];
+        assert_eq!(shown(found.to_vec()), expected);
+        assert_eq!(shown(found.iter().rev().cloned().collect()), expected);
+    }
 }

@@ -32,7 +32,8 @@ impl Filter {
         filter
     }
 
-    /// Fibonacci hashing: the top bits of a product mix all bits of the key, so that neighbouring addresses spread.
+    /// Multiplicative hashing: the bits from the middle of a product mix all key bits below them, so that neighbouring
+    /// addresses spread. Keys that differ in their uppermost bits only fall together, which costs look-ups, not answers.
     #[inline]
     fn place(&self, key: u64) -> (usize, u64) {
         let hash = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) & self.mask;

@@ -253,7 +253,9 @@ impl Tally {
             last.fetch_max(time, Relaxed);
         }
         let day = usize::try_from(time.div_euclid(DAY_US).saturating_sub(self.first_day)).unwrap_or(0);
-        if let Some(word) = self.ip_days.get(slot.saturating_mul(self.day_words).saturating_add(day / 64)) {
+        let start = slot.saturating_mul(self.day_words);
+        let words = self.ip_days.get(start..start.saturating_add(self.day_words)).unwrap_or_default();
+        if let Some(word) = words.get(day / 64) {
             word.fetch_or(1 << (day % 64), Relaxed);
         }
     }

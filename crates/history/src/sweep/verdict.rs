@@ -25,7 +25,7 @@ words! {
     Reason, "reason" {
         /// The customer has used this address on several days, well before.
         IpEstablished = "ip.established",
-        /// The customer has used this /24 or /64, well before.
+        /// The customer has used this /24, or this /64 or the /48 around it, well before.
         NetEstablished = "net.established",
         /// The customer has used this provider, well before and more than once or twice.
         AsnEstablished = "asn.established",
@@ -47,7 +47,7 @@ words! {
         DeviceUnknown = "device.unknown",
         /// Many customers use this address as they use any: a carrier's or a company's.
         IpShared = "ip.shared",
-        /// Several customers' procedures of this kind came from this address.
+        /// Several customers' procedures of this kind, which is done seldom, came from this address.
         IpProcedures = "ip.procedures",
         /// Logins of several customers failed at this address, more than customers' own slips explain.
         IpFailures = "ip.failures",
@@ -179,7 +179,7 @@ impl Facts {
     }
 
     /// Somebody else's procedure came from the address too, though hardly anybody uses it.
-    fn company(&self) -> bool {
+    fn not_alone(&self) -> bool {
         self.is_rare && self.other_procedures > 0 && !self.shared()
     }
 
@@ -285,7 +285,7 @@ fn weigh(facts: &Facts, place: Place, device: Device) -> Verdict {
         // A carrier's or company's address alone is no reason to suspect anybody.
         Place::New if facts.shared() && !facts.followed() && !facts.listed.blocked => Verdict::Explained,
         Place::New if device != Device::Known => Verdict::Review,
-        Place::KnownProvider if device != Device::Known && (facts.followed() || facts.company()) => {
+        Place::KnownProvider if device != Device::Known && (facts.followed() || facts.not_alone()) => {
             Verdict::Review
         }
         Place::KnownProvider | Place::New => Verdict::Explained,
