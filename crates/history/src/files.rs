@@ -108,7 +108,16 @@ impl HistoryFile {
         if self.column_index(name).is_none() {
             return self.group_rows(group);
         }
-        self.statistics(group, name).and_then(Statistics::null_count_opt).unwrap_or(0)
+        let recorded = self.statistics(group, name).and_then(Statistics::null_count_opt);
+        recorded.or_else(|| self.nulls_in_footer(name)).unwrap_or(0)
+    }
+
+    /// Our own files have one row group, so that what the footer says of the file is said of the group.
+    fn nulls_in_footer(&self, name: &str) -> Option<u64> {
+        let counts =
+            self.footer(schema::NULLS_KEY).filter(|_| self.metadata.metadata().num_row_groups() == 1)?;
+        let count = |pair: &str| pair.split_once('=').filter(|(column, _)| *column == name)?.1.parse().ok();
+        counts.split(',').find_map(count)
     }
 
     /// Rows of a row group.

@@ -17,6 +17,8 @@ use parquet::schema::types::ColumnPath;
 pub const FORMAT_VERSION: &str = "1";
 /// Footer key of the format's version.
 pub const FORMAT_KEY: &str = "sekisho.history";
+/// Footer key of the nulls of text columns, which have no statistics: `name=count`, separated by commas.
+pub const NULLS_KEY: &str = "sekisho.nulls";
 /// Footer key of the order of rows: [`ORDER_CUSTOMER`] or [`ORDER_TIME`].
 pub const ORDER_KEY: &str = "sekisho.order";
 /// Rows sorted by `customer_key`, then `time`.
@@ -101,6 +103,11 @@ pub(crate) fn dictionary() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
+/// Whether a column of this type holds text.
+pub(crate) const fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::Dictionary(..))
+}
+
 /// The Arrow type of `time`.
 pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
@@ -146,9 +153,9 @@ pub fn schema() -> SchemaRef {
 }
 
 /// Encodings and compression: keys as plain memory, time as deltas, dictionaries only where values repeat, the rest zstd.
-pub(crate) fn writer_properties(order: &str) -> WriterProperties {
+pub(crate) fn writer_properties(order: &str, nulls: &str) -> WriterProperties {
     use column as c;
-    let path = ColumnPath::from;
+    let path = |name: &str| ColumnPath::from(name);
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by("sekisho".to_owned())
@@ -163,6 +170,7 @@ pub(crate) fn writer_properties(order: &str) -> WriterProperties {
         .set_key_value_metadata(Some(vec![
             KeyValue::new(FORMAT_KEY.to_owned(), FORMAT_VERSION.to_owned()),
             KeyValue::new(ORDER_KEY.to_owned(), order.to_owned()),
+            KeyValue::new(NULLS_KEY.to_owned(), nulls.to_owned()),
         ]));
     for key in [c::CUSTOMER_KEY, c::IP_LO] {
         properties = properties.set_column_compression(path(key), Compression::UNCOMPRESSED);
@@ -175,6 +183,11 @@ pub(crate) fn writer_properties(order: &str) -> WriterProperties {
     properties = properties
         .set_column_encoding(path(c::TIME), Encoding::DELTA_BINARY_PACKED)
         .set_column_compression(path(c::TIME), Compression::UNCOMPRESSED);
+    // Nobody looks for a range of texts: comparing each with the least and the greatest would be for nothing. The nulls
+    // that statistics would have told are in the footer.
+    for text in schema().fields().iter().filter(|field| is_text(field.data_type())) {
+        properties = properties.set_column_statistics_enabled(path(text.name()), EnabledStatistics::None);
+    }
     for scattered in [c::CUSTOMER, c::DEVICE] {
         properties = properties.set_column_data_page_row_count_limit(path(scattered), SCATTERED_PAGE_ROWS);
     }

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{TimestampMicrosecondType, UInt64Type};
-use arrow_array::{Array, RecordBatch, UInt32Array};
+use arrow_array::{Array, RecordBatch, UInt32Array, new_null_array};
 use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
@@ -197,7 +197,7 @@ pub(crate) fn write_sorted(
 ) -> Result<(u64, u64), HistoryError> {
     let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
     let order_of_rows = sorted_rows(batches, order).map_err(HistoryError::arrow(path))?;
-    let properties = schema::writer_properties(order.as_str());
+    let properties = schema::writer_properties(order.as_str(), &nulls(batches));
     let failed = |error: ParquetError| writing(path, error);
     let writer = ArrowWriter::try_new(file, schema::schema(), Some(properties)).map_err(failed)?;
     let (mut writer, columns) = writer.into_serialized_writer().map_err(failed)?;
@@ -210,6 +210,17 @@ pub(crate) fn write_sorted(
     let rows = writer.close().map_err(failed)?.file_metadata().num_rows();
     let bytes = std::fs::metadata(path).map_err(HistoryError::io(path, "reading its size"))?.len();
     Ok((u64::try_from(rows).unwrap_or(0), bytes))
+}
+
+/// The footer's [`schema::NULLS_KEY`].
+fn nulls(batches: &[RecordBatch]) -> String {
+    let schema = schema::schema();
+    let texts = schema.fields().iter().enumerate().filter(|(_, field)| schema::is_text(field.data_type()));
+    let counts = texts.map(|(place, field)| {
+        let nulls: usize = batches.iter().map(|batch| batch.column(place).null_count()).sum();
+        format!("{}={nulls}", field.name())
+    });
+    counts.collect::<Vec<_>>().join(",")
 }
 
 /// Sorts and encodes every column. Not on rayon's threads: a caller may be waiting on one of them.
@@ -248,10 +259,17 @@ fn encode_column(
     mut writer: ArrowColumnWriter,
 ) -> Result<ArrowColumnChunk, ParquetError> {
     let parts: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
-    let mut array = arrow_select::concat::concat(&parts)?;
-    if let Some(rows) = rows {
-        array = arrow_select::take::take(&array, rows, None)?;
-    }
+    let array = if parts.iter().all(|part| part.null_count() == part.len()) {
+        // Most logs lack some of history's columns.
+        let rows = parts.iter().map(|part| part.len()).sum();
+        new_null_array(schema::schema().field(place).data_type(), rows)
+    } else {
+        let array = arrow_select::concat::concat(&parts)?;
+        match rows {
+            Some(rows) => arrow_select::take::take(&array, rows, None)?,
+            None => array,
+        }
+    };
     for leaf in compute_leaves(schema::schema().field(place), &array)? {
         writer.write(&leaf)?;
     }

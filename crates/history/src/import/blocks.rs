@@ -217,6 +217,8 @@ pub(crate) struct Block {
     pub(crate) bytes: Vec<u8>,
     /// Number of the first line, from 1.
     pub(crate) line: u64,
+    /// Line breaks in it.
+    pub(crate) lines: u64,
     /// The whole length in bytes of a record that is too long; then `bytes` is only its beginning.
     pub(crate) oversize: Option<u64>,
 }
@@ -257,9 +259,9 @@ impl<R: Read> Blocks<R> {
             return self.oversize(bytes).map(Some);
         }
         self.carry = bytes.split_off(whole);
-        let line = self.line;
-        self.line += newlines(&bytes);
-        Ok(Some(Block { bytes, line, oversize: None }))
+        let (line, lines) = (self.line, newlines(&bytes));
+        self.line += lines;
+        Ok(Some(Block { bytes, line, lines, oversize: None }))
     }
 
     fn fill(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -285,7 +287,7 @@ impl<R: Read> Blocks<R> {
         }
         let line = self.line;
         self.line += 1;
-        Ok(Block { bytes: head, line, oversize: Some(length) })
+        Ok(Block { bytes: head, line, lines: 1, oversize: Some(length) })
     }
 }
 

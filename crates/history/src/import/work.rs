@@ -45,7 +45,7 @@ pub(crate) struct Parsed {
 impl Work<'_> {
     pub(crate) fn parse(&self, job: &Job) -> Parsed {
         let follows = self.parser.calendar().is_some();
-        let lines = usize::try_from(newlines(&job.block.bytes)).unwrap_or(0);
+        let lines = usize::try_from(job.block.lines).unwrap_or(0);
         let sorter =
             Sorter::new(self.file, Out::new(self.prefix, self.accounts, lines.min(ROWS_EXPECTED_MAX)));
         let mut run = Run { work: self, sorter, calendar: job.calendar, follows };

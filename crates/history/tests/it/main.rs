@@ -1,5 +1,6 @@
 //! Integration tests of the crate, one binary.
 
 mod damaged;
+mod describe;
 mod import;
 mod sweep;
