@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use jiff::tz::TimeZone;
+use model::Time;
 
 use self::blocks::{Blocks, Framing};
 use self::open::Opened;
@@ -42,11 +43,12 @@ use self::rejected::RejectedFile;
 use self::sshd::Calendar;
 use self::tally::Tally;
 use self::work::{Job, Parsed, Sorter, Work};
+use crate::files::{self, HistoryFile};
 use crate::rows::AccountHasher;
 use crate::writer::{HistoryWriter, Order};
 use crate::{HistoryError, Watch};
 
-pub use self::clock::parse_timezone;
+pub use self::clock::{parse_time, parse_timezone};
 pub use self::format::Format;
 pub use self::mapping::{
     Column, CsvMapping, CustomerSource, Defaults, Field, Mapping, PathMapping, PathRule, TableMapping,
@@ -92,9 +94,10 @@ impl ImportOptions {
         match &self.mapping {
             None => Ok(None),
             Some(Mapping::Table(mapping)) => Ok(Some(mapping)),
-            Some(Mapping::Paths(_)) => {
-                Err(HistoryError::Usage(format!("the mapping has no [columns]; format {format} needs them")))
-            }
+            Some(Mapping::Paths(_)) => Err(HistoryError::Usage(format!(
+                "the mapping has no [columns]; format {format} needs them: import logs that need different mappings one \
+                     after the other into one folder"
+            ))),
         }
     }
 
@@ -103,9 +106,21 @@ impl ImportOptions {
             None => Ok(None),
             Some(Mapping::Paths(mapping)) => Ok(Some(mapping)),
             Some(Mapping::Table(_)) => Err(HistoryError::Usage(
-                "the mapping has [columns]; format combined wants [[paths]] instead".to_owned(),
+                "the mapping has [columns]; format combined wants [[paths]] instead: import logs that need different mappings one \
+                 after the other into one folder"
+                    .to_owned(),
             )),
         }
+    }
+
+    /// The rules of a path mapping: `POST /login`.
+    fn path_rules(&self) -> Vec<String> {
+        let Some(Mapping::Paths(mapping)) = &self.mapping else { return Vec::new() };
+        let name = |rule: &PathRule| match &rule.method {
+            Some(method) => format!("{method} {}", rule.pattern),
+            None => rule.pattern.clone(),
+        };
+        mapping.paths.iter().map(name).collect()
     }
 
     /// The parser of a file that begins with `head`.
@@ -157,6 +172,7 @@ pub fn import(
     let mut run = Run {
         options,
         watch,
+        before: Before::of(out),
         writer: HistoryWriter::begin(out, options.order)?,
         rejected: RejectedFile::new(out),
         tally: Tally::default(),
@@ -178,9 +194,42 @@ fn prefixes(inputs: &[Input]) -> Vec<String> {
     inputs.iter().map(number).collect()
 }
 
+/// What the folder held before the import.
+struct Before {
+    rows: u64,
+    /// First and last time, in microseconds since 1970.
+    range: Option<(i64, i64)>,
+}
+
+impl Before {
+    /// Files that cannot be read are not this import's concern: whoever reads the history is told of them.
+    fn of(folder: &Path) -> Self {
+        let found = files::find(&[folder.to_owned()]).unwrap_or_default();
+        let files: Vec<_> = found.iter().filter_map(|path| HistoryFile::open(path).ok()).collect();
+        Self { rows: files.iter().map(HistoryFile::rows).sum(), range: files::time_range(&files) }
+    }
+
+    /// Says that an import may repeat one before it, if their times overlap, and how to take it back.
+    fn repeated(&self, summary: &ImportSummary) -> Option<String> {
+        let (first, last) = self.range?;
+        let overlaps = summary.first_time?.as_us() <= last && first <= summary.last_time?.as_us();
+        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let (one, other) = (summary.files.first().and_then(name)?, summary.files.last().and_then(name)?);
+        let written = if one == other { one } else { format!("{one} to {other}") };
+        let (rows, first, last) = (self.rows, Time::from_us(first)?, Time::from_us(last)?);
+        overlaps.then(|| {
+            format!(
+                "the folder held {rows} rows of {first} to {last} before, and this import overlaps them: a log imported \
+                 twice counts twice; to take this import back, remove {written}"
+            )
+        })
+    }
+}
+
 struct Run<'a> {
     options: &'a ImportOptions,
     watch: &'a Watch,
+    before: Before,
     writer: HistoryWriter,
     rejected: RejectedFile,
     tally: Tally,
@@ -270,12 +319,13 @@ impl Run<'_> {
 
     fn finish(self) -> Result<ImportSummary, HistoryError> {
         let rejected = self.rejected.finish()?;
-        let mut summary = self.tally.summary();
+        let mut summary = self.tally.summary(&self.options.path_rules());
         let written = self.writer.finish()?;
         let is_rejected = |file: &&PathBuf| rejected.as_deref().is_some_and(|name| file.ends_with(name));
         summary.rejected_file = written.files.iter().find(is_rejected).cloned();
         summary.files = written.files.iter().filter(|file| !is_rejected(file)).cloned().collect();
         summary.bytes = written.bytes;
+        summary.unknowns.extend(self.before.repeated(&summary));
         Ok(summary)
     }
 }

@@ -29,15 +29,16 @@ impl CustomerId {
         CustomerKey(text_key(self.as_str()))
     }
 
-    /// The identifier with its middle hidden, for reports: first two and last two characters stay.
+    /// The identifier with its middle hidden, for reports: of the first and the last characters a quarter of its length
+    /// each stay, at most two, so that half of it and more is hidden.
     #[must_use]
     pub fn masked(&self) -> String {
+        const SHOWN_MAX: usize = 2;
         let characters: Vec<char> = self.as_str().chars().collect();
-        let Some(hidden) = characters.len().checked_sub(4).filter(|hidden| *hidden > 0) else {
-            return "•".repeat(characters.len());
-        };
-        let head: String = characters.iter().take(2).collect();
-        let tail: String = characters.iter().skip(hidden.saturating_add(2)).collect();
+        let shown = (characters.len() / 4).min(SHOWN_MAX);
+        let hidden = characters.len().saturating_sub(shown * 2);
+        let head: String = characters.iter().take(shown).collect();
+        let tail: String = characters.iter().skip(shown.saturating_add(hidden)).collect();
         format!("{head}{}{tail}", "•".repeat(hidden))
     }
 }
@@ -81,7 +82,9 @@ mod tests {
     fn masking_keeps_the_ends_only() {
         let masked = |text: &str| text.parse::<CustomerId>().unwrap().masked();
         assert_eq!(masked("C0012345"), "C0••••45");
-        assert_eq!(masked("abcd"), "••••");
-        assert_eq!(masked("顧客番号一"), "顧客•号一");
+        assert_eq!(masked("C0002"), "C•••2");
+        assert_eq!(masked("abcd"), "a••d");
+        assert_eq!(masked("abc"), "•••");
+        assert_eq!(masked("顧客番号一"), "顧•••一");
     }
 }

@@ -29,7 +29,19 @@ pub(crate) struct Reading {
     pub(crate) account_key_file: Option<PathBuf>,
 }
 
+/// Shown under `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  sekisho import --format combined --mapping paths.toml --out history access.log-*.gz
+  sekisho import --format csv --mapping logins.toml --timezone Asia/Tokyo --out history logins-2020.csv.zst
+  sekisho import --format sshd --year 2016 --timezone UTC --out history auth.log
+  zcat events.ndjson.gz | sekisho import --out history -
+
+Formats and mappings: docs/import.md. Fields and words of our own events (ndjson): docs/events.md.
+Exit codes: 0 done, 2 wrong use, 3 done but lines were rejected, 1 failed.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Logs, plain or compressed (gzip, zstd); `-` is standard input.
     #[arg(required = true)]

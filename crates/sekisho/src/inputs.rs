@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use history::import::{parse_time, parse_timezone};
 use intel::{Intel, IntelConfig};
 use serde::Deserialize;
 
@@ -54,11 +55,9 @@ pub(crate) fn duration_us(text: &str) -> anyhow::Result<i64> {
     }
 }
 
-/// A point in time: RFC 3339 with a zone, or a date, which begins at midnight UTC.
-pub(crate) fn time(text: &str) -> anyhow::Result<model::Time> {
-    let with_midnight = format!("{text}T00:00:00Z");
-    let is_date = text.len() == 10 && !text.contains(':');
-    Ok(if is_date { with_midnight.parse()? } else { text.parse()? })
+/// A point in time, local in `timezone` (else UTC) where it names no zone of its own; a date is its midnight.
+pub(crate) fn time(text: &str, timezone: Option<&str>) -> anyhow::Result<model::Time> {
+    Ok(parse_time(text, parse_timezone(timezone.unwrap_or("UTC"))?)?)
 }
 
 /// The secret that account numbers are hashed with: a file, never an argument.
@@ -90,8 +89,17 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_midnight_utc() {
-        assert_eq!(time("2020-07-01").unwrap(), time("2020-07-01T00:00:00Z").unwrap());
-        assert!(time("yesterday").is_err());
+    fn dates_are_midnights_where_the_clock_stood() {
+        for (text, zone, moment) in [
+            ("2020-07-01", None, "2020-07-01T00:00:00Z"),
+            ("2020-07-01", Some("Asia/Tokyo"), "2020-06-30T15:00:00Z"),
+            ("2020-07-01 09:00:00", Some("+09:00"), "2020-07-01T00:00:00Z"),
+            ("2020-07-01T09:00:00-01:00", Some("+09:00"), "2020-07-01T10:00:00Z"),
+        ] {
+            assert_eq!(time(text, zone).unwrap(), moment.parse().unwrap(), "{text}");
+        }
+        for text in ["yesterday", "", "2020-13-01", "2020-07-01Z", "1969-12-31"] {
+            assert!(time(text, None).unwrap_err().to_string().contains("--timezone"), "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use history::files::{HistoryFile, is_parquet, open_all};
 use history::procedures::{Examined, read_procedures};
@@ -27,6 +27,15 @@ const REJECTED_PROCEDURES: &str = "rejected-procedures.ndjson";
 const OUTPUTS: &[&str] =
     &[RESULT_CSV, RESULT_PARQUET, SUMMARY, REPORT, REJECTED_HISTORY, REJECTED_PROCEDURES];
 
+/// Shown under `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  sekisho sweep --procedures changes.csv --history history --intel intel --out result
+  sekisho sweep --kind bank_account.change,withdrawal --since 2020-07-01 --timezone Asia/Tokyo --history history --out result
+  sekisho sweep --kind login --since 2016-12-10 --history auth.log --year 2016 --timezone UTC --out result
+
+Columns, verdicts and reasons: docs/sweep.md. Kinds: docs/events.md.";
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Show {
     /// For people.
@@ -46,14 +55,18 @@ enum Counted {
 }
 
 #[derive(Debug, Default, clap::Args)]
+#[command(
+    group = clap::ArgGroup::new("examined").args(["procedures", "kind"]).required(true),
+    after_help = EXAMPLES
+)]
 pub(crate) struct Args {
     /// Procedures to examine: NDJSON or CSV with `id,customer,time,kind,ip[,device,…]`, plain or compressed; `-` is standard input.
-    #[arg(long, required_unless_present = "kind", conflicts_with = "kind")]
+    #[arg(long)]
     procedures: Option<PathBuf>,
     /// Take the procedures out of the history: events of these kinds since --since.
     #[arg(long, value_delimiter = ',', requires = "since")]
     kind: Vec<EventKind>,
-    /// With --kind: from this time (RFC 3339, or a date in UTC).
+    /// With --kind: from this time (RFC 3339, or local time or date in --timezone, else UTC).
     #[arg(long, conflicts_with = "procedures")]
     since: Option<String>,
     /// With --kind: before this time.
@@ -131,6 +144,35 @@ impl Args {
             ..Self::default()
         }
     }
+}
+
+impl Args {
+    /// A time given as `--option`.
+    fn moment(&self, option: &str, text: Option<&String>) -> anyhow::Result<Option<model::Time>> {
+        let Some(text) = text else { return Ok(None) };
+        inputs::time(text, self.logs.timezone.as_deref()).with_context(|| format!("--{option}")).map(Some)
+    }
+}
+
+/// Says what history holds instead of the procedures that were asked for.
+fn no_procedures(wanted: &[EventKind], files: &[HistoryFile], session: &Session) -> anyhow::Result<String> {
+    let found = session.watched("history", false, |watch| history::describe::describe(files, watch))?;
+    let kinds: Vec<String> = found
+        .kinds
+        .iter()
+        .map(|(kind, outcomes)| format!("{kind} ({})", say::thousands(outcomes.values().sum())))
+        .collect();
+    let span = match (found.first, found.last) {
+        (Some(first), Some(last)) => format!(" from {first} to {last}"),
+        _ => String::new(),
+    };
+    let wanted: Vec<&str> = wanted.iter().map(|kind| kind.as_str()).collect();
+    Ok(format!(
+        "there is nothing to examine: no {} that names a customer and did not fail, in the time that --since and --until \
+         leave; the history{span} holds {}",
+        wanted.join(" or "),
+        kinds.join(", ")
+    ))
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
@@ -227,8 +269,8 @@ fn procedures(
     session: &Session,
 ) -> anyhow::Result<(Vec<Examined>, u64)> {
     let Some(path) = &args.procedures else {
-        let time = |text: &Option<String>| text.as_deref().map(inputs::time).transpose();
-        let (since, until) = (time(&args.since)?, time(&args.until)?);
+        let since = args.moment("since", args.since.as_ref())?;
+        let until = args.moment("until", args.until.as_ref())?;
         let window = Window {
             from: since.map_or(0, model::Time::as_us),
             to: until.map_or(i64::MAX, model::Time::as_us),
@@ -236,6 +278,9 @@ fn procedures(
         let found = session.watched("procedures", false, |watch| {
             history::sweep::extract(files, &args.kind, window, watch)
         })?;
+        if found.is_empty() {
+            bail!(no_procedures(&args.kind, files, session)?);
+        }
         return Ok((found, 0));
     };
     let timezone = args.logs.timezone.as_deref().map(history::import::parse_timezone).transpose()?;
@@ -266,9 +311,9 @@ fn procedures(
 }
 
 fn options(args: &Args, examined: &[Examined]) -> anyhow::Result<SweepOptions> {
-    let time = |text: &Option<String>| text.as_deref().map(inputs::time).transpose();
-    let length = inputs::duration_us(&args.window)?;
-    let window = Window::around(examined, Some(length), time(&args.from)?, time(&args.to)?);
+    let length = inputs::duration_us(&args.window).context("--window")?;
+    let (from, to) = (args.moment("from", args.from.as_ref())?, args.moment("to", args.to.as_ref())?);
+    let window = Window::around(examined, Some(length), from, to);
     if window.from >= window.to {
         bail!("the window is empty: --from is not before --to");
     }

@@ -32,6 +32,22 @@ pub fn parse_timezone(name: &str) -> Result<TimeZone, HistoryError> {
     TimeZone::get(name).map_err(|_unknown| problem())
 }
 
+/// A moment that a user names: RFC 3339, or a local time or a date (its midnight) where the clock stood in `zone`.
+///
+/// # Errors
+/// None of these, or outside the years 1970 to 9999.
+pub fn parse_time(text: &str, zone: TimeZone) -> Result<Time, HistoryError> {
+    let clock = Clock::iso(Some(zone));
+    let midnight = format!("{text} 00:00:00");
+    let is_date = text.parse::<jiff::civil::Date>().is_ok() && !text.contains(['T', 't', ' ', ':']);
+    clock.read(if is_date { &midnight } else { text }).map_err(|_unreadable| {
+        HistoryError::Usage(format!(
+            "came {text:?}; allowed: a date such as 2020-07-01, a time such as 2020-07-01T09:00:00+09:00, or one without \
+             zone, where --timezone says where the clock stood (else UTC); 1970 to 9999"
+        ))
+    })
+}
+
 /// `+09:00`, `+0900` or `+09`.
 pub(crate) fn parse_offset(text: &str) -> Option<Offset> {
     let (sign, digits) = match text.split_at_checked(1)? {
@@ -148,7 +164,9 @@ impl Clock {
             let problem = format!(
                 "came {text:?} without a zone; say where the clock stood: --timezone Asia/Tokyo (or +09:00, UTC)"
             );
-            return Err(Refusal::line("time without zone", Invalid::new("time", problem).to_string()));
+            let group =
+                "time without zone: say where the clock stood with --timezone Asia/Tokyo (or +09:00, UTC)";
+            return Err(Refusal::line(group, Invalid::new("time", problem).to_string()));
         };
         instant(zone.to_timestamp(local), text)
     }

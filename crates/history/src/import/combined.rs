@@ -213,8 +213,10 @@ impl Parser for Combined {
             .and_then(|status| u16::try_from(status).ok())
             .filter(|status| (100..=999).contains(status))
             .ok_or_else(|| Invalid::value("status", access.status, allowed))?;
-        let Some((kind, outcome)) = self.rules.decide(method, path, status) else {
-            return Ok(Fate::ignored("left out by the paths of the mapping"));
+        let decided = self.rules.decide(method, path, status);
+        out.facts.path_rules.mark(decided.rule);
+        let Some((kind, outcome)) = decided.event else {
+            return Ok(Fate::ignored(self.rules.left_out));
         };
         let who = self.customer_text(&access, query).map(|text| customer(&text)).transpose()?;
         if who.is_none() && kind != model::EventKind::Login {

@@ -9,6 +9,17 @@ use crate::HistoryError;
 pub(crate) struct Rules {
     rules: Vec<Rule>,
     unmatched: Option<EventKind>,
+    /// What is said of requests that the rules leave out.
+    pub(crate) left_out: &'static str,
+}
+
+/// What the rules say of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decided {
+    /// The place of the rule that fits; none if none does.
+    pub(crate) rule: Option<usize>,
+    /// The event it is; none leaves it out.
+    pub(crate) event: Option<(EventKind, Outcome)>,
 }
 
 struct Rule {
@@ -75,7 +86,8 @@ impl Rules {
             })
         };
         let rules = mapping.paths.iter().map(compile).collect::<Result<Vec<_>, HistoryError>>()?;
-        Ok(Self { rules, unmatched: kind_or_ignore(&mapping.unmatched.kind).map_err(usage)? })
+        let unmatched = kind_or_ignore(&mapping.unmatched.kind).map_err(usage)?;
+        Ok(Self { rules, unmatched, left_out: "left out by the paths of the mapping" })
     }
 
     /// Without a mapping: `POST …/login` (or `/signin`) is a login, parts of pages are left out, the rest is activity.
@@ -89,16 +101,21 @@ impl Rules {
         };
         let logins = ["*/login", "*/signin"].map(|path| rule(path, Some("POST"), Some(EventKind::Login)));
         let parts = STATIC.map(|path| rule(path, None, None));
-        Self { rules: logins.into_iter().chain(parts).collect(), unmatched: Some(EventKind::SessionActivity) }
+        let left_out = "parts of pages (style sheets, scripts, pictures), not visits";
+        Self {
+            rules: logins.into_iter().chain(parts).collect(),
+            unmatched: Some(EventKind::SessionActivity),
+            left_out,
+        }
     }
 
-    /// The event a request is; `None` leaves it out.
-    pub(crate) fn decide(&self, method: &str, path: &str, status: u16) -> Option<(EventKind, Outcome)> {
-        let fits = |rule: &&Rule| {
+    /// The event a request is: the first rule that fits decides.
+    pub(crate) fn decide(&self, method: &str, path: &str, status: u16) -> Decided {
+        let fits = |rule: &Rule| {
             rule.method.as_deref().is_none_or(|wanted| wanted == method) && rule.pattern.fits(path)
         };
-        let Some(rule) = self.rules.iter().find(fits) else {
-            return Some((self.unmatched?, by_status(status)));
+        let Some((place, rule)) = self.rules.iter().enumerate().find(|(_, rule)| fits(rule)) else {
+            return Decided { rule: None, event: self.unmatched.map(|kind| (kind, by_status(status))) };
         };
         let outcome = if rule.success.contains(&status) {
             Outcome::Succeeded
@@ -109,7 +126,7 @@ impl Rules {
         } else {
             Outcome::Attempted
         };
-        Some((rule.kind?, outcome))
+        Decided { rule: Some(place), event: rule.kind.map(|kind| (kind, outcome)) }
     }
 }
 
@@ -127,14 +144,14 @@ mod tests {
     #[test]
     fn built_in_rules() {
         let rules = Rules::built_in();
-        assert_eq!(rules.decide("POST", "/x/login", 302), Some((EventKind::Login, Outcome::Succeeded)));
-        assert_eq!(rules.decide("POST", "/login", 401), Some((EventKind::Login, Outcome::Failed)));
+        assert_eq!(rules.decide("POST", "/x/login", 302).event, Some((EventKind::Login, Outcome::Succeeded)));
+        assert_eq!(rules.decide("POST", "/login", 401).event, Some((EventKind::Login, Outcome::Failed)));
         assert_eq!(
-            rules.decide("GET", "/login", 200),
+            rules.decide("GET", "/login", 200).event,
             Some((EventKind::SessionActivity, Outcome::Succeeded))
         );
-        assert_eq!(rules.decide("GET", "/a.css", 200), None);
-        assert_eq!(rules.decide("", "", 400), Some((EventKind::SessionActivity, Outcome::Failed)));
+        assert_eq!(rules.decide("GET", "/a.css", 200).event, None);
+        assert_eq!(rules.decide("", "", 400).event, Some((EventKind::SessionActivity, Outcome::Failed)));
     }
 
     #[test]
@@ -156,14 +173,16 @@ mod tests {
             kind = "ignore""#;
         let Ok(Mapping::Paths(mapping)) = Mapping::parse(text) else { panic!("a path mapping") };
         let rules = Rules::new(&mapping).unwrap();
-        assert_eq!(rules.decide("POST", "/login", 302), Some((EventKind::Login, Outcome::Succeeded)));
-        assert_eq!(rules.decide("POST", "/login", 200), Some((EventKind::Login, Outcome::Failed)));
-        assert_eq!(rules.decide("POST", "/login", 500), Some((EventKind::Login, Outcome::Attempted)));
-        assert_eq!(rules.decide("GET", "/api/bank", 200), None);
+        assert_eq!(rules.decide("POST", "/login", 302).event, Some((EventKind::Login, Outcome::Succeeded)));
+        assert_eq!(rules.decide("POST", "/login", 200).event, Some((EventKind::Login, Outcome::Failed)));
+        assert_eq!(rules.decide("POST", "/login", 500).event, Some((EventKind::Login, Outcome::Attempted)));
+        assert_eq!(rules.decide("GET", "/api/bank", 200).event, None);
         assert_eq!(
-            rules.decide("GET", "/my/bank/1", 403),
+            rules.decide("GET", "/my/bank/1", 403).event,
             Some((EventKind::BankAccountChange, Outcome::Failed))
         );
-        assert_eq!(rules.decide("GET", "/", 200), None);
+        assert_eq!(rules.decide("GET", "/", 200).event, None);
+        assert_eq!(rules.decide("GET", "/", 200).rule, None);
+        assert_eq!(rules.decide("GET", "/my/bank/1", 403).rule, Some(2));
     }
 }

@@ -26,6 +26,26 @@ pub(crate) struct Facts {
     pub(crate) accounts_dropped: u64,
     pub(crate) user_agents_dropped: u64,
     pub(crate) ids_made: u64,
+    pub(crate) path_rules: RulesUsed,
+}
+
+/// Which of a mapping's first 64 rules fitted a line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RulesUsed(u64);
+
+impl RulesUsed {
+    fn bit(rule: usize) -> u64 {
+        u32::try_from(rule).ok().and_then(|rule| 1_u64.checked_shl(rule)).unwrap_or(0)
+    }
+
+    pub(crate) fn mark(&mut self, rule: Option<usize>) {
+        self.0 |= rule.map_or(0, Self::bit);
+    }
+
+    /// Whether it is known that no line fitted this rule.
+    fn never(self, rule: usize) -> bool {
+        Self::bit(rule) & !self.0 != 0
+    }
 }
 
 impl Facts {
@@ -38,6 +58,7 @@ impl Facts {
         self.accounts_dropped += other.accounts_dropped;
         self.user_agents_dropped += other.user_agents_dropped;
         self.ids_made += other.ids_made;
+        self.path_rules.0 |= other.path_rules.0;
     }
 }
 
@@ -103,7 +124,8 @@ impl Tally {
         }
     }
 
-    pub(crate) fn summary(&self) -> ImportSummary {
+    /// `rules` are those of a path mapping, as their author knows them.
+    pub(crate) fn summary(&self, rules: &[String]) -> ImportSummary {
         ImportSummary {
             records: self.records,
             records_with_rows: self.with_rows,
@@ -116,7 +138,7 @@ impl Tally {
             accounts_dropped: self.facts.accounts_dropped,
             rejected_by: self.rejected_by.top(),
             ignored_by: self.ignored_by.top(),
-            unknowns: self.unknowns(),
+            unknowns: self.unknowns(rules),
             files: Vec::new(),
             rejected_file: None,
             bytes: 0,
@@ -124,7 +146,7 @@ impl Tally {
     }
 
     /// What this history cannot tell, in sentences.
-    fn unknowns(&self) -> Vec<String> {
+    fn unknowns(&self, rules: &[String]) -> Vec<String> {
         let facts = &self.facts;
         let sentences = [
             (
@@ -148,7 +170,9 @@ impl Tally {
             ),
         ];
         let sentences = sentences.into_iter().filter(|(count, _)| *count > 0);
-        sentences.map(|(count, sentence)| format!("{count} {sentence}")).collect()
+        let unused = rules.iter().enumerate().filter(|(place, _)| facts.path_rules.never(*place));
+        let unused = unused.map(|(_, rule)| format!("the mapping's rule for {rule} fitted no line"));
+        sentences.map(|(count, sentence)| format!("{count} {sentence}")).chain(unused).collect()
     }
 }
 

@@ -183,7 +183,7 @@ impl Summary {
             },
             procedures: SummaryProcedures::of(&swept.findings),
             judged: (columns == Columns::All).then(|| Judged::of(&swept.findings)),
-            unknowns: unknowns(swept, &history, intel),
+            unknowns: unknowns(swept, files, &history, intel),
             history,
         }
     }
@@ -279,7 +279,7 @@ impl Judged {
     }
 }
 
-fn unknowns(swept: &Swept, history: &SummaryHistory, intel: &Intel) -> Vec<NotKnown> {
+fn unknowns(swept: &Swept, files: &[HistoryFile], history: &SummaryHistory, intel: &Intel) -> Vec<NotKnown> {
     let count = |concerned: &dyn Fn(&Finding) -> bool| {
         length(swept.findings.iter().filter(|finding| concerned(finding)).count())
     };
@@ -306,7 +306,15 @@ fn unknowns(swept: &Swept, history: &SummaryHistory, intel: &Intel) -> Vec<NotKn
     let no_device = count(&|finding| {
         finding.examined.procedure.ip.is_some() && finding.examined.procedure.device.is_none()
     });
-    let lacking = [("procedures.no_ip", no_ip), ("procedures.no_device", no_device)];
+    let no_share = match has_shares(files) {
+        true => 0,
+        false => count(&|finding| finding.own.withdrawals > 0),
+    };
+    let lacking = [
+        ("procedures.no_ip", no_ip),
+        ("procedures.no_device", no_device),
+        ("withdrawals.no_share", no_share),
+    ];
     let lacking = lacking.into_iter().filter(|(_, count)| *count > 0);
     unknowns.extend(lacking.map(|(code, count)| NotKnown::counted(code, Some(count), None)));
     unknowns.extend(intel.unknowns().into_iter().map(|unknown| NotKnown {
@@ -316,6 +324,14 @@ fn unknowns(swept: &Swept, history: &SummaryHistory, intel: &Intel) -> Vec<NotKn
         time: None,
     }));
     unknowns
+}
+
+/// Whether any withdrawal may say which share of the balance it was.
+fn has_shares(files: &[HistoryFile]) -> bool {
+    files.iter().any(|file| {
+        let mut groups = 0..file.metadata.metadata().num_row_groups();
+        groups.any(|group| !file.all_null(group, crate::schema::column::BALANCE_SHARE_PPM))
+    })
 }
 
 fn length(length: usize) -> u64 {

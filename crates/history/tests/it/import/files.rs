@@ -1,6 +1,7 @@
 //! Files around the formats: compression, names, limits, errors, determinism.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use history::import::{Format, ImportOptions, Input, import};
 use history::{HistoryError, Watch};
@@ -132,6 +133,21 @@ fn names_of_identifiers_and_rejected_files_do_not_collide() {
     let second = import(&inputs, &place.out(), &place.options, &Watch::default()).unwrap();
     assert!(second.rejected_file.unwrap().ends_with("rejected-1.ndjson"));
     assert_eq!(parquet_files(&place.out()).len(), 2, "history is added, never replaced");
+}
+
+#[test]
+fn an_import_that_may_repeat_one_before_it_says_so() {
+    let place = Place::of(Format::Ndjson);
+    let (first, later) = (place.write("a.ndjson", events(3)), place.write("b.ndjson", event(9, 3_599)));
+    let noted = |log: &PathBuf| {
+        let summary =
+            import(&[Input::from_argument(log)], &place.out(), &place.options, &Watch::default()).unwrap();
+        let note = summary.unknowns.into_iter().find(|note| note.contains("counts twice"));
+        note.map(|note| note.rsplit(' ').next().unwrap().to_owned())
+    };
+    assert_eq!(noted(&first), None, "the folder was empty");
+    assert_eq!(noted(&later), None, "later than all before");
+    assert_eq!(noted(&first).as_deref(), Some("part-00002.parquet"), "names what to remove");
 }
 
 #[test]

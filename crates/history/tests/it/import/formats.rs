@@ -71,7 +71,7 @@ what is this
     );
     assert_eq!(
         reasons(&summary.ignored_by),
-        [(2, "names no customer"), (1, "left out by the paths of the mapping")]
+        [(2, "names no customer"), (1, "parts of pages (style sheets, scripts, pictures), not visits")]
     );
 }
 
@@ -84,6 +84,9 @@ fn access_logs_with_cookies_and_rules() {
         method = "POST"
         kind = "bank_account.change"
         success = [303]
+        [[paths]]
+        pattern = "/withdraw"
+        kind = "withdrawal"
         [unmatched]
         kind = "ignore""#;
     let place = Place::of(Format::Combined).mapping(mapping);
@@ -96,6 +99,8 @@ fn access_logs_with_cookies_and_rules() {
         [line("303", "a=b; cid=C%2F1"), line("500", "cid=C2"), line("303", "a=b"), line("303", "-")].concat();
     let summary = place.text("access.log", text);
     assert_eq!(counts(&summary), [4, 2, 2, 0, 2, 0]);
+    let unused: Vec<_> = summary.unknowns.iter().filter(|note| note.contains("fitted no line")).collect();
+    assert_eq!(unused, ["the mapping's rule for /withdraw fitted no line"]);
     check(
         &place.rows(),
         &expect![[r#"
@@ -159,7 +164,8 @@ fn sshd_logs_need_a_year_and_a_zone() {
     let summary = place.text("auth.log", SSHD);
     assert_eq!(counts(&summary)[1], 1, "only the line with its own zone");
     assert!(place.rejected(&summary)[0]["reason"].as_str().unwrap().contains("--timezone Asia/Tokyo"));
-    assert_eq!(reasons(&summary.rejected_by)[0], (4, "time without zone"));
+    let (records, reason) = reasons(&summary.rejected_by)[0];
+    assert!(records == 4 && reason.contains("--timezone"), "the summary says what to do: {reason}");
 }
 
 #[test]
