@@ -2,4 +2,7 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::check(history::import::Format::Parquet, bytes));
+libfuzzer_sys::fuzz_target!(
+    init: fuzz::abort_on_unguarded_panics(),
+    |bytes: &[u8]| fuzz::check(history::import::Format::Parquet, bytes)
+);

@@ -33,7 +33,6 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use jiff::tz::TimeZone;
-use model::Time;
 
 use self::blocks::{Blocks, Framing};
 use self::open::Opened;
@@ -194,33 +193,29 @@ fn prefixes(inputs: &[Input]) -> Vec<String> {
     inputs.iter().map(number).collect()
 }
 
-/// What the folder held before the import.
-struct Before {
-    rows: u64,
-    /// First and last time, in microseconds since 1970.
-    range: Option<(i64, i64)>,
-}
+/// What the folder held before the import: rows and first and last time (µs since 1970) of each file.
+struct Before(Vec<(u64, (i64, i64))>);
 
 impl Before {
     /// Files that cannot be read are not this import's concern: whoever reads the history is told of them.
     fn of(folder: &Path) -> Self {
         let found = files::find(&[folder.to_owned()]).unwrap_or_default();
-        let files: Vec<_> = found.iter().filter_map(|path| HistoryFile::open(path).ok()).collect();
-        Self { rows: files.iter().map(HistoryFile::rows).sum(), range: files::time_range(&files) }
+        let files = found.iter().filter_map(|path| HistoryFile::open(path).ok());
+        Self(files.filter_map(|file| Some((file.rows(), files::time_range(&[file])?))).collect())
     }
 
-    /// Says that an import may repeat one before it, if their times overlap, and how to take it back.
+    /// Says that an import may repeat one before it, if it reaches into the times of its files, and how to take it back.
     fn repeated(&self, summary: &ImportSummary) -> Option<String> {
-        let (first, last) = self.range?;
-        let overlaps = summary.first_time?.as_us() <= last && first <= summary.last_time?.as_us();
+        let (first, last) = (summary.first_time?.as_us(), summary.last_time?.as_us());
+        let reached = self.0.iter().filter(|(_, (low, high))| first <= *high && *low <= last);
+        let rows: u64 = reached.map(|(rows, _)| rows).sum();
         let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let (one, other) = (summary.files.first().and_then(name)?, summary.files.last().and_then(name)?);
         let written = if one == other { one } else { format!("{one} to {other}") };
-        let (rows, first, last) = (self.rows, Time::from_us(first)?, Time::from_us(last)?);
-        overlaps.then(|| {
+        (rows > 0).then(|| {
             format!(
-                "the folder held {rows} rows of {first} to {last} before, and this import overlaps them: a log imported \
-                 twice counts twice; to take this import back, remove {written}"
+                "files with {rows} rows in the folder are of the same time: should they be of the same log, it now counts \
+                 twice; to take this import back, remove {written}"
             )
         })
     }
@@ -325,7 +320,7 @@ impl Run<'_> {
         summary.rejected_file = written.files.iter().find(is_rejected).cloned();
         summary.files = written.files.iter().filter(|file| !is_rejected(file)).cloned().collect();
         summary.bytes = written.bytes;
-        summary.unknowns.extend(self.before.repeated(&summary));
+        summary.notes.extend(self.before.repeated(&summary));
         Ok(summary)
     }
 }

@@ -65,7 +65,7 @@ pub struct HistoryWriter {
     pending: Vec<RecordBatch>,
     pending_rows: usize,
     pending_bytes: usize,
-    files: usize,
+    next_part: u64,
     written: Written,
 }
 
@@ -81,7 +81,7 @@ impl HistoryWriter {
             pending: Vec::new(),
             pending_rows: 0,
             pending_bytes: 0,
-            files: 0,
+            next_part: parts_end(folder),
             written: Written::default(),
             in_flight: InFlight::default(),
         })
@@ -136,15 +136,12 @@ impl HistoryWriter {
         Ok(())
     }
 
-    /// The next free `part-NNNNN.parquet`, counting on from the files that are there already.
+    /// The next `part-NNNNN.parquet`. Its number is above those of all files that were there, so that the files of one run
+    /// are told by the first and the last of them.
     fn next_name(&mut self) -> String {
-        loop {
-            let name = format!("part-{:05}.parquet", self.files);
-            self.files = self.files.saturating_add(1);
-            if !self.staging.target().join(&name).exists() {
-                return name;
-            }
-        }
+        let name = part_name(self.next_part);
+        self.next_part = self.next_part.saturating_add(1);
+        name
     }
 
     fn wait(&mut self) -> Result<(), HistoryError> {
@@ -171,6 +168,20 @@ impl HistoryWriter {
         written.files = staging.publish(None)?;
         Ok(written)
     }
+}
+
+fn part_name(number: u64) -> String {
+    format!("part-{number:05}.parquet")
+}
+
+/// One above the highest number of a part file in the folder.
+fn parts_end(folder: &Path) -> u64 {
+    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+        let name = entry.ok()?.file_name();
+        name.to_str()?.strip_prefix("part-")?.strip_suffix(".parquet")?.parse::<u64>().ok()
+    };
+    let highest = std::fs::read_dir(folder).ok().and_then(|entries| entries.filter_map(number).max());
+    highest.map_or(0, |highest| highest.saturating_add(1))
 }
 
 /// A file being written in the background.

@@ -33,7 +33,7 @@ pub struct Event {
     pub time: Time,
     /// What was done.
     pub kind: EventKind,
-    /// In whose name; absent only on a login that names nobody known.
+    /// In whose name; absent only on a login that names nobody known and on the broker's own `payment.instruction`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
     /// How it reached the broker.
@@ -168,7 +168,7 @@ impl Event {
     fn validate(&self) -> Result<(), Invalid> {
         if self.customer.is_none() && !matches!(self.kind, EventKind::Login | EventKind::PaymentInstruction) {
             let problem = format!(
-                "absent; allowed: only a `login` may name nobody, `{}` must name its customer",
+                "absent; allowed: only `login` and `payment.instruction` may name nobody, `{}` must name its customer",
                 self.kind
             );
             return Err(Invalid::new("customer", problem));
@@ -253,7 +253,7 @@ mod tests {
         check(
             &WITHDRAWAL.replace("\"customer\":\"C001\",", ""),
             &expect![[
-                r#"field `customer`: absent; allowed: only a `login` may name nobody, `withdrawal` must name its customer"#
+                r#"field `customer`: absent; allowed: only `login` and `payment.instruction` may name nobody, `withdrawal` must name its customer"#
             ]],
         );
     }

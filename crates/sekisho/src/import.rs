@@ -119,8 +119,8 @@ pub(crate) fn show(
     for count in &summary.ignored_by {
         print(format!("  ignored {}: {}", say::thousands(count.records), count.reason));
     }
-    for unknown in &summary.unknowns {
-        print(format!("  note: {unknown}"));
+    for note in &summary.notes {
+        print(format!("  note: {note}"));
     }
     if let Some(file) = rejected_file {
         print(format!(

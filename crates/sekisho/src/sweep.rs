@@ -124,7 +124,7 @@ struct Logs {
     /// Year of the first line of such logs.
     #[arg(long)]
     year: Option<i16>,
-    /// Time zone of times without one, in logs and procedures.
+    /// Time zone of times without one, in logs, procedures and the options above (those: UTC unless given).
     #[arg(long)]
     timezone: Option<String>,
     /// What columns or paths of such logs mean.
@@ -133,6 +133,12 @@ struct Logs {
 }
 
 impl Args {
+    /// A time given as `--option`.
+    fn moment(&self, option: &str, text: Option<&String>) -> anyhow::Result<Option<model::Time>> {
+        let Some(text) = text else { return Ok(None) };
+        inputs::time(text, self.logs.timezone.as_deref()).with_context(|| format!("--{option}")).map(Some)
+    }
+
     /// The sweep over a simulation.
     pub(crate) fn of_simulation(place: &Path, out: PathBuf) -> Self {
         Self {
@@ -143,14 +149,6 @@ impl Args {
             out,
             ..Self::default()
         }
-    }
-}
-
-impl Args {
-    /// A time given as `--option`.
-    fn moment(&self, option: &str, text: Option<&String>) -> anyhow::Result<Option<model::Time>> {
-        let Some(text) = text else { return Ok(None) };
-        inputs::time(text, self.logs.timezone.as_deref()).with_context(|| format!("--{option}")).map(Some)
     }
 }
 
@@ -166,10 +164,11 @@ fn no_procedures(wanted: &[EventKind], files: &[HistoryFile], session: &Session)
         (Some(first), Some(last)) => format!(" from {first} to {last}"),
         _ => String::new(),
     };
+    let done = if wanted.contains(&EventKind::Login) { "" } else { " and did not fail" };
     let wanted: Vec<&str> = wanted.iter().map(|kind| kind.as_str()).collect();
     Ok(format!(
-        "there is nothing to examine: no {} that names a customer and did not fail, in the time that --since and --until \
-         leave; the history{span} holds {}",
+        "there is nothing to examine: no {} that names a customer{done}, in the time that --since and --until leave; the \
+         history{span} holds {}",
         wanted.join(" or "),
         kinds.join(", ")
     ))
@@ -181,7 +180,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     let staging = Staging::begin(&args.out)?.replacing(OUTPUTS);
     let work = tempfile::Builder::new().prefix(".work-").tempdir_in(&args.out)?;
     let (files, rejected_lines) = open_history(args, work.path(), &staging, session)?;
-    let (examined, rejected_procedures) = procedures(args, &files, &staging, session)?;
+    let (examined, rejected_procedures) =
+        procedures(args, &files, &staging, session).inspect_err(|_| keep_reasons(&staging, &args.out))?;
     let options = options(args, &examined)?;
     let swept = session.watched("sweep", false, |watch| {
         history::sweep::run(&examined, &files, &intel, &options, work.path(), watch)
@@ -212,6 +212,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(say::REJECTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where there is nothing to examine, the lines of the logs that were rejected may be why: they stay.
+fn keep_reasons(staging: &Staging, out: &Path) {
+    // If they cannot be moved they are lost with the run, whose own error is told.
+    let _lost = std::fs::rename(staging.path(REJECTED_HISTORY), out.join(REJECTED_HISTORY));
 }
 
 /// Opens history, making it of logs first; gives it and how many lines were rejected.

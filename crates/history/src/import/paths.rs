@@ -101,7 +101,7 @@ impl Rules {
         };
         let logins = ["*/login", "*/signin"].map(|path| rule(path, Some("POST"), Some(EventKind::Login)));
         let parts = STATIC.map(|path| rule(path, None, None));
-        let left_out = "parts of pages (style sheets, scripts, pictures), not visits";
+        let left_out = "parts of pages (style sheets, scripts, pictures), no accesses of their own";
         Self {
             rules: logins.into_iter().chain(parts).collect(),
             unmatched: Some(EventKind::SessionActivity),

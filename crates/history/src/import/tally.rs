@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     pub(crate) path_rules: RulesUsed,
 }
 
-/// Which of a mapping's first 64 rules fitted a line.
+/// Which of a mapping's first 64 rules decided a line; of further ones nothing is told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RulesUsed(u64);
 
@@ -42,7 +42,7 @@ impl RulesUsed {
         self.0 |= rule.map_or(0, Self::bit);
     }
 
-    /// Whether it is known that no line fitted this rule.
+    /// Whether it is known that this rule decided no line.
     fn never(self, rule: usize) -> bool {
         Self::bit(rule) & !self.0 != 0
     }
@@ -138,15 +138,14 @@ impl Tally {
             accounts_dropped: self.facts.accounts_dropped,
             rejected_by: self.rejected_by.top(),
             ignored_by: self.ignored_by.top(),
-            unknowns: self.unknowns(rules),
+            notes: self.notes(rules),
             files: Vec::new(),
             rejected_file: None,
             bytes: 0,
         }
     }
 
-    /// What this history cannot tell, in sentences.
-    fn unknowns(&self, rules: &[String]) -> Vec<String> {
+    fn notes(&self, rules: &[String]) -> Vec<String> {
         let facts = &self.facts;
         let sentences = [
             (
@@ -171,7 +170,9 @@ impl Tally {
         ];
         let sentences = sentences.into_iter().filter(|(count, _)| *count > 0);
         let unused = rules.iter().enumerate().filter(|(place, _)| facts.path_rules.never(*place));
-        let unused = unused.map(|(_, rule)| format!("the mapping's rule for {rule} fitted no line"));
+        let unused = unused.map(|(_, rule)| {
+            format!("the mapping's rule for {rule} decided no line; an earlier one may have taken its lines")
+        });
         sentences.map(|(count, sentence)| format!("{count} {sentence}")).chain(unused).collect()
     }
 }
@@ -213,12 +214,27 @@ pub struct ImportSummary {
     pub rejected_by: Vec<Count>,
     /// The ten most frequent sorts of ignored records; the rest together.
     pub ignored_by: Vec<Count>,
-    /// What this history cannot tell, in sentences.
-    pub unknowns: Vec<String>,
+    /// What a reader should know, in sentences: what this history cannot tell, rules without use, a possible repetition.
+    pub notes: Vec<String>,
     /// The history files written.
     pub files: Vec<PathBuf>,
     /// The file of rejected records, if there are any: NDJSON with `file`, `line`, `reason`, `text`.
     pub rejected_file: Option<PathBuf>,
     /// Bytes of the history files.
     pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RulesUsed;
+
+    #[test]
+    fn only_rules_that_are_followed_can_be_told_as_unused() {
+        let mut used = RulesUsed::default();
+        for rule in [Some(0), Some(63), Some(64), Some(999), None] {
+            used.mark(rule);
+        }
+        assert!(!used.never(0) && !used.never(63) && used.never(1) && used.never(62));
+        assert!(!used.never(64) && !used.never(65) && !used.never(999));
+    }
 }

@@ -183,7 +183,7 @@ impl Summary {
             },
             procedures: SummaryProcedures::of(&swept.findings),
             judged: (columns == Columns::All).then(|| Judged::of(&swept.findings)),
-            unknowns: unknowns(swept, files, &history, intel),
+            unknowns: unknowns(swept, &history, intel),
             history,
         }
     }
@@ -279,7 +279,7 @@ impl Judged {
     }
 }
 
-fn unknowns(swept: &Swept, files: &[HistoryFile], history: &SummaryHistory, intel: &Intel) -> Vec<NotKnown> {
+fn unknowns(swept: &Swept, history: &SummaryHistory, intel: &Intel) -> Vec<NotKnown> {
     let count = |concerned: &dyn Fn(&Finding) -> bool| {
         length(swept.findings.iter().filter(|finding| concerned(finding)).count())
     };
@@ -306,10 +306,8 @@ fn unknowns(swept: &Swept, files: &[HistoryFile], history: &SummaryHistory, inte
     let no_device = count(&|finding| {
         finding.examined.procedure.ip.is_some() && finding.examined.procedure.device.is_none()
     });
-    let no_share = match has_shares(files) {
-        true => 0,
-        false => count(&|finding| finding.own.withdrawals > 0),
-    };
+    // An amount without share counts as 0, and no real one is.
+    let no_share = count(&|finding| finding.own.withdrawals > 0 && finding.own.withdrawals_share_ppm == 0);
     let lacking = [
         ("procedures.no_ip", no_ip),
         ("procedures.no_device", no_device),
@@ -324,14 +322,6 @@ fn unknowns(swept: &Swept, files: &[HistoryFile], history: &SummaryHistory, inte
         time: None,
     }));
     unknowns
-}
-
-/// Whether any withdrawal may say which share of the balance it was.
-fn has_shares(files: &[HistoryFile]) -> bool {
-    files.iter().any(|file| {
-        let mut groups = 0..file.metadata.metadata().num_row_groups();
-        groups.any(|group| !file.all_null(group, crate::schema::column::BALANCE_SHARE_PPM))
-    })
 }
 
 fn length(length: usize) -> u64 {

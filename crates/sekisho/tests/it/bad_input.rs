@@ -120,3 +120,42 @@ fn a_full_disk_leaves_nothing_half_written() {
         assert_eq!(listed(&place.path(command)), Vec::<String>::new(), "{command}");
     }
 }
+
+#[test]
+fn nothing_to_examine_says_what_the_history_holds_and_keeps_the_rejected_lines() {
+    let place = Place::new();
+    let log = concat!(
+        r#"{"id":"1","time":"2020-09-16T15:00:00+09:00","kind":"login","customer":"C1","outcome":"succeeded"}"#,
+        "\n",
+        r#"{"id":"2","time":"2020-09-16T15:01:00+09:00","kind":"widthdrawal","customer":"C1","outcome":"succeeded"}"#,
+        "\n"
+    );
+    let input = place.write("log.ndjson", log);
+    let out = place.text("out");
+    let sweep = |kind: &str, since: &str| {
+        let zone = ["--timezone", "Asia/Tokyo", "--history", &input, "--out", &out];
+        run(&[&["sweep", "--kind", kind, "--since", since], zone.as_slice()].concat())
+    };
+    let swept = sweep("withdrawal", "2020-09-16");
+    let told = stderr(&swept);
+    assert_eq!(swept.status.code(), Some(1), "{told}");
+    assert!(told.contains("no withdrawal that names a customer and did not fail"), "{told}");
+    assert!(told.contains("holds login (1)"), "{told}");
+    assert_eq!(listed(&place.path("out")), ["rejected-history.ndjson"]);
+
+    let swept = sweep("login", "2020-09-16 15:00:00");
+    assert_eq!(
+        swept.status.code(),
+        Some(3),
+        "the local time of the login is not after it: {}",
+        stderr(&swept)
+    );
+    let told = stderr(&sweep("login", "2020-09-16 15:00:01"));
+    assert!(told.contains("no login that names a customer, in the time"), "{told}");
+    let told = stderr(&sweep("login", "yesterday"));
+    assert!(told.contains("--since") && told.contains("yesterday"), "{told}");
+
+    let swept = run(&["sweep", "--history", &input, "--out", &out]);
+    assert_eq!(swept.status.code(), Some(2));
+    assert!(stderr(&swept).contains("--procedures <PROCEDURES>|--kind <KIND>"), "{}", stderr(&swept));
+}

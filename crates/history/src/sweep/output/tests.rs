@@ -320,3 +320,30 @@ fn verdicts_of_the_attack() {
     assert_eq!(rows.len(), examined(&events).len());
     assert_eq!((of(Verdict::Alarm), of(Verdict::Review)), (3, 1));
 }
+
+#[test]
+fn withdrawals_without_a_share_are_told_as_not_known() {
+    let withdrawal = |id: &str, customer: &str, share: &str| {
+        let rest = format!(r#","outcome":"succeeded"{share}"#);
+        event(id, &at(251, 1), "withdrawal", customer, ATTACK_IP, "d", &rest)
+    };
+    let change = |id: &str, customer: &str| {
+        event(id, &at(250, 1), "bank_account.change", customer, ATTACK_IP, "d", DONE)
+    };
+    let events = [
+        change("p-1", "C-1"),
+        withdrawal("w-1", "C-1", ""),
+        change("p-2", "C-2"),
+        withdrawal("w-2", "C-2", r#","balance_share":0.25"#),
+        change("p-3", "C-3"),
+    ];
+    let run = Run::new(&events, &examined(&events), Order::Time, &options());
+    let summary: serde_json::Value = serde_json::from_str(&run.text(super::SUMMARY)).unwrap();
+    let unknowns = summary["unknowns"].as_array().unwrap();
+    let told = unknowns.iter().find(|unknown| unknown["code"] == "withdrawals.no_share").unwrap();
+    assert_eq!(told["procedures"], 1, "the one after which money left without a share");
+    assert!(
+        run.text(super::REPORT).contains("残高に占める割合")
+            && run.text(super::REPORT).contains("share of the balance")
+    );
+}

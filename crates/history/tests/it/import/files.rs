@@ -136,18 +136,20 @@ fn names_of_identifiers_and_rejected_files_do_not_collide() {
 }
 
 #[test]
-fn an_import_that_may_repeat_one_before_it_says_so() {
+fn an_import_that_may_repeat_one_before_it_says_so_and_names_its_own_files() {
     let place = Place::of(Format::Ndjson);
     let (first, later) = (place.write("a.ndjson", events(3)), place.write("b.ndjson", event(9, 3_599)));
     let noted = |log: &PathBuf| {
         let summary =
             import(&[Input::from_argument(log)], &place.out(), &place.options, &Watch::default()).unwrap();
-        let note = summary.unknowns.into_iter().find(|note| note.contains("counts twice"));
+        let note = summary.notes.into_iter().find(|note| note.contains("counts twice"));
         note.map(|note| note.rsplit(' ').next().unwrap().to_owned())
     };
     assert_eq!(noted(&first), None, "the folder was empty");
-    assert_eq!(noted(&later), None, "later than all before");
+    assert_eq!(noted(&later), None, "of another time");
     assert_eq!(noted(&first).as_deref(), Some("part-00002.parquet"), "names what to remove");
+    std::fs::remove_file(place.out().join("part-00001.parquet")).unwrap();
+    assert_eq!(noted(&first).as_deref(), Some("part-00003.parquet"), "a gap is not filled");
 }
 
 #[test]

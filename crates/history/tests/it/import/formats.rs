@@ -35,7 +35,7 @@ fn our_own_events() {
     let summary = place.text("events.ndjson", text);
     assert_eq!(counts(&summary), [6, 3, 3, 2, 0, 1]);
     assert_eq!(summary.accounts_dropped, 1);
-    assert_eq!(summary.unknowns.len(), 3, "{:?}", summary.unknowns);
+    assert_eq!(summary.notes.len(), 3, "{:?}", summary.notes);
     let rejected = place.rejected(&summary);
     assert_eq!((rejected[0]["line"].as_u64(), rejected[1]["line"].as_u64()), (Some(4), Some(5)));
     assert!(!rejected[1].to_string().contains("7654321"), "account numbers are never stored in clear");
@@ -71,7 +71,10 @@ what is this
     );
     assert_eq!(
         reasons(&summary.ignored_by),
-        [(2, "names no customer"), (1, "parts of pages (style sheets, scripts, pictures), not visits")]
+        [
+            (2, "names no customer"),
+            (1, "parts of pages (style sheets, scripts, pictures), no accesses of their own")
+        ]
     );
 }
 
@@ -99,8 +102,9 @@ fn access_logs_with_cookies_and_rules() {
         [line("303", "a=b; cid=C%2F1"), line("500", "cid=C2"), line("303", "a=b"), line("303", "-")].concat();
     let summary = place.text("access.log", text);
     assert_eq!(counts(&summary), [4, 2, 2, 0, 2, 0]);
-    let unused: Vec<_> = summary.unknowns.iter().filter(|note| note.contains("fitted no line")).collect();
-    assert_eq!(unused, ["the mapping's rule for /withdraw fitted no line"]);
+    let unused: Vec<_> = summary.notes.iter().filter(|note| note.contains("decided no line")).collect();
+    assert_eq!(unused.len(), 1);
+    assert!(unused[0].contains("rule for /withdraw decided no line"), "{unused:?}");
     check(
         &place.rows(),
         &expect![[r#"
