@@ -10,7 +10,7 @@ const PAGE: &str = include_str!("../../../docs/events.md");
 /// The row of a table that begins with this field.
 fn row(field: &str) -> &'static str {
     let start = format!("| `{field}` |");
-    PAGE.lines().filter(|line| line.starts_with(&start)).next_back().unwrap_or("")
+    PAGE.lines().rfind(|line| line.starts_with(&start)).unwrap_or("")
 }
 
 #[test]
