@@ -12,6 +12,7 @@ mod inputs;
 mod lab;
 mod quality;
 mod say;
+mod serve;
 mod session;
 mod sweep;
 
@@ -46,6 +47,11 @@ enum Command {
     /// A simulated brokerage, and scores for measuring detection.
     #[command(subcommand)]
     Lab(lab::Command),
+    /// Answer events live: POST /v1/decide and /v1/events.
+    Serve(serve::Args),
+    /// Keys for the API.
+    #[command(subcommand)]
+    Key(serve::KeyCommand),
     /// Benchmarks: print the figures this product promises.
     Bench(bench::Args),
 }
@@ -53,6 +59,15 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     tell_of_faults_only();
+    // The server hears signals by itself.
+    let served = match &cli.command {
+        Command::Serve(args) => Some(serve::run(args)),
+        Command::Key(command) => Some(serve::key(command)),
+        _ => None,
+    };
+    if let Some(served) = served {
+        return served.unwrap_or_else(|error| say::failure(&error));
+    }
     let session = match Session::begin(cli.quiet) {
         Ok(session) => session,
         Err(error) => return say::failure(&error),
@@ -64,6 +79,7 @@ fn main() -> ExitCode {
         Command::History(command) => history::run(command, &session),
         Command::Lab(command) => lab::run(command, &session),
         Command::Bench(args) => bench::run(args, &session),
+        Command::Serve(_) | Command::Key(_) => Ok(ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

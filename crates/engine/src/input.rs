@@ -1,0 +1,280 @@
+//! What changes the state: an event as observed, with what files said of it, or an operator's command. Must not know the
+//! wire form it came in ([`model::Event`]) beyond turning it into this.
+//!
+//! Inputs are what the journal keeps. They hold no bank account number and no contact in clear: both are hashed by whoever
+//! makes the input, with a key that this crate never sees.
+
+use model::client::{DeviceId, Ja4, Language, SessionId, UserAgentText};
+use model::customer::text_key;
+use model::event::{EventId, Reason, Share, UsernameHash};
+use model::{
+    Address, Channel, ContactType, Credential, CustomerId, Event, EventKind, Factor, Invalid, Money, Outcome,
+    Time,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::key::RecordKey;
+
+/// Lists that one address may stand in at most; more are cut by whoever observes.
+pub const LISTS_MAX: usize = 16;
+
+/// One input, in the journal's order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Its place in the journal, from 1, without gap.
+    pub seq: u64,
+    /// When it arrived: the only present that the state machine knows.
+    pub time: Time,
+    /// What it is.
+    pub body: Body,
+}
+
+/// What an input is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Body {
+    /// An event, with or without a question.
+    Event(Box<Observed>),
+    /// What is kept of a customer beside their events.
+    Profile(Profile),
+    /// From here on this policy decides.
+    Policy {
+        /// What decisions name.
+        version: u32,
+        /// As written.
+        text: String,
+    },
+    /// A hold is let go or refused.
+    HoldSettled {
+        /// Whose.
+        customer: CustomerId,
+        /// The event that was held.
+        event: EventId,
+        /// Let go, or refused for good.
+        released: bool,
+    },
+}
+
+/// An event as observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The sender's identifier.
+    pub id: EventId,
+    /// When it happened, by the sender.
+    pub time: Time,
+    /// What was done.
+    pub kind: EventKind,
+    /// In whose name.
+    pub customer: Option<CustomerId>,
+    /// How it reached the broker.
+    pub channel: Option<Channel>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the password verifier said.
+    pub credential: Option<Credential>,
+    /// The further factor used.
+    pub factor: Option<Factor>,
+    /// Source address.
+    pub ip: Option<Address>,
+    /// Device.
+    pub device: Option<DeviceId>,
+    /// TLS fingerprint.
+    pub ja4: Option<Ja4>,
+    /// Session.
+    pub session: Option<SessionId>,
+    /// Preferred language.
+    pub language: Option<Language>,
+    /// The user agent, parsed.
+    pub agent: Option<Agent>,
+    /// How much.
+    pub amount: Option<Money>,
+    /// Which share of the balance, in millionths.
+    pub balance_share_ppm: Option<u32>,
+    /// The bank account, hashed.
+    pub account: Option<Account>,
+    /// Which contact changed.
+    pub contact: Option<ContactType>,
+    /// What files know of the address.
+    pub place: Place,
+    /// What no signal asks for.
+    pub kept: Kept,
+    /// Whether a decision is asked for; else it is a fact.
+    pub asked: bool,
+}
+
+/// What history holds of an event and no signal asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The user agent's text.
+    pub user_agent: Option<UserAgentText>,
+    /// Why it ended as it did.
+    pub reason: Option<Reason>,
+    /// Hash of the user name, where the event names nobody.
+    pub username_hash: Option<UsernameHash>,
+    /// `0001-001`: bank and branch.
+    pub bank_branch: Option<String>,
+    /// The order, as JSON.
+    pub order: Option<String>,
+}
+
+/// What files know of an address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Country, ISO 3166-1 alpha-2.
+    pub country: Option<[u8; 2]>,
+    /// Autonomous system.
+    pub asn: Option<u32>,
+    /// Names of the lists that hold the address, at most [`LISTS_MAX`].
+    pub lists: Vec<String>,
+    /// A hosting provider's.
+    pub hosting: bool,
+    /// A VPN's.
+    pub vpn: bool,
+    /// A Tor exit.
+    pub tor: bool,
+}
+
+/// A user agent as hashes of its parts: the text is in history, the state needs only equality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// The whole text.
+    pub text: u64,
+    /// Browser and version.
+    pub browser: u64,
+    /// Operating system and version.
+    pub system: u64,
+    /// Device type.
+    pub device_type: u64,
+    /// Whether it names an automation tool.
+    pub automation: bool,
+}
+
+/// A bank account, hashed with the broker's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Of bank, branch and number.
+    pub key: u64,
+    /// Of the holder's name in its comparable form, if it came.
+    pub holder: Option<u64>,
+}
+
+/// What is kept of a customer beside their events, as far as signals ask for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Whose.
+    pub customer: CustomerId,
+    /// Hash of the name in its comparable form.
+    pub holder: Option<u64>,
+    /// When the account was opened.
+    pub opened: Option<Time>,
+}
+
+/// What an observer adds to an event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Additions {
+    /// The bank account, hashed.
+    pub account: Option<Account>,
+    /// `0001-001`: bank and branch.
+    pub bank_branch: Option<String>,
+    /// The order, as JSON.
+    pub order: Option<String>,
+    /// The user agent, parsed.
+    pub agent: Option<Agent>,
+    /// What files know of the address.
+    pub place: Place,
+    /// Whether a decision is asked for.
+    pub asked: bool,
+}
+
+impl Observed {
+    /// The event with what was added to it, and without what must not be kept.
+    ///
+    /// # Errors
+    /// It lies further ahead of `now` than clocks differ.
+    pub fn new(event: Event, additions: Additions, now: Time) -> Result<Self, Invalid> {
+        /// How far a sender's clock may be ahead.
+        const AHEAD_US_MAX: i64 = 5 * 60 * model::time::SECOND_US;
+        if event.time > now.plus_us(AHEAD_US_MAX) {
+            let problem = format!(
+                "came {}, which is more than 5 minutes ahead of {now}; allowed: the time at which it happened",
+                event.time
+            );
+            return Err(Invalid::new("time", problem));
+        }
+        let Additions { account, bank_branch, order, agent, mut place, asked } = additions;
+        place.lists.truncate(LISTS_MAX);
+        Ok(Self {
+            id: event.id,
+            time: event.time,
+            kind: event.kind,
+            customer: event.customer,
+            channel: event.channel,
+            outcome: event.outcome,
+            credential: event.credential,
+            factor: event.factor,
+            ip: event.client.ip,
+            device: event.client.device,
+            ja4: event.client.ja4,
+            session: event.client.session,
+            language: event.client.language,
+            agent,
+            amount: event.amount,
+            balance_share_ppm: event.balance_share.map(Share::as_ppm),
+            account,
+            contact: event.contact.map(|contact| contact.r#type),
+            place,
+            kept: Kept {
+                user_agent: event.client.user_agent,
+                reason: event.reason,
+                username_hash: event.username_hash,
+                bank_branch,
+                order,
+            },
+            asked,
+        })
+    }
+}
+
+impl Input {
+    /// The records this input reads or changes, in a fixed order: what must be in memory before it is applied.
+    #[must_use]
+    pub fn touches(&self) -> Vec<RecordKey> {
+        match &self.body {
+            Body::Policy { .. } => Vec::new(),
+            Body::Profile(profile) => vec![RecordKey::customer(profile.customer.as_str())],
+            Body::HoldSettled { customer, .. } => vec![RecordKey::customer(customer.as_str())],
+            Body::Event(event) => {
+                let device = event.device.as_ref().map(|device| RecordKey::Device(text_key(device.as_str())));
+                let customer = event.customer.as_ref().map(|customer| RecordKey::customer(customer.as_str()));
+                let touched = [
+                    Some(RecordKey::Shared),
+                    customer,
+                    event.ip.map(RecordKey::ip),
+                    event.ip.map(|ip| RecordKey::network(ip.network())),
+                    event.place.asn.map(RecordKey::Asn),
+                    device,
+                    event.agent.map(|agent| RecordKey::Agent(agent.text)),
+                    event.account.as_ref().map(|account| RecordKey::Account(account.key)),
+                ];
+                touched.into_iter().flatten().collect()
+            }
+        }
+    }
+}
+
+impl Input {
+    /// The bytes for the journal.
+    ///
+    /// # Errors
+    /// Never for inputs of this crate; the format's own error otherwise.
+    pub fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(self)
+    }
+
+    /// Back from [`Self::encode`].
+    ///
+    /// # Errors
+    /// The bytes are no input of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        postcard::from_bytes(bytes)
+    }
+}

@@ -1,0 +1,115 @@
+//! The names of records: what of the state an input touches. Must not know what is in a record.
+
+use model::customer::text_key;
+use model::{Address, Network};
+use serde::{Deserialize, Serialize};
+
+/// One record. Its kind and bytes ([`Self::kind`], [`Self::bytes`]) are how a store names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RecordKey {
+    /// What is known of all together.
+    Shared,
+    /// A customer, by the hash of their identifier.
+    Customer(u64),
+    /// An address, its 128 bits (IPv4 mapped).
+    Ip(u128),
+    /// A network, /24 or /64.
+    Network(u128),
+    /// An autonomous system.
+    Asn(u32),
+    /// A device, by the hash of its identifier.
+    Device(u64),
+    /// A user agent, by the hash of its text.
+    Agent(u64),
+    /// A bank account, by its keyed hash.
+    Account(u64),
+}
+
+impl RecordKey {
+    /// The customer with this identifier.
+    #[must_use]
+    pub fn customer(id: &str) -> Self {
+        Self::Customer(text_key(id))
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn ip(ip: Address) -> Self {
+        Self::Ip(ip.bits())
+    }
+
+    /// The network.
+    #[must_use]
+    pub const fn network(network: Network) -> Self {
+        Self::Network(network.bits())
+    }
+
+    /// The kind as a number that never changes its meaning.
+    #[must_use]
+    pub const fn kind(self) -> u8 {
+        match self {
+            Self::Shared => 0,
+            Self::Customer(_) => 1,
+            Self::Ip(_) => 2,
+            Self::Network(_) => 3,
+            Self::Asn(_) => 4,
+            Self::Device(_) => 5,
+            Self::Agent(_) => 6,
+            Self::Account(_) => 7,
+        }
+    }
+
+    /// The key within its kind, big endian, so that order by bytes is order by number.
+    #[must_use]
+    pub fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Shared => Vec::new(),
+            Self::Ip(bits) | Self::Network(bits) => bits.to_be_bytes().to_vec(),
+            Self::Asn(asn) => asn.to_be_bytes().to_vec(),
+            Self::Customer(key) | Self::Device(key) | Self::Agent(key) | Self::Account(key) => {
+                key.to_be_bytes().to_vec()
+            }
+        }
+    }
+
+    /// Back from [`Self::kind`] and [`Self::bytes`]; `None` for what they never give.
+    #[must_use]
+    pub fn parse(kind: u8, bytes: &[u8]) -> Option<Self> {
+        let short = || bytes.try_into().ok().map(u64::from_be_bytes);
+        let long = || bytes.try_into().ok().map(u128::from_be_bytes);
+        Some(match kind {
+            0 if bytes.is_empty() => Self::Shared,
+            1 => Self::Customer(short()?),
+            2 => Self::Ip(long()?),
+            3 => Self::Network(long()?),
+            4 => Self::Asn(bytes.try_into().ok().map(u32::from_be_bytes)?),
+            5 => Self::Device(short()?),
+            6 => Self::Agent(short()?),
+            7 => Self::Account(short()?),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RecordKey;
+
+    #[test]
+    fn keys_come_back_from_their_bytes() {
+        for key in [
+            RecordKey::Shared,
+            RecordKey::Customer(1),
+            RecordKey::Ip(2),
+            RecordKey::Network(u128::MAX),
+            RecordKey::Asn(64500),
+            RecordKey::Device(3),
+            RecordKey::Agent(4),
+            RecordKey::Account(5),
+        ] {
+            assert_eq!(RecordKey::parse(key.kind(), &key.bytes()), Some(key));
+        }
+        assert_eq!(RecordKey::parse(1, &[1, 2]), None);
+        assert_eq!(RecordKey::parse(9, &[]), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! Conditions in CEL over `event`, `customer` and `signal`: compiled once, checked for what they ask, evaluated against a view.
+//! Must not know rules.
+//!
+//! Loops (`all`, `exists`, `map`) are refused, so that a condition's cost is bounded by its length. A signal that says
+//! nothing is false, 0, or, in hours and days since something, infinite.
+
+use std::sync::{Arc, OnceLock};
+
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+use cel::common::types::{CelBool, CelDouble, CelInt, CelString};
+use cel::common::value::CowVal;
+use cel::context::VariableResolver;
+use cel::{Context, Env, Program, Value};
+
+use crate::decayed::parts_to_f64;
+use crate::signal::{Signal, Unit, View};
+
+/// Bytes of a condition at most.
+const CONDITION_BYTES_MAX: usize = 2_000;
+
+/// What a condition can ask of the event and the customer.
+const FIELDS: [&str; 15] = [
+    "event.kind",
+    "event.channel",
+    "event.outcome",
+    "event.credential",
+    "event.factor",
+    "event.country",
+    "event.asn",
+    "event.amount",
+    "event.currency",
+    "event.contact",
+    "event.has_ip",
+    "event.has_device",
+    "customer.known",
+    "customer.logins",
+    "customer.age_days",
+];
+
+/// What is wrong with a condition, to follow "its condition".
+#[derive(Debug)]
+pub(super) struct Fault(pub(super) String);
+
+/// What all conditions share.
+#[derive(Clone)]
+pub(super) struct Conditions(Arc<Env>);
+
+impl std::fmt::Debug for Conditions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Conditions")
+    }
+}
+
+/// A compiled condition.
+#[derive(Debug)]
+pub(super) struct Condition {
+    program: Program,
+    signals: Vec<Signal>,
+}
+
+impl Conditions {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Env::stdlib()))
+    }
+
+    pub(super) fn compile(&self, source: &str) -> Result<Condition, Fault> {
+        if source.len() > CONDITION_BYTES_MAX {
+            return Err(Fault(format!("has {} bytes; allowed: at most {CONDITION_BYTES_MAX}", source.len())));
+        }
+        let program = self.0.compile(source).map_err(|errors| {
+            let first = errors.errors.first();
+            let (place, message) = first.map_or((0, ""), |error| (error.pos.1, error.msg.as_str()));
+            Fault(format!("is not CEL: {message}, at its character {}", place.max(0).saturating_add(1)))
+        })?;
+        let mut signals = Vec::new();
+        walk(program.expression(), &mut signals)?;
+        signals.sort_unstable();
+        signals.dedup();
+        Ok(Condition { program, signals })
+    }
+
+    pub(super) fn context<'v>(&self, answers: &'v Answers<'v>) -> Context<'v, 'v> {
+        let mut context = Context::with_env(Arc::clone(&self.0));
+        context.set_variable_resolver(answers);
+        context
+    }
+}
+
+impl Condition {
+    pub(super) fn signals(&self) -> &[Signal] {
+        &self.signals
+    }
+
+    /// Whether it holds; one that cannot be computed does not.
+    pub(super) fn holds(&self, context: &Context<'_, '_>) -> bool {
+        matches!(self.program.execute(context), Ok(Value::Bool(true)))
+    }
+}
+
+/// Checks that everything asked for exists, and collects the signals.
+fn walk(expression: &IdedExpr, signals: &mut Vec<Signal>) -> Result<(), Fault> {
+    match &expression.expr {
+        Expr::Unspecified | Expr::Literal(_) => Ok(()),
+        Expr::Ident(_) | Expr::Select(_) => {
+            let Some(name) = qualified(&expression.expr) else {
+                return Err(Fault("reads a field of something that is no name".to_owned()));
+            };
+            asked(&name, signals)
+        }
+        Expr::Call(call) => {
+            call.target.iter().map(AsRef::as_ref).chain(&call.args).try_for_each(|each| walk(each, signals))
+        }
+        Expr::List(list) => list.elements.iter().try_for_each(|each| walk(each, signals)),
+        Expr::Map(map) => map.entries.iter().try_for_each(|entry| match &entry.expr {
+            EntryExpr::MapEntry(entry) => {
+                walk(&entry.key, signals)?;
+                walk(&entry.value, signals)
+            }
+            EntryExpr::StructField(_) => Err(Fault("builds a message; there are none".to_owned())),
+        }),
+        Expr::Comprehension(_) => {
+            Err(Fault("loops (all, exists, exists_one, map, filter); write the cases out".to_owned()))
+        }
+        Expr::Struct(_) => Err(Fault("builds a message; there are none".to_owned())),
+    }
+}
+
+fn asked(name: &str, signals: &mut Vec<Signal>) -> Result<(), Fault> {
+    if let Some(signal) = name.strip_prefix("signal.") {
+        let known = Signal::from_name(signal);
+        signals.push(known.ok_or_else(|| {
+            Fault(format!(
+                "asks for the signal `{signal}`, which does not exist; docs/signals.md has all of them"
+            ))
+        })?);
+        return Ok(());
+    }
+    if FIELDS.contains(&name) {
+        return Ok(());
+    }
+    Err(Fault(format!("asks for `{name}`; allowed: signal.…, {}", FIELDS.join(", "))))
+}
+
+/// `a.b.c` of a chain of selections that begins with a name.
+fn qualified(mut expression: &Expr) -> Option<String> {
+    let mut parts = Vec::new();
+    loop {
+        match expression {
+            Expr::Ident(name) => {
+                parts.push(name.as_str());
+                parts.reverse();
+                return Some(parts.join("."));
+            }
+            Expr::Select(select) if !select.test => {
+                parts.push(select.field.as_str());
+                expression = &select.operand.expr;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// What conditions ask of one view; every signal is computed at most once, and only if asked for.
+pub(super) struct Answers<'v> {
+    view: &'v View<'v>,
+    signals: Vec<OnceLock<Option<f64>>>,
+}
+
+impl<'v> Answers<'v> {
+    pub(super) fn new(view: &'v View<'v>) -> Self {
+        Self { view, signals: Signal::ALL.iter().map(|_| OnceLock::new()).collect() }
+    }
+
+    fn signal(&self, name: &str) -> Option<CowVal<'_, '_>> {
+        let signal = Signal::from_name(name)?;
+        let place = Signal::ALL.iter().position(|each| *each == signal)?;
+        let value = *self.signals.get(place)?.get_or_init(|| signal.value(self.view));
+        Some(match (signal.about().unit, value) {
+            (Unit::Flag, value) => CowVal::owned(CelBool::from(value.is_some_and(|value| value > 0.0))),
+            (Unit::Hours | Unit::Days, None) => CowVal::owned(CelDouble::from(f64::INFINITY)),
+            (_, value) => CowVal::owned(CelDouble::from(value.unwrap_or(0.0))),
+        })
+    }
+
+    fn field(&self, name: &str) -> Option<CowVal<'_, '_>> {
+        let (event, customer) = (self.view.event, self.view.customer);
+        let text = |text: Option<&'static str>| CowVal::owned(CelString::from(text.unwrap_or("")));
+        let yes = |yes: bool| CowVal::owned(CelBool::from(yes));
+        let whole = |number: i64| CowVal::owned(CelInt::from(number));
+        Some(match name {
+            "event.kind" => text(Some(event.kind.as_str())),
+            "event.channel" => text(event.channel.map(model::Channel::as_str)),
+            "event.outcome" => text(Some(event.outcome.as_str())),
+            "event.credential" => text(event.credential.map(model::Credential::as_str)),
+            "event.factor" => text(event.factor.map(model::Factor::as_str)),
+            "event.contact" => text(event.contact.map(model::ContactType::as_str)),
+            "event.country" => {
+                let letters =
+                    event.place.country.as_ref().and_then(|letters| std::str::from_utf8(letters).ok());
+                CowVal::owned(CelString::from(letters.unwrap_or("")))
+            }
+            "event.asn" => whole(event.place.asn.map_or(0, i64::from)),
+            "event.amount" => whole(event.amount.as_ref().map_or(0, |amount| amount.minor)),
+            "event.currency" => text(event.amount.as_ref().map(|amount| amount.currency.code())),
+            "event.has_ip" => yes(event.ip.is_some()),
+            "event.has_device" => yes(event.device.is_some()),
+            "customer.known" => yes(customer.first_us > 0),
+            "customer.logins" => whole(i64::from(customer.logins)),
+            "customer.age_days" => {
+                let since = customer.opened_us.or((customer.first_us > 0).then_some(customer.first_us));
+                let days =
+                    since.map_or(0, |since| event.time.as_us().saturating_sub(since) / model::time::DAY_US);
+                CowVal::owned(CelDouble::from(parts_to_f64(u64::try_from(days).unwrap_or(0))))
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl VariableResolver for Answers<'_> {
+    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        match variable.strip_prefix("signal.") {
+            Some(name) => self.signal(name),
+            None => self.field(variable),
+        }
+    }
+}

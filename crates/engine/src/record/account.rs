@@ -1,0 +1,14 @@
+//! What is kept of a bank account: in whose hands it is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::distinct::Distinct;
+
+/// What is kept of a bank account.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// First named, microseconds since 1970; 0 for never.
+    pub first_us: i64,
+    /// Customers who named it.
+    pub customers: Distinct,
+}

@@ -1,0 +1,52 @@
+//! What is kept of an address, a network, an autonomous system and a device: who came from it, and how often logins failed.
+
+use serde::{Deserialize, Serialize};
+
+use super::attempts::Attempts;
+use crate::distinct::Distinct;
+
+/// What is kept of an address.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ip {
+    /// First seen, microseconds since 1970; 0 for never.
+    pub first_us: i64,
+    /// Logins in good order, of all customers.
+    pub logins: u32,
+    /// Customers with an access in good order: the ledger the other way.
+    pub customers: Distinct,
+    /// Of these, those who had been customers for 30 days and had come from here before: what a carrier's address has many of.
+    pub settled: Distinct,
+    /// Customers whose logins failed here.
+    pub failed_customers: Distinct,
+    /// Customers with a procedure from here.
+    pub procedure_customers: Distinct,
+    /// Logins.
+    pub attempts: Attempts,
+    /// Different values of the more general levels among its logins: autonomous systems and countries.
+    pub above: u32,
+}
+
+/// What is kept of a network.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    /// Customers with an access in good order.
+    pub customers: Distinct,
+    /// Logins.
+    pub attempts: Attempts,
+}
+
+/// What is kept of an autonomous system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asn {
+    /// Logins in good order, of all customers.
+    pub logins: u32,
+}
+
+/// What is kept of a device.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Customers with an access in good order.
+    pub customers: Distinct,
+    /// Customers with a procedure from it.
+    pub procedure_customers: Distinct,
+}

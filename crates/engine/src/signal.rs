@@ -1,0 +1,253 @@
+//! Signals: what an event says against what is known, each a named number with its explanation. Must not know policy: what a
+//! signal is worth is not decided here.
+//!
+//! The catalogue below is the one place where a signal is described; `docs/signals.md` is generated from it.
+
+mod address;
+mod client;
+mod procedure;
+mod view;
+
+pub use view::View;
+
+pub(crate) use procedure::VELOCITY_HALF_LIFE_US;
+
+/// What a signal's number means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Yes or no.
+    Flag,
+    /// A count, whole or decayed.
+    Count,
+    /// From 0 to 1.
+    Share,
+    /// Hours.
+    Hours,
+    /// Days.
+    Days,
+    /// A score without unit: higher is stranger.
+    Score,
+}
+
+impl Unit {
+    /// As documentation names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flag => "yes or no",
+            Self::Count => "count",
+            Self::Share => "share, 0 to 1",
+            Self::Hours => "hours",
+            Self::Days => "days",
+            Self::Score => "score",
+        }
+    }
+}
+
+/// What documentation says of a signal.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// `ip.new_for_customer`.
+    pub name: &'static str,
+    /// What its number means.
+    pub unit: Unit,
+    /// What it says.
+    pub meaning: &'static str,
+    /// Which incident of the requirements it answers.
+    pub incident: &'static str,
+    /// How it can be wrong.
+    pub wrong: &'static str,
+}
+
+macro_rules! signals {
+    ($($variant:ident = $name:literal, $unit:ident, $compute:path, $meaning:literal, $incident:literal, $wrong:literal;)+) => {
+        /// A signal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Signal { $(#[doc = $meaning] $variant,)+ }
+
+        impl Signal {
+            /// Every signal, in the order of the catalogue.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// What documentation says of it.
+            #[must_use]
+            pub const fn about(self) -> About {
+                match self { $(Self::$variant => About {
+                    name: $name, unit: Unit::$unit, meaning: $meaning, incident: $incident, wrong: $wrong,
+                },)+ }
+            }
+
+            /// The signal of this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// Its value for an event; `None` where it says nothing, because something is not known.
+            #[must_use]
+            pub fn value(self, view: &View<'_>) -> Option<f64> {
+                match self { $(Self::$variant => $compute(view),)+ }
+            }
+        }
+    };
+}
+
+signals! {
+    IpNewForCustomer = "ip.new_for_customer", Flag, client::ip_new,
+        "The customer has no established past at this address: never seen there, or first seen less than a day before.",
+        "D2, D5: the procedures of stolen accounts came from addresses their customers had never used.",
+        "A mobile carrier gives new addresses daily; travel, moving house.";
+    NetNewForCustomer = "net.new_for_customer", Flag, client::net_new,
+        "The same for the network around the address: /24 for IPv4, /64 for IPv6.",
+        "D5: comparison of addresses alone would have named thousands of honest customers.",
+        "As for the address, less often.";
+    AsnNewForCustomer = "asn.new_for_customer", Flag, client::asn_new,
+        "The same for the provider (autonomous system).",
+        "okasan-2020: 208 accounts were entered from providers abroad.",
+        "A new contract, a hotel, a company's new provider. Not known without a file of providers.";
+    CountryNewForCustomer = "country.new_for_customer", Flag, client::country_new,
+        "The customer never signed in from this country.",
+        "okasan-2020: logins from China and Malaysia.",
+        "Travel; addresses that moved between countries. An attacker rents an address at home.";
+    DeviceNewForCustomer = "device.new_for_customer", Flag, client::device_new,
+        "The device is not established for the customer, or none came although the customer has devices.",
+        "sbi-2020: the thieves' own devices.",
+        "A new telephone, cleared cookies.";
+    UaNewForCustomer = "ua.new_for_customer", Flag, client::agent_new,
+        "The customer never signed in with this browser and system.",
+        "gmo-2020: one quiet takeover is seen by little else.",
+        "Every update of a browser; less so for browser and system without version.";
+    LanguageNewForCustomer = "language.new_for_customer", Flag, client::language_new,
+        "The customer never signed in with this language preference.",
+        "okasan-2020.",
+        "A changed setting. An attacker copies it easily.";
+    HourUnusual = "hour.unusual", Flag, client::hour_unusual,
+        "Of 10 and more logins of the customer, none was within an hour of this hour of the day.",
+        "sbi-2020: withdrawals at night.",
+        "Holidays, a rare emergency.";
+    AccountDormantDays = "account.dormant_days", Days, client::dormant_days,
+        "Days since the customer's last access in good order.",
+        "D2: accounts that nobody watches are robbed unnoticed.",
+        "Many investors look twice a year.";
+    LoginScore = "login.score", Score, client::score,
+        "How much less this login looks like the customer than like anybody (Freeman 2016, Wiefling 2022).",
+        "All takeovers; REQUIREMENTS §4 has its catch rates.",
+        "With fewer than 8 earlier logins it is coarse.";
+    SessionClientChanged = "session.client_changed", Flag, client::session_changed,
+        "The session was seen with another user agent, or with an address of another network, before.",
+        "2025: sessions taken over after login by an attacker in the middle.",
+        "A telephone that leaves the wireless network; then only the network changes, not the user agent.";
+    SessionStraight = "session.straight_to_procedure", Flag, client::session_straight,
+        "A procedure as the first or second step of its session.",
+        "sbi-2020: 20 % of stolen accounts are used within 30 minutes.",
+        "People who came for just that, by a link in the broker's own menu.";
+    UaAutomation = "ua.automation", Flag, client::automation,
+        "The user agent names an automation tool.",
+        "D2: credential stuffing by scripts.",
+        "Account aggregators that the customer uses. Attackers rarely tell.";
+    IpCustomers = "ip.customers", Count, address::customers,
+        "Other customers with accesses in good order from this address.",
+        "okasan-2020: one address, many accounts.",
+        "Carriers, companies, families: see ip.shared_carrier.";
+    IpFailureRatio = "ip.failure_ratio", Share, address::failure_ratio,
+        "Share of failed logins at this address over about a day, from 5 attempts on.",
+        "D2: credential stuffing fails most of the time.",
+        "One customer who forgot the password, until there are more attempts.";
+    IpAttempts = "ip.attempts_rate", Count, address::attempts,
+        "Logins at this address, half-life one hour.",
+        "Araña 2023: more than 7 requests a day with more than 80 % failures is a useful seed.",
+        "Carriers at market opening.";
+    IpFailedCustomers = "ip.failed_customers", Count, address::failed_customers,
+        "Other customers whose logins failed at this address.",
+        "okasan-2020: found through password locks.",
+        "Carriers.";
+    UnknownRatio = "username.unknown_ratio", Share, address::unknown_ratio,
+        "Share of logins at this address that name nobody known, over about a day, from 5 attempts on.",
+        "D2: lists of other sites' users name strangers.",
+        "A misconfigured aggregator.";
+    IpListed = "ip.listed", Flag, address::listed,
+        "A list of the broker or of a feed holds the address.",
+        "D2: rejection of suspicious addresses by reputation.",
+        "Lists are old; an address was given to somebody else.";
+    NetHosting = "net.hosting", Flag, address::hosting,
+        "The address belongs to a hosting provider.",
+        "2025: attackers in the middle run on rented servers.",
+        "Companies' and privacy services' exits.";
+    NetVpn = "net.vpn", Flag, address::vpn,
+        "The address belongs to a VPN.",
+        "okasan-2020.",
+        "Honest people use VPNs.";
+    NetTor = "net.tor", Flag, address::tor,
+        "The address is a Tor exit.",
+        "D2.",
+        "Very few honest customers.";
+    IpSharedCarrier = "ip.shared_carrier", Flag, address::shared_carrier,
+        "At least 8 long-standing customers come from this address again and again: a carrier's or company's, not suspicious by itself.",
+        "D5: carriers' shared addresses stand beside thieves' in any comparison.",
+        "A thief may use the same carrier.";
+    DeviceCustomers = "device.customers", Count, address::device_customers,
+        "Other customers with accesses in good order from this device.",
+        "okasan-2020; 2025.",
+        "Families and offices share devices.";
+    ContactChangedHours = "contact.changed_within_h", Hours, procedure::contact_changed,
+        "Hours since a contact was changed.",
+        "D2: the mail address is changed first, so that notices go astray.",
+        "People change several things at once after moving.";
+    PasswordChangedHours = "password.changed_within_h", Hours, procedure::password_changed,
+        "Hours since the password was changed or set anew.",
+        "sbi-2020: ¥33.7m left after ID and password were changed.",
+        "A forgotten password before a withdrawal.";
+    FactorChangedHours = "factor.changed_within_h", Hours, procedure::factor_changed,
+        "Hours since a factor was enrolled or removed.",
+        "MAS 2024: 12 hours of cooling off for a new authenticator.",
+        "A new telephone.";
+    BankChangedHours = "bank.changed_within_h", Hours, procedure::bank_changed,
+        "Hours since the withdrawal account was registered or changed.",
+        "D2, D5.",
+        "A first withdrawal just after opening the account.";
+    BankHolderMismatch = "bank.holder_mismatch", Flag, procedure::holder_mismatch,
+        "The bank account's holder is named otherwise than the customer, after normalising kana.",
+        "D2: the names must be equal; the forged accounts show that this alone is not enough.",
+        "Marriage, abbreviations of companies. Says nothing where either name is not known.";
+    BankCustomers = "bank.customers", Count, procedure::bank_customers,
+        "Other customers who named this bank account.",
+        "Mules: several victims' money goes to one account.",
+        "Married couples, companies.";
+    MatchChangeIp = "match.change_ip", Flag, procedure::match_change,
+        "The withdrawal account was changed within 30 days from a place that was not the customer's own, address, network or device.",
+        "D5: (a) of the daily comparison on every withdrawal and transfer.",
+        "An account that was changed on a journey.";
+    MatchWithdrawIp = "match.withdraw_ip", Flag, procedure::match_withdraw,
+        "This withdrawal is asked for from the very address or device that changed the account, and neither is established for the customer.",
+        "D5: (b), the one who changed the account asks for the money.",
+        "The same journey.";
+    MatchHistoryIp = "match.history_ip", Flag, procedure::match_history,
+        "This withdrawal is asked for from an address, network or device that the customer's own past year establishes.",
+        "D5: (c), what clears the honest.",
+        "A thief in the family.";
+    AmountUnusual = "amount.unusual", Flag, procedure::amount_unusual,
+        "More than twice the largest amount ever, from the third withdrawal on.",
+        "sbi-2020: four transfers of everything.",
+        "Buying a house.";
+    BalanceShare = "balance.share", Share, procedure::balance_share,
+        "Share of the balance that leaves.",
+        "MAS 2024: hold when more than half of a large balance leaves within a day.",
+        "Closing an account.";
+    Velocity = "velocity", Count, procedure::velocity,
+        "Withdrawals and transfers asked for, half-life one day.",
+        "sbi-2020: four transfers in a row.",
+        "Customers who pay themselves in parts.";
+}
+
+impl Signal {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.about().name
+    }
+}
+
+/// A flag as a value.
+const fn flag(yes: bool) -> Option<f64> {
+    Some(if yes { 1.0 } else { 0.0 })
+}

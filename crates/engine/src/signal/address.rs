@@ -1,0 +1,70 @@
+//! Signals about an address, its network and a device, whoever came from them.
+
+use model::EventKind;
+
+use super::{View, flag};
+use crate::decayed::parts_to_f64;
+use crate::record::attempts::{ATTEMPTS_HALF_LIFE_US, FAILURES_HALF_LIFE_US};
+
+/// Attempts from which a ratio says something.
+const RATIO_ATTEMPTS_MIN: f64 = 5.0;
+/// Long-standing customers from which an address is a carrier's or a company's.
+const CARRIER_CUSTOMERS_MIN: u64 = 8;
+
+pub(super) fn customers(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    Some(parts_to_f64(view.ip.customers.count_without(view.customer_key())))
+}
+
+pub(super) fn failed_customers(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    Some(parts_to_f64(view.ip.failed_customers.count_without(view.customer_key())))
+}
+
+pub(super) fn failure_ratio(view: &View<'_>) -> Option<f64> {
+    let (attempts, half_life) = (&view.ip.attempts, FAILURES_HALF_LIFE_US);
+    let all = attempts.all.value(view.time(), half_life);
+    (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.failed.value(view.time(), half_life) / all)
+}
+
+pub(super) fn unknown_ratio(view: &View<'_>) -> Option<f64> {
+    let (attempts, half_life) = (&view.ip.attempts, FAILURES_HALF_LIFE_US);
+    let all = attempts.all.value(view.time(), half_life);
+    (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.unknown.value(view.time(), half_life) / all)
+}
+
+pub(super) fn attempts(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    let now = u64::from(view.event.kind == EventKind::Login);
+    Some(view.ip.attempts.recent.value(view.time(), ATTEMPTS_HALF_LIFE_US) + parts_to_f64(now))
+}
+
+pub(super) fn listed(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    flag(!view.event.place.lists.is_empty())
+}
+
+pub(super) fn hosting(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    flag(view.event.place.hosting)
+}
+
+pub(super) fn vpn(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    flag(view.event.place.vpn)
+}
+
+pub(super) fn tor(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    flag(view.event.place.tor)
+}
+
+pub(super) fn shared_carrier(view: &View<'_>) -> Option<f64> {
+    view.event.ip?;
+    flag(view.ip.settled.count() >= CARRIER_CUSTOMERS_MIN)
+}
+
+pub(super) fn device_customers(view: &View<'_>) -> Option<f64> {
+    view.event.device.as_ref()?;
+    Some(parts_to_f64(view.device.customers.count_without(view.customer_key())))
+}

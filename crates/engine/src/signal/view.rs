@@ -1,0 +1,97 @@
+//! What signals look at: the event, and the records it touches as they were before it.
+
+use model::Time;
+use model::customer::text_key;
+use model::time::DAY_US;
+
+use crate::input::Observed;
+use crate::record::{Account, AgentUse, Asn, Customer, Device, Ip, Network, Seen, Shared};
+
+/// A value counts as the customer's own when it was first seen this long before: not just minutes before the change.
+const ESTABLISHED_AFTER_US: i64 = DAY_US;
+/// And last seen within this time: the past year.
+const REMEMBERED_US: i64 = 365 * DAY_US;
+
+/// An event and the records it touches.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The event.
+    pub event: &'a Observed,
+    /// Its customer's record; empty if it names nobody.
+    pub customer: &'a Customer,
+    /// Its address's record.
+    pub ip: &'a Ip,
+    /// Its network's record.
+    pub network: &'a Network,
+    /// Its provider's record.
+    pub asn: &'a Asn,
+    /// Its device's record.
+    pub device: &'a Device,
+    /// Its user agent's record.
+    pub agent: &'a AgentUse,
+    /// Its bank account's record.
+    pub account: &'a Account,
+    /// What is known of all together.
+    pub shared: &'a Shared,
+}
+
+impl View<'_> {
+    /// When it happened.
+    pub(super) const fn time(&self) -> Time {
+        self.event.time
+    }
+
+    /// The customer's key; 0 for nobody.
+    pub(super) fn customer_key(&self) -> u64 {
+        self.event.customer.as_ref().map_or(0, |customer| text_key(customer.as_str()))
+    }
+
+    /// The device's key.
+    pub(super) fn device_key(&self) -> Option<u64> {
+        self.event.device.as_ref().map(|device| text_key(device.as_str()))
+    }
+
+    /// Whether anything at all is known of the customer's past.
+    pub(super) fn has_past(&self) -> bool {
+        !self.customer.ips.is_empty() || self.customer.logins > 0
+    }
+
+    /// Whether what was seen is the customer's own by now.
+    pub(super) fn is_established(&self, seen: Option<&Seen>) -> bool {
+        let now = self.time().as_us();
+        seen.is_some_and(|seen| {
+            seen.accesses > 0
+                && now.saturating_sub(seen.first_us) >= ESTABLISHED_AFTER_US
+                && now.saturating_sub(seen.last_us) <= REMEMBERED_US
+        })
+    }
+
+    /// Whether the address is the customer's own; `None` where the event has none.
+    pub(super) fn own_ip(&self) -> Option<bool> {
+        let ip = self.event.ip?;
+        Some(self.is_established(self.customer.ips.get(ip.bits())))
+    }
+
+    /// Whether any address in the network is the customer's own.
+    pub(super) fn own_network(&self) -> Option<bool> {
+        let network = self.event.ip?.network();
+        let mut own = self.customer.ips.iter();
+        Some(
+            own.any(|(bits, seen)| {
+                model::Network::around(bits) == network && self.is_established(Some(seen))
+            }),
+        )
+    }
+
+    /// Whether the device is the customer's own.
+    pub(super) fn own_device(&self) -> Option<bool> {
+        Some(self.is_established(self.customer.devices.get(self.device_key()?)))
+    }
+
+    /// Hours since a moment, at least 0.
+    pub(super) fn hours_since(&self, at_us: i64) -> f64 {
+        let minutes = self.time().as_us().saturating_sub(at_us).max(0) / (60 * model::time::SECOND_US);
+        // Minutes of at most 8,000 years fit.
+        f64::from(u32::try_from(minutes).unwrap_or(u32::MAX)) / 60.0
+    }
+}

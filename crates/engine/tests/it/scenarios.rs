@@ -1,0 +1,101 @@
+//! Incidents of 2020 in small, against the shipped policy.
+
+use engine::Verdict;
+use engine::input::Body;
+use engine::state::Outcome;
+
+use crate::made::{World, at_home, day, hour, made};
+
+const HOME: &str = "198.51.100.7";
+const THIEF: &str = "203.0.113.99";
+
+fn thief(event: crate::made::Made) -> crate::made::Made {
+    event.ip(THIEF).device("evil").place("CN", 4134).agent("Chrome on Linux").with("client.session", "stolen")
+}
+
+#[test]
+fn an_honest_year_is_let_through() {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    let login = world.ask(at_home(made("login", "C1", day(91)), HOME, "phone"));
+    assert_eq!((login.verdict, login.score), (Verdict::Allow, 0), "{:?}", world.fired(&login));
+    let withdrawal = at_home(made("withdrawal", "C1", day(91)), HOME, "phone").with("balance_share", 0.9);
+    let withdrawal = world.ask(withdrawal);
+    assert_eq!(withdrawal.verdict, Verdict::Allow, "{:?}", world.fired(&withdrawal));
+    let change =
+        world.ask(at_home(made("bank_account.change", "C1", day(92)), HOME, "phone").account(1, None));
+    assert_eq!(world.fired(&change), ["change_needs_proof"]);
+    assert_eq!(change.verdict, Verdict::StepUp);
+}
+
+/// sbi-2020: login, password, bank account, and everything leaves.
+#[test]
+fn the_thief_of_2020_is_stopped_before_the_first_withdrawal() {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    let login = world.ask(thief(made("login", "C1", hour(91 * 24))));
+    assert_eq!(login.verdict, Verdict::StepUp, "a login cannot wait: {:?}", world.fired(&login));
+    // The broker has no second factor yet, and lets them go on: these are facts, without a question.
+    world.apply(thief(made("password.change", "C1", hour(91 * 24 + 1))));
+    world.apply(thief(made("bank_account.change", "C1", hour(91 * 24 + 2))).account(7, Some("ヤマダ")));
+    let withdrawal =
+        world.ask(thief(made("withdrawal", "C1", hour(91 * 24 + 3))).with("balance_share", 0.95));
+    assert_eq!(withdrawal.verdict, Verdict::Hold);
+    let fired = world.fired(&withdrawal);
+    for rule in ["money_needs_proof", "changed_and_withdrawn_by_the_same_stranger", "drained_after_changes"] {
+        assert!(fired.contains(&rule), "{rule}: {fired:?}");
+    }
+    assert_eq!(withdrawal.held_until, Some(hour(91 * 24 + 3 + 72)));
+    let holds = &world.state.customer("C1").unwrap().holds;
+    assert_eq!(holds.len(), 1);
+
+    let settled =
+        Body::HoldSettled { customer: "C1".parse().unwrap(), event: holds[0].event.clone(), released: false };
+    assert_eq!(world.input(day(92), settled.clone()), Outcome::Settled(true));
+    assert_eq!(world.input(day(92), settled), Outcome::Settled(false));
+}
+
+/// The thief's own accesses, however often, are not the customer's past within a day.
+#[test]
+fn a_thief_does_not_become_a_known_face_within_a_day() {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    for step in 0..20 {
+        world.apply(thief(made("login", "C1", hour(91 * 24 + step))));
+    }
+    world.apply(thief(made("bank_account.change", "C1", hour(91 * 24 + 20))).account(7, None));
+    let withdrawal = world.ask(thief(made("withdrawal", "C1", hour(91 * 24 + 21))));
+    assert_eq!(withdrawal.verdict, Verdict::Hold, "{:?}", world.fired(&withdrawal));
+}
+
+/// The honest customer's own withdrawal after a thief changed the account is held too: the money would go to the thief.
+#[test]
+fn money_does_not_follow_a_strangers_change_of_account() {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    world.apply(thief(made("bank_account.change", "C1", day(91))).account(7, None));
+    let withdrawal = world.ask(at_home(made("withdrawal", "C1", day(92)), HOME, "phone"));
+    assert_eq!(withdrawal.verdict, Verdict::Hold, "{:?}", world.fired(&withdrawal));
+    assert_eq!(world.fired(&withdrawal), ["account_changed_by_a_stranger"]);
+}
+
+/// okasan-2020: one address abroad, many accounts.
+#[test]
+fn an_address_that_fails_for_many_customers_is_seen() {
+    let mut world = World::new();
+    for n in 0..12 {
+        world.apply(thief(made("login", &format!("V{n}"), hour(n))).failed());
+    }
+    let login = world.ask(thief(made("login", "V99", hour(13))));
+    assert!(world.fired(&login).contains(&"address_fails_often"), "{:?}", world.fired(&login));
+    assert!(login.verdict >= Verdict::StepUp);
+}
+
+#[test]
+fn nobody_known_and_no_address_are_decided_too() {
+    let mut world = World::new();
+    let login = world.ask(made("login", "C1", day(1)).nobody().with("outcome", "failed"));
+    assert_eq!(login.verdict, Verdict::Allow);
+    let paper = world.ask(made("bank_account.register", "C1", day(1)).with("channel", "paper"));
+    assert_eq!(paper.verdict, Verdict::Allow);
+}

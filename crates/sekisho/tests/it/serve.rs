@@ -1,0 +1,261 @@
+//! The live server as a process: what it answers, what survives kill -9, and what a stop leaves behind.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::http::{Answer, Connection};
+use crate::process::{BINARY, Place, run, stderr};
+
+/// Rounds of kill -9; `SEKISHO_KILL_ROUNDS` asks for more.
+const KILL_ROUNDS: u64 = 6;
+
+/// A server of a test's own, on a port of its own.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let data = place.text("data");
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--data", &data, "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        told.read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next());
+        let address = address.unwrap_or_else(|| panic!("it did not start: {line}")).to_owned();
+        // Whatever else it tells must not fill the pipe.
+        std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    fn connect(&self, key: &str) -> Connection {
+        Connection::open(&self.address, key).unwrap()
+    }
+
+    /// SIGTERM, and wait for the end.
+    fn stop(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn key(place: &Place, role: &str) -> String {
+    let made = run(&["key", "create", role, "--role", role, "--data", &place.text("data")]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
+fn event(id: &str, kind: &str, customer: &str, ip: &str) -> String {
+    format!(
+        "{{\"id\":\"{id}\",\"time\":\"2026-01-05T10:00:00+09:00\",\"kind\":\"{kind}\",\"customer\":\"{customer}\",\
+         \"client\":{{\"ip\":\"{ip}\",\"device\":\"d-{customer}\"}},\"outcome\":\"succeeded\"}}"
+    )
+}
+
+fn metric(connection: &mut Connection, name: &str) -> u64 {
+    let text = connection.get("/metrics").unwrap().body;
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+fn replayed(answer: &Answer) -> bool {
+    answer.headers.contains("idempotent-replayed: true")
+}
+
+#[test]
+fn asks_are_answered_once_and_bad_ones_get_problem_documents() {
+    let place = Place::new();
+    let server = Server::start(&place, &[]);
+    let mut sender = server.connect(&key(&place, "sender"));
+    let withdrawal = event("w-1", "withdrawal", "C1", "192.0.2.7");
+    let first = sender.post("/v1/decide", &withdrawal).unwrap();
+    assert_eq!((first.status, replayed(&first)), (200, false), "{first:?}");
+    let decision = first.json();
+    assert_eq!(decision["decision"], "step_up");
+    assert_eq!(decision["reasons"][0]["rule"], "money_needs_proof");
+    assert!(decision["reasons"][0]["text"].as_str().unwrap().contains("出金"));
+    let again = sender.post("/v1/decide", &format!(" {withdrawal} ")).unwrap();
+    assert!(replayed(&again));
+    assert_eq!(again.body, first.body);
+
+    let other = sender.post("/v1/decide", &withdrawal.replace("192.0.2.7", "192.0.2.8")).unwrap();
+    assert_eq!((other.status, other.json()["status"].as_u64()), (409, Some(409)));
+    assert!(other.headers.contains("application/problem+json"), "{other:?}");
+    for (body, status, said) in [
+        (withdrawal.replace("device", "devise"), 422, "client.devise"),
+        ("not json".to_owned(), 422, "field"),
+        (withdrawal.replace("2026-01-05", "2099-01-05").replace("w-1", "w-2"), 422, "ahead"),
+        (format!("[{}]", "x".repeat(70_000)), 422, "65536"),
+        ("x".repeat(9 << 20), 413, "65536"),
+    ] {
+        let answer = server.connect(&sender_key(&sender)).post("/v1/decide", &body).unwrap();
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.body.contains(said), "{said}: {answer:?}");
+    }
+    for (key, status) in [("", 401), ("sekisho_nonsense", 401), (key(&place, "reader").as_str(), 403)] {
+        assert_eq!(server.connect(key).post("/v1/decide", &withdrawal).unwrap().status, status);
+    }
+    assert_eq!(sender.get("/nothing").unwrap().status, 404);
+    assert_eq!(sender.get("/v1/decide").unwrap().status, 405);
+    assert_eq!(sender.get("/readyz").unwrap().body, "ready\n");
+    assert_eq!(metric(&mut sender, "sekisho_inputs_total"), 1);
+    assert_eq!(server.stop(), Some(0));
+}
+
+fn sender_key(connection: &Connection) -> String {
+    connection.key().to_owned()
+}
+
+#[test]
+fn a_batch_takes_its_good_lines_and_lists_its_bad_ones() {
+    let place = Place::new();
+    let server = Server::start(&place, &[]);
+    let mut sender = server.connect(&key(&place, "sender"));
+    let lines = [
+        event("1", "login", "C1", "192.0.2.7"),
+        "{\"id\":1}".to_owned(),
+        event("2", "login", "C2", "192.0.2.7"),
+        event("1", "login", "C1", "192.0.2.7"),
+        event("2", "login", "C3", "192.0.2.7"),
+    ];
+    let result = sender.post("/v1/events", &lines.join("\n")).unwrap().json();
+    assert_eq!((result["accepted"].as_u64(), result["repeated"].as_u64()), (Some(2), Some(1)), "{result}");
+    let rejected: Vec<_> = result["rejected"].as_array().unwrap().iter().map(|each| &each["line"]).collect();
+    assert_eq!(rejected, [2, 5]);
+    let array = sender.post("/v1/events", &format!("[{},{}]", lines[0], lines[2])).unwrap().json();
+    assert_eq!(array["repeated"], 2);
+    let broken = sender.post("/v1/events", "[{").unwrap();
+    assert_eq!(broken.status, 400);
+    server.stop();
+}
+
+/// Facts make a past, and the past decides: a stranger's change and withdrawal is held, also after a restart.
+#[test]
+fn the_past_decides_and_survives_a_restart() {
+    let place = Place::new();
+    let key = key(&place, "sender");
+    let server = Server::start(&place, &[]);
+    let at = |line: String, time: &str| line.replace("2026-01-05T10:00:00+09:00", time);
+    let past: Vec<String> = (1..=28)
+        .map(|day| {
+            at(
+                event(&format!("l-{day}"), "login", "C1", "198.51.100.7"),
+                &format!("2025-12-{day:02}T12:00:00+09:00"),
+            )
+        })
+        .collect();
+    let mut sender = server.connect(&key);
+    assert_eq!(sender.post("/v1/events", &past.join("\n")).unwrap().json()["accepted"], 28);
+    assert_eq!(server.stop(), Some(0));
+
+    let server = Server::start(&place, &[]);
+    let mut sender = server.connect(&key);
+    let home =
+        sender.post("/v1/decide", &event("w-home", "withdrawal", "C1", "198.51.100.7")).unwrap().json();
+    assert_eq!(home["decision"], "allow", "{home}");
+    let stranger = |id: &str, kind: &str| event(id, kind, "C1", "203.0.113.9").replace("d-C1", "d-evil");
+    sender.post("/v1/events", &stranger("p", "password.change")).unwrap();
+    sender.post("/v1/events", &stranger("b", "bank_account.change")).unwrap();
+    let server = {
+        server.kill();
+        Server::start(&place, &[])
+    };
+    let mut sender = server.connect(&key);
+    let held = sender.post("/v1/decide", &stranger("w", "withdrawal")).unwrap().json();
+    assert_eq!(held["decision"], "hold", "{held}");
+    assert!(held["hold"]["until"].is_string(), "{held}");
+    server.stop();
+}
+
+/// Under load, killed at random moments: every acknowledged event is there once, with the answer that was given.
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    const SENDERS: u64 = 4;
+    let rounds = std::env::var("SEKISHO_KILL_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(KILL_ROUNDS);
+    let place = Place::new();
+    let key = key(&place, "sender");
+    let mut acknowledged: BTreeMap<String, String> = BTreeMap::new();
+    let sent = AtomicU64::new(0);
+    for round in 0..rounds {
+        let server = Server::start(&place, &[]);
+        let (address, enough) = (server.address.clone(), 40 + round * 37 % 400);
+        let count = AtomicU64::new(0);
+        let answered: Vec<(String, String)> = std::thread::scope(|threads| {
+            let senders: Vec<_> = (0..SENDERS)
+                .map(|_| {
+                    threads.spawn(|| {
+                        let mut answered = Vec::new();
+                        let Ok(mut connection) = Connection::open(&address, &key) else { return answered };
+                        for _ in 0..10_000 {
+                            let number = sent.fetch_add(1, Ordering::SeqCst);
+                            let id = format!("e-{number}");
+                            let kind = ["login", "withdrawal", "bank_account.change"]
+                                [usize::try_from(number % 3).unwrap()];
+                            let body = event(&id, kind, &format!("C{}", number % 50), "192.0.2.7");
+                            match connection.post("/v1/decide", &body) {
+                                Ok(answer) if answer.status == 200 => answered.push((body, answer.body)),
+                                _ => break,
+                            }
+                            count.fetch_add(1, Ordering::SeqCst);
+                        }
+                        answered
+                    })
+                })
+                .collect();
+            while count.load(Ordering::SeqCst) < enough {
+                std::thread::yield_now();
+            }
+            server.kill();
+            senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+        });
+        acknowledged.extend(answered);
+    }
+    let server = Server::start(&place, &[]);
+    let mut connection = server.connect(&key);
+    let before = metric(&mut connection, "sekisho_journal_seq");
+    let (many, sent) = (u64::try_from(acknowledged.len()).unwrap(), sent.load(Ordering::SeqCst));
+    // One more for the policy. What was sent and not acknowledged may be there too.
+    assert!((many < before) && before <= sent + 1, "{many} acknowledged, {before} there, {sent} sent");
+    for (body, answer) in &acknowledged {
+        let again = connection.post("/v1/decide", body).unwrap();
+        assert!(replayed(&again), "{body}");
+        assert_eq!(&again.body, answer);
+    }
+    assert_eq!(metric(&mut connection, "sekisho_journal_seq"), before, "nothing was counted twice");
+    server.stop();
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    let place = Place::new();
+    let server = Server::start(&place, &[]);
+    let second = run(&["serve", "--data", &place.text("data"), "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(stderr(&second).contains("data"), "{}", stderr(&second));
+    server.stop();
+    let policy = place.write("policy.toml", "[thresholds]\nstep_up = 30\nhold = 70\ndeny = 60\n");
+    let refused =
+        run(&["serve", "--data", &place.text("data"), "--listen", "127.0.0.1:0", "--policy", &policy]);
+    assert!(stderr(&refused).contains("line 4, column 8"), "{}", stderr(&refused));
+    let taken = run(&["key", "create", "x", "--role", "king", "--data", &place.text("data")]);
+    assert!(stderr(&taken).contains("sender, reader, admin"), "{}", stderr(&taken));
+}

@@ -1,0 +1,63 @@
+//! `GET /healthz`, `/readyz`, `/metrics`: whether the process lives, whether it takes inputs, and what it counts (Prometheus
+//! text format 0.0.4). Without a key: nothing personal is in them.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use engine::Verdict;
+
+use super::App;
+use super::problem::Problem;
+use crate::sequencer::AskError;
+
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+    if app.sequencer.gauges().refusing.load(Ordering::Relaxed) > 0 {
+        let why = "the journal could not be written; remove the cause, then restart";
+        return Err(AskError::Refusing(why.to_owned()).into());
+    }
+    Ok("ready\n")
+}
+
+pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let gauges = app.sequencer.gauges();
+    let mut text = String::new();
+    let mut family = |name: &str, sort: &str, help: &str, values: &[(String, &AtomicU64)]| {
+        // Writing into a string cannot fail.
+        let _infallible = write!(text, "# HELP {name} {help}\n# TYPE {name} {sort}\n");
+        for (labels, value) in values {
+            let _infallible = writeln!(text, "{name}{labels} {}", value.load(Ordering::Relaxed));
+        }
+    };
+    let plain = |value| [(String::new(), value)];
+    family("sekisho_inputs_total", "counter", "Inputs made durable since the start.", &plain(&gauges.inputs));
+    family(
+        "sekisho_commits_total",
+        "counter",
+        "Commits of the journal since the start.",
+        &plain(&gauges.commits),
+    );
+    family("sekisho_repeated_total", "counter", "Inputs answered again.", &plain(&gauges.repeated));
+    let decisions: Vec<(String, &AtomicU64)> = Verdict::ALL
+        .iter()
+        .zip(&gauges.decisions)
+        .map(|(verdict, value)| (format!("{{decision=\"{}\"}}", verdict.as_str()), value))
+        .collect();
+    family("sekisho_decisions_total", "counter", "Decisions since the start.", &decisions);
+    family("sekisho_journal_seq", "gauge", "The input applied last.", &plain(&gauges.seq));
+    family(
+        "sekisho_checkpoint_seq",
+        "gauge",
+        "Up to which input records are written back.",
+        &plain(&gauges.checkpoint),
+    );
+    family("sekisho_records_in_memory", "gauge", "Records in memory.", &plain(&gauges.records));
+    family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
+    (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}

@@ -1,0 +1,128 @@
+//! Problem documents (RFC 9457): what went wrong, for whom, and what to do next. Must not know what was asked.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::Invalid;
+use serde::Serialize;
+
+use crate::sequencer::AskError;
+
+/// A problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Stable name of the problem: `about:blank#invalid-event` and the like.
+    pub r#type: String,
+    /// The same in words.
+    pub title: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// What came, what is allowed, what to do.
+    pub detail: String,
+    /// The field, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Seconds after which to come again.
+    #[serde(skip)]
+    retry_after_s: Option<u16>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            r#type: format!("about:blank#{name}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            retry_after_s: None,
+        }
+    }
+
+    /// The event cannot be accepted.
+    #[must_use]
+    pub fn invalid_event(invalid: Invalid) -> Self {
+        let problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-event",
+            "The event cannot be accepted",
+            invalid.problem,
+        );
+        Self { field: Some(invalid.field), ..problem }
+    }
+
+    /// The body as a whole cannot be read.
+    #[must_use]
+    pub fn unreadable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body cannot be read", detail)
+    }
+
+    /// The body is too large.
+    #[must_use]
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+    }
+
+    /// No key, or an unknown one.
+    #[must_use]
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A key is needed", detail)
+    }
+
+    /// The key does not allow it.
+    #[must_use]
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key does not allow this", detail)
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AskError::Conflict { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "id-conflict",
+                "The id came before with other content",
+                detail,
+            ),
+            AskError::Busy => Self {
+                retry_after_s: Some(1),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many inputs are waiting", detail)
+            },
+            AskError::Refusing(_) => Self {
+                retry_after_s: Some(30),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusing", "No inputs are taken", detail)
+            },
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after_s = self.retry_after_s;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// No such path.
+pub(super) async fn not_found() -> Problem {
+    let detail = "there is POST /v1/decide, POST /v1/events, GET /healthz, GET /readyz, GET /metrics";
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", detail)
+}
+
+/// The path with another method.
+pub(super) async fn method_not_allowed() -> Problem {
+    let detail = "the path exists for another method; see the header `Allow`";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method", detail)
+}

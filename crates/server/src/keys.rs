@@ -1,0 +1,203 @@
+//! API keys: who may ask what. Kept hashed in `keys.json` of the data folder; a key itself is shown once. Must not know HTTP.
+//!
+//! Keys are 32 random bytes, so a plain fast hash of them is enough: there is nothing to guess.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::RwLock;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+/// The file in the data folder.
+const NAME: &str = "keys.json";
+/// Keys at most.
+const KEYS_MAX: usize = 1_000;
+/// What every key begins with, so that a leaked one is recognised for what it is.
+const PREFIX: &str = "sekisho_";
+
+model::words! {
+    /// What a key allows.
+    Role, "role" {
+        /// Ask for decisions and send events: the broker's systems.
+        Sender = "sender",
+        /// Read decisions, events, customers.
+        Reader = "reader",
+        /// Everything.
+        Admin = "admin",
+    }
+}
+
+impl Role {
+    /// Whether events may be sent and decisions asked for.
+    #[must_use]
+    pub const fn may_send(self) -> bool {
+        matches!(self, Self::Sender | Self::Admin)
+    }
+
+    /// Whether records may be read.
+    #[must_use]
+    pub const fn may_read(self) -> bool {
+        matches!(self, Self::Reader | Self::Admin)
+    }
+}
+
+/// A key as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEntry {
+    /// What its owner calls it.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// BLAKE3 of the key, hexadecimal.
+    pub hash: String,
+}
+
+/// Why a key cannot be made or keys cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read or written.
+    #[error("{path}: {doing} failed")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is not what this program writes.
+    #[error("{path}: not a list of keys; restore it from a backup, or remove it and create keys anew")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        source: serde_json::Error,
+    },
+    /// The name cannot be taken.
+    #[error("a key {0}")]
+    Name(String),
+}
+
+/// Makes a key, adds its hash to the folder's, and gives it. A running server takes notice.
+///
+/// # Errors
+/// The name is taken or no name, there are too many, or the file cannot be read or written.
+pub fn create(folder: &Path, name: &str, role: Role) -> Result<String, KeyError> {
+    let path = folder.join(NAME);
+    let mut entries = read(&path)?;
+    if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+        return Err(KeyError::Name("needs a name of 1 to 64 bytes".to_owned()));
+    }
+    if entries.iter().any(|entry| entry.name == name) {
+        return Err(KeyError::Name(format!("named {name:?} exists already; choose another name")));
+    }
+    if entries.len() >= KEYS_MAX {
+        return Err(KeyError::Name(format!("more than {KEYS_MAX} cannot be kept; remove some from {NAME}")));
+    }
+    let mut bytes = [0_u8; 32];
+    let io = |doing, source| KeyError::Io { path: path.clone(), doing, source };
+    getrandom::fill(&mut bytes).map_err(|error| io("drawing random bytes", std::io::Error::other(error)))?;
+    // The hash of random bytes is as random, and is hexadecimal already.
+    let key = format!("{PREFIX}{}", blake3::hash(&bytes).to_hex());
+    entries.push(KeyEntry { name: name.to_owned(), role, hash: hash(&key) });
+    let json = serde_json::to_vec_pretty(&entries).map_err(|error| io("writing", error.into()))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| io("writing", error))?;
+    std::io::Write::write_all(&mut file, &json).map_err(|error| io("writing", error))?;
+    file.as_file().sync_all().map_err(|error| io("syncing", error))?;
+    file.persist(&path).map_err(|error| io("renaming", error.error))?;
+    Ok(key)
+}
+
+fn read(path: &Path) -> Result<Vec<KeyEntry>, KeyError> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|source| KeyError::Unreadable { path: path.to_owned(), source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(KeyError::Io { path: path.to_owned(), doing: "reading", source }),
+    }
+}
+
+fn hash(key: &str) -> String {
+    blake3::hash(key.as_bytes()).to_hex().to_string()
+}
+
+/// The folder's keys, read again when the file changes.
+#[derive(Debug)]
+pub struct Keys {
+    path: PathBuf,
+    known: RwLock<(Option<SystemTime>, Vec<KeyEntry>)>,
+}
+
+impl Keys {
+    /// Reads a folder's keys.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn of_folder(folder: &Path) -> Result<Self, KeyError> {
+        let path = folder.join(NAME);
+        let known = (modified(&path), read(&path)?);
+        Ok(Self { path, known: RwLock::new(known) })
+    }
+
+    /// Whether there is none: nobody can ask anything yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.read().map_or(true, |known| known.1.is_empty())
+    }
+
+    /// What a key allows. One that is not known is looked for in the file, if that changed meanwhile.
+    #[must_use]
+    pub fn role(&self, key: &str) -> Option<Role> {
+        if !key.starts_with(PREFIX) {
+            return None;
+        }
+        let hash = hash(key);
+        self.find(&hash).or_else(|| {
+            self.refresh();
+            self.find(&hash)
+        })
+    }
+
+    /// Comparing hashes of random keys tells nothing by its time.
+    fn find(&self, hash: &str) -> Option<Role> {
+        let known = self.known.read().ok()?;
+        known.1.iter().find(|entry| entry.hash == hash).map(|entry| entry.role)
+    }
+
+    fn refresh(&self) {
+        let at = modified(&self.path);
+        let Ok(mut known) = self.known.write() else { return };
+        if known.0 != at
+            && let Ok(entries) = read(&self.path)
+        {
+            *known = (at, entries);
+        }
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Keys, Role, create};
+
+    #[test]
+    fn keys_are_shown_once_kept_hashed_and_found_while_running() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::of_folder(folder.path()).unwrap();
+        assert!(keys.is_empty());
+        let key = create(folder.path(), "site", Role::Sender).unwrap();
+        assert!(!std::fs::read_to_string(folder.path().join("keys.json")).unwrap().contains(&key));
+        assert_eq!(keys.role(&key), Some(Role::Sender));
+        assert_eq!(keys.role("sekisho_nonsense"), None);
+        assert_eq!(keys.role(""), None);
+        assert!(
+            create(folder.path(), "site", Role::Admin).unwrap_err().to_string().contains("exists already")
+        );
+        assert!(create(folder.path(), "", Role::Admin).is_err());
+    }
+}

@@ -1,0 +1,14 @@
+//! The server: events arrive over HTTP, are observed (what files say of an address is added, what must not be kept is
+//! hashed), put into one order, weighed, made durable, and answered.
+//!
+//! The one path of an input: [`api`] reads and checks it, [`observe`] completes it, the [`sequencer`] applies and journals it.
+//! Nothing is acknowledged that a power cut could lose. Must not know how records are weighed: that is `engine`'s.
+
+pub mod api;
+pub mod keys;
+pub mod observe;
+pub mod secret;
+pub mod sequencer;
+pub mod serve;
+
+pub use serve::{ServeError, ServeOptions, serve};

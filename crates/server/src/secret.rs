@@ -1,0 +1,90 @@
+//! The data folder's secret: random bytes made at the first start, from which keys for hashing are derived. Must not know
+//! what is hashed with them.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// The file in the data folder.
+const NAME: &str = "secret";
+const BYTES: usize = 32;
+
+/// Keys derived from the folder's secret.
+#[derive(Clone)]
+pub struct Secret {
+    accounts: [u8; 32],
+    digests: [u8; 32],
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(•)")
+    }
+}
+
+impl Secret {
+    /// Reads the folder's secret, or makes it. Without it accounts are not recognised again and repeated events not
+    /// compared: it belongs into every backup.
+    ///
+    /// # Errors
+    /// It can neither be read nor made, or is not of 32 bytes.
+    pub fn of_folder(folder: &Path) -> std::io::Result<Self> {
+        let path = folder.join(NAME);
+        let mut bytes = [0_u8; BYTES];
+        match File::open(&path) {
+            Ok(mut file) => file.read_exact(&mut bytes)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+                let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+                file.write_all(&bytes)?;
+                file.sync_all()?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// Keys derived from these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self {
+            accounts: blake3::derive_key("sekisho state bank account v1", bytes),
+            digests: blake3::derive_key("sekisho journal event digest v1", bytes),
+        }
+    }
+
+    /// A bank account's key: the first 64 bits of a keyed hash.
+    #[must_use]
+    pub fn account_key(&self, identity: &str) -> u64 {
+        let hash = blake3::keyed_hash(&self.accounts, identity.as_bytes());
+        let (first, _) = hash.as_bytes().split_at(8);
+        first.try_into().map_or(0, u64::from_be_bytes)
+    }
+
+    /// What tells one event from another with the same identifier: keyed, because it covers what is not kept.
+    #[must_use]
+    pub fn digest(&self, event: &[u8]) -> [u8; 16] {
+        let hash = blake3::keyed_hash(&self.digests, event);
+        let (first, _) = hash.as_bytes().split_at(16);
+        first.try_into().unwrap_or([0; 16])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_folder_keeps_its_secret_and_others_have_another() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Secret::of_folder(one.path()).unwrap();
+        let again = Secret::of_folder(one.path()).unwrap();
+        let elsewhere = Secret::of_folder(other.path()).unwrap();
+        assert_eq!(first.account_key("0001-001-1234567"), again.account_key("0001-001-1234567"));
+        assert_ne!(first.account_key("0001-001-1234567"), elsewhere.account_key("0001-001-1234567"));
+        assert_eq!(first.digest(b"x"), again.digest(b"x"));
+        std::fs::write(one.path().join("secret"), b"short").unwrap();
+        assert!(Secret::of_folder(one.path()).is_err());
+    }
+}

@@ -1,0 +1,328 @@
+//! A batch: applied, journaled, answered. Must not know where asks come from.
+
+use std::sync::Arc;
+
+use engine::key::RecordKey;
+use engine::record::Record;
+use engine::state::Outcome;
+use engine::{Decision, Input, Policy, State, Verdict};
+use hashbrown::HashMap;
+use model::Time;
+use serde::Serialize;
+use store::{DataFolder, Entry, Journal, Limits, Mark};
+use tokio::sync::mpsc;
+
+use super::merging::Merging;
+use super::writeback::Writeback;
+use super::{Answered, Ask, AskError, BATCH_MAX, Clock, Gauges, StartError, recovery};
+
+/// The kind under which the journal keeps inputs of [`engine::Input`]'s encoding, version 1.
+pub(super) const INPUT_V1: u8 = 1;
+
+/// The thread's own.
+pub(super) struct Sequencer {
+    pub(super) state: State,
+    pub(super) policy: Policy,
+    pub(super) policy_text: String,
+    pub(super) journal: Journal,
+    pub(super) writeback: Writeback,
+    merging: Merging,
+    clock: Clock,
+    gauges: Arc<Gauges>,
+    /// Up to which input the journal knows that records are written back.
+    marked: u64,
+}
+
+/// An input applied and not yet durable.
+struct Pending {
+    input: Vec<u8>,
+    seq: u64,
+    time: Time,
+    json: Vec<u8>,
+    ask: Ask,
+}
+
+/// A decision on the wire.
+#[derive(Serialize)]
+struct DecisionForm<'a> {
+    id: &'a str,
+    decision: &'static str,
+    score: u16,
+    reasons: Vec<ReasonForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<HoldForm>,
+    policy: u32,
+    seq: u64,
+}
+
+#[derive(Serialize)]
+struct ReasonForm<'a> {
+    signal: &'a str,
+    rule: &'a str,
+    points: u16,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct HoldForm {
+    until: Time,
+}
+
+impl Sequencer {
+    pub(super) fn open(
+        folder: &DataFolder,
+        policy: &str,
+        clock: Clock,
+        gauges: Arc<Gauges>,
+    ) -> Result<Self, StartError> {
+        // A policy that is wrong must not end up in the journal.
+        Policy::compile(policy, 0)?;
+        let (journal, stored) = folder.files(&Limits::default())?;
+        let recovered = recovery::recover(&journal, &stored)?;
+        let mut sequencer = Self {
+            state: recovered.state,
+            policy: recovered.policy,
+            policy_text: recovered.policy_text,
+            merging: Merging::start(journal.checkpointer()?)?,
+            marked: journal.marked(Mark::Checkpointed)?,
+            journal,
+            writeback: Writeback::start(folder, stored, Arc::clone(&gauges))?,
+            clock,
+            gauges,
+        };
+        if sequencer.policy_text != policy {
+            sequencer.take_policy(policy)?;
+        }
+        sequencer.tell();
+        Ok(sequencer)
+    }
+
+    /// Makes `text` the policy, by an input of its own.
+    fn take_policy(&mut self, text: &str) -> Result<(), StartError> {
+        let version = self.policy.version().saturating_add(1);
+        let policy = Policy::compile(text, version)?;
+        let body = engine::input::Body::Policy { version, text: text.to_owned() };
+        let input = Input { seq: self.state.seq().saturating_add(1), time: (self.clock)(), body };
+        let bytes = input.encode().map_err(|_never| StartError::Unreadable { seq: input.seq })?;
+        let entry = Entry {
+            seq: input.seq,
+            id: None,
+            kind: INPUT_V1,
+            time: input.time.as_us(),
+            digest: None,
+            input: &bytes,
+            answer: b"{}",
+        };
+        self.journal.append(&[entry])?;
+        self.state.apply(&policy, &input);
+        self.policy = policy;
+        text.clone_into(&mut self.policy_text);
+        Ok(())
+    }
+
+    /// Takes asks until every handle is gone.
+    pub(super) fn run(&mut self, mut waiting: mpsc::Receiver<Ask>) {
+        let mut asks = Vec::with_capacity(BATCH_MAX);
+        while waiting.blocking_recv_many(&mut asks, BATCH_MAX) > 0 {
+            self.batch(&mut asks);
+        }
+        self.writeback.finish(&mut self.state, &self.policy_text, self.policy.version());
+        self.mark();
+        self.merging.finish();
+    }
+
+    /// Tells the journal up to where records are written back: only behind that it may be trimmed.
+    fn mark(&mut self) {
+        let written = self.gauges.checkpoint.load(std::sync::atomic::Ordering::Relaxed);
+        if written > self.marked {
+            match self.journal.mark(Mark::Checkpointed, written) {
+                Ok(()) => self.marked = written,
+                Err(error) => crate::serve::log("mark.failed", &with_sources(&error)),
+            }
+        }
+    }
+
+    fn batch(&mut self, asks: &mut Vec<Ask>) {
+        let mut pending: Vec<Pending> = Vec::with_capacity(asks.len());
+        let mut in_batch: HashMap<String, usize> = HashMap::new();
+        let mut twins: Vec<(usize, Ask)> = Vec::new();
+        for ask in asks.drain(..) {
+            if let Some(refusing) = self.journal.refusing() {
+                let _unheard = ask.answer.send(Err(AskError::Refusing(refusing.to_string())));
+                continue;
+            }
+            if let Some(place) = ask.id.as_ref().and_then(|id| in_batch.get(id)) {
+                twins.push((*place, ask));
+                continue;
+            }
+            match self.answered_before(&ask) {
+                Ok(None) => {}
+                Ok(Some(answered)) => {
+                    Gauges::add(&self.gauges.repeated, 1);
+                    let _unheard = ask.answer.send(Ok(answered));
+                    continue;
+                }
+                Err(error) => {
+                    let _unheard = ask.answer.send(Err(error));
+                    continue;
+                }
+            }
+            if let Some(applied) = self.apply(ask) {
+                if let Some(id) = &applied.ask.id {
+                    in_batch.insert(id.clone(), pending.len());
+                }
+                pending.push(applied);
+            }
+        }
+        self.commit(pending, twins);
+    }
+
+    /// The answer an input with this identifier was given before.
+    fn answered_before(&self, ask: &Ask) -> Result<Option<Answered>, AskError> {
+        let Some(id) = &ask.id else { return Ok(None) };
+        let found = self.journal.find(id).map_err(|error| AskError::Refusing(error.to_string()))?;
+        let Some(found) = found else { return Ok(None) };
+        if found.digest.as_deref() != Some(ask.digest.as_slice()) {
+            return Err(AskError::Conflict { seq: found.seq });
+        }
+        Ok(Some(Answered { seq: found.seq, json: found.answer, again: true }))
+    }
+
+    /// Applies an input; one that cannot be is answered with why.
+    fn apply(&mut self, mut ask: Ask) -> Option<Pending> {
+        let time = (self.clock)();
+        let seq = self.state.seq().saturating_add(1);
+        let body = std::mem::replace(&mut ask.body, nothing());
+        let input = Input { seq, time, body };
+        let encoded = input.encode().map_err(|error| error.to_string());
+        let bytes = match encoded.and_then(|bytes| self.load_touched(&input).map(|()| bytes)) {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                let _unheard = ask.answer.send(Err(AskError::Refusing(problem)));
+                return None;
+            }
+        };
+        let outcome = self.state.apply(&self.policy, &input);
+        let id = ask.id.as_deref().unwrap_or("");
+        let json = match &outcome {
+            Outcome::Decided(decision) => self.decided(decision, id, seq, ask.japanese),
+            Outcome::Noted | Outcome::Settled(true) => b"{}".to_vec(),
+            Outcome::Settled(false) => b"{\"settled\":false}".to_vec(),
+        };
+        Some(Pending { input: bytes, seq, time, json, ask })
+    }
+
+    fn load_touched(&mut self, input: &Input) -> Result<(), String> {
+        for key in input.touches() {
+            if !self.state.holds(key)
+                && let Some(record) = self.writeback.load(key)?
+            {
+                self.state.load(key, record);
+            }
+        }
+        Ok(())
+    }
+
+    fn decided(&self, decision: &Decision, id: &str, seq: u64, japanese: bool) -> Vec<u8> {
+        if let Some(place) = Verdict::ALL.iter().position(|verdict| *verdict == decision.verdict)
+            && let Some(counter) = self.gauges.decisions.get(place)
+        {
+            Gauges::add(counter, 1);
+        }
+        let reasons = decision.reasons.iter().filter_map(|reason| {
+            let rule = self.policy.rule(reason.rule)?;
+            Some(ReasonForm {
+                signal: rule.signals.first().map_or("", |signal| signal.name()),
+                rule: &rule.name,
+                points: reason.points,
+                text: if japanese { &rule.reason.ja } else { &rule.reason.en },
+            })
+        });
+        let form = DecisionForm {
+            id,
+            decision: decision.verdict.as_str(),
+            score: decision.score,
+            reasons: reasons.collect(),
+            hold: decision.held_until.map(|until| HoldForm { until }),
+            policy: decision.policy,
+            seq,
+        };
+        serde_json::to_vec(&form).unwrap_or_default()
+    }
+
+    /// Makes a batch durable and answers it.
+    fn commit(&mut self, pending: Vec<Pending>, twins: Vec<(usize, Ask)>) {
+        if !pending.is_empty() {
+            let entries: Vec<Entry<'_>> = pending.iter().map(Pending::entry).collect();
+            let written = self.journal.append(&entries);
+            if let Err(error) = written {
+                // Records are ahead of the journal now. Nothing is taken until a restart has replayed it.
+                Gauges::set(&self.gauges.refusing, 1);
+                let problem = with_sources(&error);
+                let asks =
+                    pending.into_iter().map(|each| each.ask).chain(twins.into_iter().map(|twin| twin.1));
+                for ask in asks {
+                    let _unheard = ask.answer.send(Err(AskError::Refusing(problem.clone())));
+                }
+                return;
+            }
+            Gauges::add(&self.gauges.commits, 1);
+            Gauges::add(&self.gauges.inputs, u64::try_from(pending.len()).unwrap_or(0));
+        }
+        for (place, ask) in twins {
+            let Some(first) = pending.get(place) else { continue };
+            let answer = if first.ask.digest == ask.digest {
+                Ok(Answered { seq: first.seq, json: first.json.clone(), again: true })
+            } else {
+                Err(AskError::Conflict { seq: first.seq })
+            };
+            let _unheard = ask.answer.send(answer);
+        }
+        for Pending { seq, json, ask, .. } in pending {
+            let _unheard = ask.answer.send(Ok(Answered { seq, json, again: false }));
+        }
+        self.writeback.after_commit(&mut self.state, &self.policy_text, self.policy.version());
+        self.mark();
+        self.tell();
+    }
+
+    fn tell(&self) {
+        Gauges::set(&self.gauges.seq, self.state.seq());
+        Gauges::set(&self.gauges.records, self.state.records());
+    }
+}
+
+impl Pending {
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            seq: self.seq,
+            id: self.ask.id.as_deref(),
+            kind: INPUT_V1,
+            time: self.time.as_us(),
+            digest: self.ask.id.is_some().then_some(self.ask.digest.as_slice()),
+            input: &self.input,
+            answer: &self.json,
+        }
+    }
+}
+
+/// Stands where a body was taken out.
+const fn nothing() -> engine::input::Body {
+    engine::input::Body::Policy { version: 0, text: String::new() }
+}
+
+/// An error and what caused it, in one line.
+pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// A stored record, decoded.
+pub(super) fn decode(key: RecordKey, bytes: &[u8]) -> Result<Record, String> {
+    Record::decode(bytes).map_err(|error| format!("the stored record {key:?} cannot be read: {error}"))
+}

@@ -1,0 +1,47 @@
+//! Merges the journal's write-ahead log into its file, on a thread of its own, so that no commit waits for it. Must not know
+//! what the journal holds.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use store::Checkpointer;
+
+use super::StartError;
+use super::batch::with_sources;
+
+/// How long the thread rests when there is nothing to merge.
+const REST: Duration = Duration::from_millis(50);
+
+/// The running thread.
+pub(super) struct Merging {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Merging {
+    pub(super) fn start(checkpointer: Checkpointer) -> Result<Self, StartError> {
+        let (stop, stopped) = channel();
+        let merge = move || {
+            loop {
+                match checkpointer.step() {
+                    Ok(_) => {}
+                    // The log grows meanwhile; what it holds is as durable as before.
+                    Err(error) => crate::serve::log("merge.failed", &with_sources(&error)),
+                }
+                if stopped.recv_timeout(REST) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("journal-merge".to_owned()).spawn(merge)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! From the files to a state that is true: what the journal has beyond the state is applied again. Must not know asks.
+
+use engine::input::Body;
+use engine::key::RecordKey;
+use engine::{Input, Policy, State};
+use store::{Journal, OwnedEntry, State as Stored};
+
+use super::StartError;
+use super::batch::{INPUT_V1, decode, with_sources};
+
+/// Under which name the state keeps the policy's text.
+pub(super) const POLICY: &str = "policy";
+/// Under which name the state keeps the policy's version.
+pub(super) const POLICY_VERSION: &str = "policy_version";
+
+/// Rows and bytes of the journal read at once.
+const READ_ROWS: usize = 4_096;
+const READ_BYTES: usize = 8 << 20;
+
+/// What was recovered.
+pub(super) struct Recovered {
+    pub(super) state: State,
+    pub(super) policy: Policy,
+    pub(super) policy_text: String,
+}
+
+/// Replays the journal behind the stored state. Records are loaded as they are touched.
+pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, StartError> {
+    let text = stored.meta(POLICY)?.and_then(|bytes| String::from_utf8(bytes).ok());
+    let version =
+        stored.meta(POLICY_VERSION)?.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
+    let policy_text = text.unwrap_or_default();
+    // Before the first policy came, nothing was asked.
+    let policy = match policy_text.is_empty() {
+        true => Policy::compile(Policy::SHIPPED, 0)?,
+        false => Policy::compile(&policy_text, version)?,
+    };
+    let mut recovered = Recovered { state: State::at(stored.seq()?), policy, policy_text };
+    load(&mut recovered.state, stored, RecordKey::Shared)?;
+    loop {
+        let entries = journal.read(recovered.state.seq(), READ_ROWS, READ_BYTES)?;
+        if entries.is_empty() {
+            return Ok(recovered);
+        }
+        for entry in &entries {
+            recovered.apply(stored, entry)?;
+        }
+    }
+}
+
+impl Recovered {
+    fn apply(&mut self, stored: &Stored, entry: &OwnedEntry) -> Result<(), StartError> {
+        let input = (entry.kind == INPUT_V1).then(|| Input::decode(&entry.input).ok()).flatten();
+        let input = input.ok_or(StartError::Unreadable { seq: entry.seq })?;
+        if let Body::Policy { version, text } = &input.body {
+            self.policy = Policy::compile(text, *version)?;
+            self.policy_text.clone_from(text);
+        }
+        for key in input.touches() {
+            if !self.state.holds(key) {
+                load(&mut self.state, stored, key)?;
+            }
+        }
+        self.state.apply(&self.policy, &input);
+        Ok(())
+    }
+}
+
+fn load(state: &mut State, stored: &Stored, key: RecordKey) -> Result<(), StartError> {
+    if let Some(bytes) = stored.load(key.kind(), &key.bytes())? {
+        let record = decode(key, &bytes).map_err(|problem| {
+            StartError::Store(store::StoreError::Damaged { path: "state.db".into(), problem, source: None })
+        })?;
+        state.load(key, record);
+    }
+    Ok(())
+}
+
+/// For messages of the write-behind thread.
+pub(super) fn told(error: &store::StoreError) -> String {
+    with_sources(error)
+}

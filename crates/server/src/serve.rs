@@ -1,0 +1,131 @@
+//! Puts the parts together and runs them until the process is asked to stop. Must not know what the parts do.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::Policy;
+use intel::Intel;
+use model::Time;
+use store::{DataFolder, StoreError};
+use tokio::net::TcpListener;
+
+use crate::api::{App, router};
+use crate::keys::{KeyError, Keys};
+use crate::observe::Observer;
+use crate::secret::Secret;
+use crate::sequencer::{self, Clock, StartError};
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The policy's file; the shipped policy without one.
+    pub policy: Option<PathBuf>,
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Recovery or policy.
+    #[error("{0}")]
+    Start(#[from] StartError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A file or the network.
+    #[error("{what} failed")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> ServeError {
+    move |source| ServeError::Io { what: what.into(), source }
+}
+
+/// The wall clock, as a whole microsecond.
+#[must_use]
+pub fn wall_clock() -> Clock {
+    Arc::new(|| {
+        #[expect(clippy::disallowed_methods, reason = "the server is where time gets in")]
+        let now = jiff::Timestamp::now();
+        Time::from_timestamp(now).unwrap_or(Time::MIN)
+    })
+}
+
+/// Serves until `stop` is asked for, then answers what was accepted and writes back what changed. `started` is told where
+/// it listens and whether there are keys.
+///
+/// # Errors
+/// The folder is in use or cannot be read, the policy does not compile, the address cannot be listened at.
+pub fn serve(
+    options: &ServeOptions,
+    intel: Intel,
+    started: impl FnOnce(SocketAddr, bool),
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let folder = DataFolder::open(&options.data)?;
+    let policy = policy_text(options.policy.as_deref())?;
+    let secret = Secret::of_folder(&options.data).map_err(io("reading or making the folder's secret"))?;
+    let keys = Arc::new(Keys::of_folder(&options.data)?);
+    let clock = wall_clock();
+    let (sequencer, thread) = sequencer::start(&folder, &policy, Arc::clone(&clock))?;
+    let has_keys = !keys.is_empty();
+    let app = App { sequencer, observer: Arc::new(Observer::new(Arc::new(intel), secret)), keys, clock };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(io("starting the runtime"))?;
+    let served = runtime.block_on(async move {
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(io(format!("listening at {}", options.listen)))?;
+        let at = listener.local_addr().map_err(io("asking where it listens"))?;
+        started(at, has_keys);
+        axum::serve(listener, router(app)).with_graceful_shutdown(stop).await.map_err(io("serving"))
+    });
+    // Ends the last handles of the sequencer, whose thread then writes back and ends.
+    drop(runtime);
+    let _ended = thread.join();
+    served
+}
+
+/// Comes when the process is asked to stop: Ctrl-C or SIGTERM.
+pub async fn stop_asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without handlers the default applies: the process ends at once, and the journal has everything acknowledged.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn policy_text(path: Option<&Path>) -> Result<String, ServeError> {
+    match path {
+        None => Ok(Policy::SHIPPED.to_owned()),
+        Some(path) => std::fs::read_to_string(path).map_err(io(format!("reading {}", path.display()))),
+    }
+}
+
+/// One line of the structured log, to standard error: `{"event":…,"detail":…}`. No personal data.
+pub(crate) fn log(event: &str, detail: &str) {
+    use std::io::Write as _;
+    let line = serde_json::json!({ "event": event, "detail": detail });
+    // A log that cannot be written must not stop the server.
+    let _lost = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,183 @@
+//! From an id to its row. Must not know what else is in a row.
+//!
+//! Ids are random, so an index on them changes one page of 4 KiB for every row. Measured in a journal of a million rows
+//! (durable rows/s in batches of 32 and 256, SQLite driven from Python, two busy cores): no index 39,000 and 95,000; unique
+//! index 13,000 and 20,000; table of ids `WITHOUT ROWID` 18,000 and 25,000; index on 8-byte hashes 25,000 and 35,000, all
+//! with stalls of 0.1 s; as below 49,000 and 70,000. So the index is built as the journal is: by appending. Hashes of the
+//! last [`RUN_ROWS`] rows are kept in memory, in order; then they become a *run*, rows of `id_run` that are never changed, in
+//! the same transaction as the batch. A [`Sieve`] in memory, of 2 bytes a row, says which runs may have a hash; nearly always
+//! none does.
+//!
+//! A hash only proposes rows; the id in the row decides.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, Transaction};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::sieve::{Bits, Sieve};
+use super::{Entry, Found, rows};
+use crate::StoreError;
+use crate::sqlite::Database;
+
+/// Rows after which a run is written. Writing it takes some 20 ms; a restart reads as many rows.
+pub(super) const RUN_ROWS: u64 = 32_768;
+
+/// Hash of an id and the number of its row. The hash is stored, so it may not change: XXH3, 64 bits, seed 0.
+pub(super) type Key = (u64, u64);
+
+/// Hashes in their order, written as a run: its name, which is its last row's number, and what the sieve needs.
+pub(super) type Run = (u64, Bits);
+
+/// The index of ids.
+#[derive(Debug)]
+pub(super) struct Ids {
+    /// Of rows that are in no run.
+    fresh: BTreeSet<Key>,
+    sieve: Sieve,
+    /// Last row of the last run.
+    indexed: u64,
+}
+
+impl Ids {
+    pub(super) fn load(database: &Database, first_seq: u64) -> Result<Self, StoreError> {
+        let failed = || database.failed("reading its index of ids");
+        let sieve = load_sieve(&database.connection).map_err(failed())?;
+        let indexed = sieve.last_run().unwrap_or(0).max(first_seq.saturating_sub(1));
+        let mut fresh = BTreeSet::new();
+        let mut select = database
+            .connection
+            .prepare("SELECT seq, id FROM input WHERE seq > ?1 AND id IS NOT NULL")
+            .map_err(failed())?;
+        let mut rows = select.query([indexed]).map_err(failed())?;
+        while let Some(row) = rows.next().map_err(failed())? {
+            let id = row.get_ref(1).map_err(failed())?;
+            let id = id.as_bytes().map_err(|_| StoreError::damaged(&database.path, "an id is not text"))?;
+            fresh.insert((xxh3_64(id), row.get(0).map_err(failed())?));
+        }
+        Ok(Self { fresh, sieve, indexed })
+    }
+
+    /// The row with this id.
+    pub(super) fn find(&self, database: &Database, id: &str) -> Result<Option<Found>, StoreError> {
+        self.find_hashed(database, id, xxh3_64(id.as_bytes()))
+    }
+
+    fn find_hashed(&self, database: &Database, id: &str, hash: u64) -> Result<Option<Found>, StoreError> {
+        for (_, seq) in self.fresh.range((hash, 0)..=(hash, u64::MAX)) {
+            if let Some(found) = rows::found(database, *seq, id)? {
+                return Ok(Some(found));
+            }
+        }
+        for run in self.sieve.candidates(hash) {
+            if let Some(found) = find_in_run(database, run, hash, id)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The keys of a batch, in order, if none of its ids is known.
+    pub(super) fn check_new(&self, database: &Database, batch: &[Entry<'_>]) -> Result<Vec<Key>, StoreError> {
+        let mut keys = Vec::with_capacity(batch.len());
+        let mut named = Vec::with_capacity(batch.len());
+        for entry in batch {
+            let Some(id) = entry.id else { continue };
+            let hash = xxh3_64(id.as_bytes());
+            if let Some(found) = self.find_hashed(database, id, hash)? {
+                return Err(StoreError::Duplicate { first: found.seq, found: entry.seq });
+            }
+            named.push((hash, id, entry.seq));
+        }
+        named.sort_unstable();
+        for ((hash, id, seq), next) in named.iter().zip(named.iter().skip(1).map(Some).chain([None])) {
+            if let Some((_, next_id, next_seq)) = next
+                && id == next_id
+            {
+                return Err(StoreError::Duplicate { first: *seq, found: *next_seq });
+            }
+            keys.push((*hash, *seq));
+        }
+        Ok(keys)
+    }
+
+    /// Writes a run if enough rows have gathered, with those of the batch that ends with `last`.
+    pub(super) fn write_run(
+        &self,
+        transaction: &Transaction<'_>,
+        batch: &[Key],
+        last: u64,
+    ) -> rusqlite::Result<Option<Run>> {
+        if last.saturating_sub(self.indexed) < RUN_ROWS {
+            return Ok(None);
+        }
+        let mut bits = Bits::new();
+        let mut insert =
+            transaction.prepare_cached("INSERT INTO id_run(run, hash, seq) VALUES(?1, ?2, ?3)")?;
+        let mut batch = batch.iter().peekable();
+        let mut fresh = self.fresh.iter().peekable();
+        loop {
+            let next = match (fresh.peek(), batch.peek()) {
+                (Some(old), Some(new)) if old < new => fresh.next(),
+                (Some(_), None) => fresh.next(),
+                _ => batch.next(),
+            };
+            let Some((hash, seq)) = next else { break };
+            bits.add(*hash);
+            insert.execute((last, hash.cast_signed(), seq))?;
+        }
+        transaction.execute("INSERT INTO id_span(run, sieve) VALUES(?1, ?2)", (last, bits.to_bytes()))?;
+        Ok(Some((last, bits)))
+    }
+
+    /// A batch with these keys is durable, and so is the run.
+    pub(super) fn added(&mut self, batch: Vec<Key>, run: Option<Run>) {
+        if let Some((last, bits)) = run {
+            self.fresh.clear();
+            self.sieve.add(last, &bits);
+            self.indexed = last;
+        } else {
+            self.fresh.extend(batch);
+        }
+    }
+
+    /// Rows up to this one are gone.
+    pub(super) fn trimmed(&mut self, up_to: u64) {
+        self.sieve.remove_up_to(up_to);
+        if up_to > self.indexed {
+            self.fresh.retain(|(_, seq)| *seq > up_to);
+        }
+        self.indexed = self.indexed.max(up_to);
+    }
+}
+
+/// The row with this id among those of one run.
+pub(super) fn find_in_run(
+    database: &Database,
+    run: u64,
+    hash: u64,
+    id: &str,
+) -> Result<Option<Found>, StoreError> {
+    let failed = || database.failed("looking up an id");
+    let mut select = database
+        .connection
+        .prepare_cached("SELECT seq FROM id_run WHERE run = ?1 AND hash = ?2")
+        .map_err(failed())?;
+    let mut seqs = select.query((run, hash.cast_signed())).map_err(failed())?;
+    while let Some(row) = seqs.next().map_err(failed())? {
+        if let Some(found) = rows::found(database, row.get(0).map_err(failed())?, id)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn load_sieve(connection: &Connection) -> rusqlite::Result<Sieve> {
+    let mut sieve = Sieve::default();
+    let mut select = connection.prepare("SELECT run, sieve FROM id_span ORDER BY run")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        sieve.add(row.get(0)?, &Bits::from_bytes(row.get_ref(1)?.as_blob()?));
+    }
+    Ok(sieve)
+}

@@ -1,0 +1,100 @@
+//! Reading rows of the journal, for its writer and for readers alike. Must not know how ids are indexed.
+
+use rusqlite::{OptionalExtension as _, Row};
+
+use super::{Found, OwnedEntry};
+use crate::StoreError;
+use crate::sqlite::Database;
+
+const READ: &str =
+    "SELECT seq, id, kind, time, digest, input, answer FROM input WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const FOUND: &str = "SELECT seq, digest, answer FROM input WHERE seq = ?1 AND id = ?2";
+const SPAN: &str = "SELECT (SELECT min(seq) FROM input), (SELECT max(seq) FROM input), \
+                    (SELECT seq FROM mark WHERE name = 'trimmed')";
+
+/// First and last sequence number, as [`super::Journal`] defines them.
+pub(crate) fn span(database: &Database) -> Result<(u64, u64), StoreError> {
+    let failed = || database.failed("reading its first and last row");
+    let mut select = database.connection.prepare_cached(SPAN).map_err(failed())?;
+    let (first, last, trimmed): (Option<u64>, Option<u64>, Option<u64>) =
+        select.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(failed())?;
+    let trimmed = trimmed.unwrap_or(0);
+    let after_trimmed = trimmed.saturating_add(1);
+    match first.zip(last) {
+        Some((first, last)) if first == after_trimmed => Ok((first, last)),
+        Some((first, _)) => {
+            let problem = format!("it is trimmed up to {trimmed} but begins with {first}");
+            Err(StoreError::damaged(&database.path, problem))
+        }
+        None => Ok((after_trimmed, trimmed)),
+    }
+}
+
+/// See [`super::JournalReader::read`].
+pub(super) fn read(
+    database: &Database,
+    after_seq: u64,
+    limit_rows: usize,
+    limit_bytes: usize,
+) -> Result<Vec<OwnedEntry>, StoreError> {
+    let failed = || database.failed("reading rows");
+    let mut entries = Vec::new();
+    let mut bytes: usize = 0;
+    let mut expected = after_seq.saturating_add(1);
+    let limit_rows = i64::try_from(limit_rows).unwrap_or(i64::MAX);
+    let after = i64::try_from(after_seq).unwrap_or(i64::MAX);
+    let mut select = database.connection.prepare_cached(READ).map_err(failed())?;
+    let mut rows = select.query((after, limit_rows)).map_err(failed())?;
+    while let Some(row) = rows.next().map_err(failed())? {
+        let entry = entry(row).map_err(failed())?;
+        if entry.seq != expected {
+            return Err(gap(database, after_seq, expected, entry.seq, entries.is_empty()));
+        }
+        bytes = bytes.saturating_add(entry.as_entry().bytes());
+        if bytes > limit_bytes && !entries.is_empty() {
+            break;
+        }
+        entries.push(entry);
+        expected = expected.saturating_add(1);
+    }
+    drop(rows);
+    drop(select);
+    if entries.is_empty() && limit_rows > 0 {
+        let (first, _) = span(database)?;
+        if expected < first {
+            return Err(StoreError::Trimmed { after: after_seq, first });
+        }
+    }
+    Ok(entries)
+}
+
+fn gap(database: &Database, after: u64, expected: u64, found: u64, at_once: bool) -> StoreError {
+    if at_once && span(database).is_ok_and(|(first, _)| first == found) {
+        return StoreError::Trimmed { after, first: found };
+    }
+    StoreError::damaged(&database.path, format!("row {expected} is missing before {found}"))
+}
+
+/// The row with this number if it has this id.
+pub(super) fn found(database: &Database, seq: u64, id: &str) -> Result<Option<Found>, StoreError> {
+    let failed = || database.failed("looking up an id");
+    let mut select = database.connection.prepare_cached(FOUND).map_err(failed())?;
+    select.query_row((seq, id), found_row).optional().map_err(failed())
+}
+
+/// A row of `seq, digest, answer`.
+pub(super) fn found_row(row: &Row<'_>) -> rusqlite::Result<Found> {
+    Ok(Found { seq: row.get(0)?, digest: row.get(1)?, answer: row.get(2)? })
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<OwnedEntry> {
+    Ok(OwnedEntry {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        kind: row.get(2)?,
+        time: row.get(3)?,
+        digest: row.get(4)?,
+        input: row.get(5)?,
+        answer: row.get(6)?,
+    })
+}

@@ -1,0 +1,62 @@
+//! The tables of both files as numbered migrations: migration n brings `user_version` from n to n+1, in one transaction.
+//! A migration that has been released is never changed; the next one is added. Must not know what the rows mean.
+
+/// What tells one kind of file from another and how to bring an old one up to date.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    /// SQLite's `application_id`, so that swapped files are noticed.
+    pub(crate) application_id: i32,
+    /// In order.
+    pub(crate) migrations: &'static [&'static str],
+    /// SQLite's `synchronous`.
+    pub(crate) synchronous: &'static str,
+    /// Asks for a text that grows with every transaction, by which an older state of the file is told from a newer one. It
+    /// comes from a single row, so that every transaction writes that row's page; `whole` relies on it.
+    pub(crate) progress: &'static str,
+}
+
+/// `journal.db`. Synced at every commit: an input is acknowledged only when a power cut cannot lose it.
+///
+/// `id_run` and `id_span` stand in for an index on `input.id`; see `journal::ids` for why there is none.
+pub(crate) const JOURNAL: Schema = Schema {
+    application_id: 0x5345_4b4a,
+    migrations: &["
+        CREATE TABLE input(
+            seq INTEGER PRIMARY KEY,
+            id TEXT,
+            kind INTEGER NOT NULL,
+            time INTEGER NOT NULL,
+            digest BLOB,
+            input BLOB NOT NULL,
+            answer BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE id_run(
+            run INTEGER NOT NULL,
+            hash INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            PRIMARY KEY(run, hash, seq)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE id_span(run INTEGER PRIMARY KEY, sieve BLOB NOT NULL) STRICT;
+        CREATE TABLE mark(name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        INSERT INTO mark(name, seq) VALUES('commits', 0);
+    "],
+    synchronous: "FULL",
+    progress: "SELECT printf('%020d', seq) FROM mark WHERE name = 'commits'",
+};
+
+/// `state.db`. Synced when its log is merged, not at every commit: the journal is the truth, so a checkpoint that a power
+/// cut takes back is replayed. With a write-ahead log that never damages the file; checkpoints vanish whole, last first.
+pub(crate) const STATE: Schema = Schema {
+    application_id: 0x5345_4b53,
+    migrations: &["
+        CREATE TABLE record(
+            kind INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY(kind, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    "],
+    synchronous: "NORMAL",
+    progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",
+};

@@ -1,0 +1,230 @@
+//! The state: what the inputs of the journal add up to, as records by kind and key, and values by name. Written in
+//! checkpoints, each true up to one sequence number. Must not know what a record means.
+//!
+//! The journal is the truth and this is a saving of time: a lost checkpoint is replayed. So it is synced only when its log
+//! is merged, see `schema`. Never is it ahead of the journal, as long as checkpoints hold only what has been appended.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, TransactionBehavior};
+
+use crate::schema::STATE;
+use crate::sqlite::Database;
+use crate::{Limits, StoreError};
+
+/// Memory for pages of a reader that names no limit.
+const READER_CACHE_BYTES: u32 = 16 << 20;
+
+const LOAD: &str = "SELECT bytes FROM record WHERE kind = ?1 AND key = ?2";
+const PUT: &str = "INSERT INTO record(kind, key, bytes) VALUES(?1, ?2, ?3) \
+                   ON CONFLICT(kind, key) DO UPDATE SET bytes = excluded.bytes";
+const DELETE: &str = "DELETE FROM record WHERE kind = ?1 AND key = ?2";
+const SCAN: &str = "SELECT key, bytes FROM record WHERE kind = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
+const SET: &str =
+    "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
+
+/// The name in `meta` of the sequence number up to which records are true and the number of checkpoints so far, as 8 bytes
+/// each, the highest first. They only grow, see `Schema::progress`.
+const SEQ: &str = "seq";
+
+/// Key and bytes of a record.
+pub type Record = (Vec<u8>, Vec<u8>);
+
+/// Reads `state.db`. A connection of its own, so that a record can be loaded while a checkpoint is being written; each call
+/// sees one whole checkpoint, the last finished one.
+#[derive(Debug)]
+pub struct StateReader {
+    database: Database,
+}
+
+impl StateReader {
+    /// Opens a state that exists, whether or not a server has it.
+    ///
+    /// # Errors
+    /// There is none; it is of another version; it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::read_only(path, &STATE, READER_CACHE_BYTES)? })
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn load(&self, kind: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let failed = || self.database.failed("loading a record");
+        let mut select = self.database.connection.prepare_cached(LOAD).map_err(failed())?;
+        load(&mut select, kind, key).map_err(failed())
+    }
+
+    /// Records in the order asked for, all of one checkpoint.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn load_many(&self, keys: &[(u8, &[u8])]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let failed = || self.database.failed("loading records");
+        let transaction = self.database.connection.unchecked_transaction().map_err(failed())?;
+        let mut select = transaction.prepare_cached(LOAD).map_err(failed())?;
+        keys.iter().map(|(kind, key)| load(&mut select, *kind, key).map_err(failed())).collect()
+    }
+
+    /// Records of a kind from a key on, in the order of their keys; at most `limit`.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn scan(&self, kind: u8, from_key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
+        let failed = || self.database.failed("reading records");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut select = self.database.connection.prepare_cached(SCAN).map_err(failed())?;
+        let rows = select.query_map((kind, from_key, limit), |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).map_err(failed())
+    }
+
+    /// How many records of a kind there are. Reads them all: not for the path of a decision.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn count(&self, kind: u8) -> Result<u64, StoreError> {
+        self.database
+            .connection
+            .query_row("SELECT count(*) FROM record WHERE kind = ?1", [kind], |row| row.get(0))
+            .map_err(self.database.failed("counting records"))
+    }
+
+    /// Up to which sequence number the records are true; 0 before the first checkpoint.
+    ///
+    /// # Errors
+    /// The file could not be read or the value is not one.
+    pub fn seq(&self) -> Result<u64, StoreError> {
+        seq(&self.database)
+    }
+
+    /// A value by name.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        meta(&self.database, name)
+    }
+
+    /// Copies the state as of its last checkpoint to a new file; checkpoints go on.
+    ///
+    /// # Errors
+    /// There is a file already; reading or writing failed.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        crate::copy::Snapshot::take(&self.database.path, &STATE)?.copy(to)
+    }
+}
+
+/// The writer's end of `state.db`. There is one; [`DataFolder`](crate::DataFolder) sees to it. Reads as [`StateReader`] does.
+#[derive(Debug)]
+pub struct State {
+    reader: StateReader,
+    limits: Limits,
+    seq: u64,
+    checkpoints: u64,
+}
+
+impl Deref for State {
+    type Target = StateReader;
+
+    fn deref(&self) -> &StateReader {
+        &self.reader
+    }
+}
+
+impl State {
+    /// Opens a state, or begins one.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if the file or its log was cut short or changed; [`StoreError::Newer`].
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, StoreError> {
+        let database = Database::open(path, &STATE, &limits, limits.state_cache_bytes)?;
+        let reader = StateReader { database };
+        let (seq, checkpoints) = progress(&reader.database)?;
+        Ok(Self { reader, limits, seq, checkpoints })
+    }
+
+    /// Writes changed records – `None` deletes one – and values, and that everything is now true up to `seq`, in one
+    /// transaction. `seq` must be durable in the journal and not less than at the checkpoint before.
+    ///
+    /// # Errors
+    /// Whatever fails, the checkpoint before is still there, whole, and this one may be tried again.
+    pub fn checkpoint<K, V>(
+        &mut self,
+        seq: u64,
+        changed: impl IntoIterator<Item = (u8, K, Option<V>)>,
+        meta: &[(&str, &[u8])],
+    ) -> Result<(), StoreError>
+    where
+        K: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        if seq < self.seq {
+            let why = "the state holds already and what there can be";
+            return Err(StoreError::Position { asked: seq, from: self.seq, to: u64::MAX, why });
+        }
+        let database = &mut self.reader.database;
+        let path = database.path.clone();
+        let failed = || StoreError::sqlite(&path, "writing a checkpoint");
+        let transaction =
+            database.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
+        let blob_bytes_max = self.limits.blob_bytes_max;
+        {
+            let mut put = transaction.prepare_cached(PUT).map_err(failed())?;
+            let mut delete = transaction.prepare_cached(DELETE).map_err(failed())?;
+            for (kind, key, bytes) in changed {
+                let key = key.as_ref();
+                StoreError::limit("a key in bytes", key.len(), blob_bytes_max)?;
+                let done = match bytes.as_ref().map(AsRef::as_ref) {
+                    Some(bytes) => {
+                        StoreError::limit("a record in bytes", bytes.len(), blob_bytes_max)?;
+                        put.execute((kind, key, bytes))
+                    }
+                    None => delete.execute((kind, key)),
+                };
+                done.map_err(failed())?;
+            }
+        }
+        let checkpoints = self.checkpoints.saturating_add(1);
+        let progress = [seq.to_be_bytes(), checkpoints.to_be_bytes()];
+        for (name, value) in meta.iter().copied().chain([(SEQ, progress.as_flattened())]) {
+            StoreError::limit("a value in bytes", value.len(), blob_bytes_max)?;
+            set(&transaction, name, value).map_err(failed())?;
+        }
+        transaction.commit().map_err(failed())?;
+        self.seq = seq;
+        self.checkpoints = checkpoints;
+        Ok(())
+    }
+}
+
+fn set(transaction: &Transaction<'_>, name: &str, value: &[u8]) -> rusqlite::Result<()> {
+    transaction.prepare_cached(SET)?.execute((name, value)).map(drop)
+}
+
+fn load(select: &mut CachedStatement<'_>, kind: u8, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
+    select.query_row((kind, key), |row| row.get(0)).optional()
+}
+
+fn meta(database: &Database, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    database
+        .connection
+        .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+        .optional()
+        .map_err(database.failed("reading a value"))
+}
+
+/// See [`StateReader::seq`].
+pub(crate) fn seq(database: &Database) -> Result<u64, StoreError> {
+    progress(database).map(|(seq, _)| seq)
+}
+
+/// The value of [`SEQ`].
+fn progress(database: &Database) -> Result<(u64, u64), StoreError> {
+    let Some(value) = meta(database, SEQ)? else { return Ok((0, 0)) };
+    match value.as_chunks() {
+        ([seq, checkpoints], []) => Ok((u64::from_be_bytes(*seq), u64::from_be_bytes(*checkpoints))),
+        _ => Err(StoreError::damaged(&database.path, "its sequence number is not one")),
+    }
+}

@@ -1,0 +1,118 @@
+//! The state in use: checkpoints, loading, scans.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use store::{Limits, State, StateReader, StoreError};
+
+type Change<'a> = (u8, &'a [u8], Option<&'a [u8]>);
+
+#[test]
+fn a_checkpoint_is_there_after_opening_again() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("state.db");
+    let mut state = State::open(&path, Limits::default()).unwrap();
+    assert_eq!(state.seq().unwrap(), 0);
+    let changed: [Change<'_>; 3] = [(1, b"a", Some(b"A")), (1, b"b", Some(b"")), (2, b"a", Some(b"other"))];
+    state.checkpoint(10, changed, &[("policy", b"3")]).unwrap();
+    let changed: [Change<'_>; 2] = [(1, b"a", None), (1, b"c", Some(b"C"))];
+    state.checkpoint(12, changed, &[]).unwrap();
+    drop(state);
+    let state = State::open(&path, Limits::default()).unwrap();
+    assert_eq!(state.seq().unwrap(), 12);
+    assert_eq!(state.load(1, b"a").unwrap(), None);
+    assert_eq!(state.load(1, b"b").unwrap(), Some(Vec::new()));
+    assert_eq!(state.meta("policy").unwrap(), Some(b"3".to_vec()));
+    assert_eq!(state.meta("nothing").unwrap(), None);
+    let many = state.load_many(&[(2, b"a"), (1, b"z"), (1, b"c")]).unwrap();
+    assert_eq!(many, [Some(b"other".to_vec()), None, Some(b"C".to_vec())]);
+    assert_eq!((state.count(1).unwrap(), state.count(9).unwrap()), (2, 0));
+}
+
+#[test]
+fn scans_go_in_the_order_of_keys_from_one_on() {
+    let place = tempfile::tempdir().unwrap();
+    let mut state = State::open(&place.path().join("state.db"), Limits::default()).unwrap();
+    let keys: [&[u8]; 5] = [b"\xff", b"", b"b", b"ab", b"a"];
+    state.checkpoint(1, keys.map(|key| (1, key, Some(key))), &[]).unwrap();
+    let found =
+        |from, limit| state.scan(1, from, limit).unwrap().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+    assert_eq!(found(b"", 9), [b"".as_slice(), b"a", b"ab", b"b", b"\xff"]);
+    assert_eq!(found(b"aa", 2), [b"ab".as_slice(), b"b"]);
+    assert!(state.scan(2, b"", 9).unwrap().is_empty());
+}
+
+#[test]
+fn a_failing_checkpoint_leaves_the_old_one_whole() {
+    let place = tempfile::tempdir().unwrap();
+    let limits = Limits { blob_bytes_max: 100_000, pages_max: Some(200), ..Limits::default() };
+    let mut state = State::open(&place.path().join("state.db"), limits).unwrap();
+    let old: [Change<'_>; 2] = [(1, b"a", Some(b"old")), (1, b"b", Some(b"old"))];
+    state.checkpoint(5, old, &[("name", b"old")]).unwrap();
+    let large = vec![0; 100_001];
+    let too_large: [Change<'_>; 2] = [(1, b"a", Some(b"new")), (1, b"b", Some(&large))];
+    assert!(matches!(state.checkpoint(6, too_large, &[("name", b"new")]), Err(StoreError::TooLarge { .. })));
+    let full = (0..100_u8).map(|key| (1, [key], Some(&large[1..])));
+    let error = state.checkpoint(6, full, &[("name", b"new")]).unwrap_err();
+    assert!(matches!(error, StoreError::Sqlite { .. }), "{error:?}");
+    let back = state.checkpoint(4, std::iter::empty::<Change<'_>>(), &[]);
+    assert!(matches!(back, Err(StoreError::Position { .. })));
+    assert_eq!((state.seq().unwrap(), state.count(1).unwrap()), (5, 2));
+    assert_eq!(state.load(1, b"a").unwrap(), Some(b"old".to_vec()));
+    assert_eq!(state.meta("name").unwrap(), Some(b"old".to_vec()));
+    let new: [Change<'_>; 1] = [(1, b"a", Some(b"new"))];
+    state.checkpoint(6, new, &[]).unwrap();
+    assert_eq!(state.load(1, b"a").unwrap(), Some(b"new".to_vec()));
+}
+
+#[test]
+fn a_reader_and_a_copy_see_whole_checkpoints() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("state.db");
+    let mut state = State::open(&path, Limits::default()).unwrap();
+    let reader = StateReader::open(&path).unwrap();
+    for seq in 1..=3_u64 {
+        let bytes = seq.to_be_bytes();
+        let changed = (0..200_u8).map(|key| (1, [key], Some(bytes)));
+        state.checkpoint(seq, changed, &[]).unwrap();
+        assert_eq!(reader.seq().unwrap(), seq);
+        assert_eq!(reader.load(1, &[7]).unwrap(), Some(bytes.to_vec()));
+    }
+    let copy = place.path().join("copy.db");
+    state.backup(&copy).unwrap();
+    state.checkpoint(4, [(1, [0], None::<[u8; 0]>)], &[]).unwrap();
+    let copied = State::open(&copy, Limits::default()).unwrap();
+    assert_eq!((copied.seq().unwrap(), copied.count(1).unwrap()), (3, 200));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// Against a plain map.
+    #[test]
+    fn a_state_is_a_map(checkpoints in prop::collection::vec(prop::collection::vec(change(), 0..30), 1..8)) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("state.db");
+        let mut map = BTreeMap::new();
+        for (number, changes) in checkpoints.into_iter().enumerate() {
+            let mut state = State::open(&path, Limits::default()).unwrap();
+            for (kind, key, bytes) in &changes {
+                match bytes {
+                    Some(bytes) => map.insert((*kind, key.clone()), bytes.clone()),
+                    None => map.remove(&(*kind, key.clone())),
+                };
+            }
+            state.checkpoint(u64::try_from(number).unwrap(), changes, &[]).unwrap();
+            for kind in 0..3 {
+                let expected: Vec<_> =
+                    map.iter().filter(|((of, _), _)| *of == kind).map(|((_, key), bytes)| (key.clone(), bytes.clone())).collect();
+                prop_assert_eq!(state.scan(kind, &[], 1_000).unwrap(), expected);
+            }
+        }
+    }
+}
+
+fn change() -> impl Strategy<Value = (u8, Vec<u8>, Option<Vec<u8>>)> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..3);
+    (0..3_u8, bytes(), prop::option::of(bytes()))
+}
