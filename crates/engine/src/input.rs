@@ -23,7 +23,7 @@ pub const LISTS_MAX: usize = 16;
 pub struct Input {
     /// Its place in the journal, from 1, without gap.
     pub seq: u64,
-    /// When it arrived: the only present that the state machine knows.
+    /// When it arrived.
     pub time: Time,
     /// What it is.
     pub body: Body,

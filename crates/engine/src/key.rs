@@ -26,6 +26,9 @@ pub enum RecordKey {
 }
 
 impl RecordKey {
+    /// Every kind, as [`Self::kind`] gives it.
+    pub const KINDS: std::ops::RangeInclusive<u8> = 0..=7;
+
     /// The customer with this identifier.
     #[must_use]
     pub fn customer(id: &str) -> Self {

@@ -139,7 +139,9 @@ impl Policy {
             decision.reasons.push(reason);
             points = points.saturating_add(rule.points).min(SCORE_MAX);
             at_least = at_least.max(rule.at_least);
-            hold_h = hold_h.max(rule.hold_h);
+            if rule.at_least == Verdict::Hold {
+                hold_h = hold_h.max(rule.hold_h);
+            }
         }
         decision.score = points;
         decision.verdict = at_least.max(self.thresholds.verdict(points));
@@ -147,7 +149,8 @@ impl Policy {
             decision.verdict = Verdict::StepUp;
         }
         if decision.verdict == Verdict::Hold {
-            let hours = i64::from(hold_h.max(form::HOLD_H_MIN));
+            // Where the score alone holds, no rule says for how long.
+            let hours = i64::from(if hold_h == 0 { form::HOLD_H } else { hold_h });
             decision.held_until = Some(view.event.time.plus_us(hours.saturating_mul(model::time::HOUR_US)));
         }
         decision

@@ -94,7 +94,7 @@ macro_rules! signals {
 
 signals! {
     IpNewForCustomer = "ip.new_for_customer", Flag, client::ip_new,
-        "The customer has no established past at this address: never seen there, or first seen less than a day before.",
+        "The customer has no established past at this address: not seen there on two days, the first at least 14 days before.",
         "D2, D5: the procedures of stolen accounts came from addresses their customers had never used.",
         "A mobile carrier gives new addresses daily; travel, moving house.";
     NetNewForCustomer = "net.new_for_customer", Flag, client::net_new,
@@ -134,7 +134,7 @@ signals! {
         "All takeovers; REQUIREMENTS §4 has its catch rates.",
         "With fewer than 8 earlier logins it is coarse.";
     SessionClientChanged = "session.client_changed", Flag, client::session_changed,
-        "The session was seen with another user agent, or with an address of another network, before.",
+        "The session began with another user agent, or in another network; or it moved since, and came back.",
         "2025: sessions taken over after login by an attacker in the middle.",
         "A telephone that leaves the wireless network; then only the network changes, not the user agent.";
     SessionStraight = "session.straight_to_procedure", Flag, client::session_straight,
@@ -154,7 +154,7 @@ signals! {
         "D2: credential stuffing fails most of the time.",
         "One customer who forgot the password, until there are more attempts.";
     IpAttempts = "ip.attempts_rate", Count, address::attempts,
-        "Logins at this address, half-life one hour.",
+        "Logins at this address (of IPv6: its /64), half-life one hour.",
         "Araña 2023: more than 7 requests a day with more than 80 % failures is a useful seed.",
         "Carriers at market opening.";
     IpFailedCustomers = "ip.failed_customers", Count, address::failed_customers,
@@ -214,7 +214,7 @@ signals! {
         "Mules: several victims' money goes to one account.",
         "Married couples, companies.";
     MatchChangeIp = "match.change_ip", Flag, procedure::match_change,
-        "The withdrawal account was changed within 30 days from a place that was not the customer's own, address, network or device.",
+        "The withdrawal account was changed within 30 days from a place that was not the customer's own, address, network or device. A later change from home does not undo it. Says nothing where the customer had no past.",
         "D5: (a) of the daily comparison on every withdrawal and transfer.",
         "An account that was changed on a journey.";
     MatchWithdrawIp = "match.withdraw_ip", Flag, procedure::match_withdraw,
@@ -234,7 +234,7 @@ signals! {
         "MAS 2024: hold when more than half of a large balance leaves within a day.",
         "Closing an account.";
     Velocity = "velocity", Count, procedure::velocity,
-        "Withdrawals and transfers asked for, half-life one day.",
+        "Withdrawals and transfers in good order, this one too, half-life one day.",
         "sbi-2020: four transfers in a row.",
         "Customers who pay themselves in parts.";
 }

@@ -1,5 +1,7 @@
 //! `sekisho bench`: prints the figures this product promises. Timing decides nothing here; people read it.
 
+mod decide;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -84,6 +86,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     for order in [Order::Time, Order::Customer] {
         sweep_bench(order, rows, runs, folder.path(), session)?;
     }
+    let size = match args.smoke {
+        true => decide::Size { customers: 2_000, decisions: 5_000 },
+        false => decide::Size { customers: 500_000, decisions: 500_000 },
+    };
+    decide::apply(size, runs)?;
+    decide::durable(size, runs)?;
     Ok(ExitCode::SUCCESS)
 }
 

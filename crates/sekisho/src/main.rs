@@ -14,6 +14,7 @@ mod quality;
 mod say;
 mod serve;
 mod session;
+mod state;
 mod sweep;
 
 use std::process::ExitCode;
@@ -52,6 +53,9 @@ enum Command {
     /// Keys for the API.
     #[command(subcommand)]
     Key(serve::KeyCommand),
+    /// Verify, back up and restore the server's data folder.
+    #[command(subcommand)]
+    State(state::Command),
     /// Benchmarks: print the figures this product promises.
     Bench(bench::Args),
 }
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
     let served = match &cli.command {
         Command::Serve(args) => Some(serve::run(args)),
         Command::Key(command) => Some(serve::key(command)),
+        Command::State(command) => Some(state::run(command)),
         _ => None,
     };
     if let Some(served) = served {
@@ -79,7 +84,7 @@ fn main() -> ExitCode {
         Command::History(command) => history::run(command, &session),
         Command::Lab(command) => lab::run(command, &session),
         Command::Bench(args) => bench::run(args, &session),
-        Command::Serve(_) | Command::Key(_) => Ok(ExitCode::SUCCESS),
+        Command::Serve(_) | Command::Key(_) | Command::State(_) => Ok(ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

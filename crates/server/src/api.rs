@@ -8,9 +8,11 @@ pub mod health;
 pub mod problem;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 
@@ -23,6 +25,9 @@ use crate::sequencer::{Clock, Handle};
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Events in one batch at most.
 pub const BATCH_EVENTS_MAX: usize = 10_000;
+
+/// How long a body may take to come.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// What handlers share.
 #[derive(Clone)]
@@ -47,7 +52,6 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BATCH_BYTES_MAX))
         .with_state(app)
 }
 
@@ -67,6 +71,21 @@ impl App {
             }
             Some(_) => Ok(()),
         }
+    }
+}
+
+/// The body of a request that was let through, in time and of at most this size.
+async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(BODY_WAIT_MAX, axum::body::to_bytes(request.into_body(), bytes_max));
+    match read.await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_too_large_or_gone)) => Err(Problem::too_large(format!(
+            "the body did not come whole; allowed: at most {bytes_max} bytes"
+        ))),
+        Err(_late) => Err(Problem::unreadable(format!(
+            "the body did not come within {} seconds",
+            BODY_WAIT_MAX.as_secs()
+        ))),
     }
 }
 

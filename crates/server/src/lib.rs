@@ -10,5 +10,6 @@ pub mod observe;
 pub mod secret;
 pub mod sequencer;
 pub mod serve;
+pub mod verify;
 
 pub use serve::{ServeError, ServeOptions, serve};

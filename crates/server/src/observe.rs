@@ -30,12 +30,14 @@ impl Observer {
     /// # Errors
     /// Its time lies ahead of `now`.
     pub fn observe(&self, event: Event, asked: bool, now: Time) -> Result<(Observed, [u8; 16]), Invalid> {
-        let bytes = serde_json::to_vec(&event).map_err(|error| Invalid::new(".", error.to_string()))?;
+        let mut bytes = serde_json::to_vec(&event).map_err(|error| Invalid::new(".", error.to_string()))?;
+        // A fact is another input than a question: it has no decision to be given again.
+        bytes.push(u8::from(asked));
         let digest = self.secret.digest(&bytes);
         let additions = Additions {
             account: event.bank_account.as_ref().map(|account| Account {
                 key: self.secret.account_key(&account.identity()),
-                holder: account.holder.as_ref().map(|holder| text_key(&holder.comparable())),
+                holder: account.holder.as_ref().map(|holder| self.secret.holder_key(&holder.comparable())),
             }),
             bank_branch: event
                 .bank_account

@@ -3,11 +3,12 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// The file in the data folder.
 const NAME: &str = "secret";
+/// The file that cannot do without it.
+const JOURNAL: &str = "journal.db";
 const BYTES: usize = 32;
 
 /// Keys derived from the folder's secret.
@@ -34,11 +35,19 @@ impl Secret {
         let mut bytes = [0_u8; BYTES];
         match File::open(&path) {
             Ok(mut file) => file.read_exact(&mut bytes)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.join(JOURNAL).exists() => {
+                let problem = "the journal's secret is missing: without it no bank account is recognised again; \
+                               restore the file `secret` from a backup";
+                return Err(std::io::Error::other(problem));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-                let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+                // Whole or not there: half a secret would keep every start from succeeding.
+                let mut file = tempfile::NamedTempFile::new_in(folder)?;
                 file.write_all(&bytes)?;
-                file.sync_all()?;
+                file.as_file().sync_all()?;
+                file.persist(&path).map_err(|error| error.error)?;
+                File::open(folder)?.sync_all()?;
             }
             Err(error) => return Err(error),
         }
@@ -57,7 +66,17 @@ impl Secret {
     /// A bank account's key: the first 64 bits of a keyed hash.
     #[must_use]
     pub fn account_key(&self, identity: &str) -> u64 {
-        let hash = blake3::keyed_hash(&self.accounts, identity.as_bytes());
+        self.key("account", identity)
+    }
+
+    /// The key of a holder's name in its comparable form.
+    #[must_use]
+    pub fn holder_key(&self, comparable: &str) -> u64 {
+        self.key("holder", comparable)
+    }
+
+    fn key(&self, what: &str, text: &str) -> u64 {
+        let hash = blake3::keyed_hash(&self.accounts, format!("{what} {text}").as_bytes());
         let (first, _) = hash.as_bytes().split_at(8);
         first.try_into().map_or(0, u64::from_be_bytes)
     }
@@ -84,7 +103,11 @@ mod tests {
         assert_eq!(first.account_key("0001-001-1234567"), again.account_key("0001-001-1234567"));
         assert_ne!(first.account_key("0001-001-1234567"), elsewhere.account_key("0001-001-1234567"));
         assert_eq!(first.digest(b"x"), again.digest(b"x"));
+        assert_ne!(first.account_key("x"), first.holder_key("x"));
         std::fs::write(one.path().join("secret"), b"short").unwrap();
         assert!(Secret::of_folder(one.path()).is_err());
+        std::fs::remove_file(one.path().join("secret")).unwrap();
+        std::fs::write(one.path().join("journal.db"), b"").unwrap();
+        assert!(Secret::of_folder(one.path()).unwrap_err().to_string().contains("restore the file"));
     }
 }

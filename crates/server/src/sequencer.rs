@@ -20,6 +20,7 @@ use model::Time;
 use store::{DataFolder, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use self::batch::INPUT_V1;
 use self::batch::Sequencer;
 
 /// Asks waiting for the sequencer at most.
@@ -63,7 +64,9 @@ pub enum AskError {
     #[error("too many inputs are waiting (at most {QUEUE_MAX}); send it again in a second")]
     Busy,
     /// The identifier came before, with other content.
-    #[error("the id came before with other content, as input {seq}; give every event an id of its own")]
+    #[error(
+        "the id came before, as input {seq}, with other content or as a fact instead of a question; give every event an id of its own"
+    )]
     Conflict {
         /// That input.
         seq: u64,
@@ -84,6 +87,14 @@ pub enum StartError {
     Unreadable {
         /// That input.
         seq: u64,
+    },
+    /// There is nothing to recompute from.
+    #[error(
+        "the journal begins at input {first}, what was before is trimmed; verify a backup made before that"
+    )]
+    Trimmed {
+        /// The first input there is.
+        first: u64,
     },
     /// A policy does not compile.
     #[error("the policy is refused: {0}")]
@@ -166,6 +177,12 @@ impl Handle {
     /// Nothing is taken any more.
     pub fn send_blocking(&self, ask: Ask) -> Result<(), AskError> {
         self.asks.blocking_send(ask).map_err(|_closed| stopping())
+    }
+
+    /// Whether inputs are taken: the thread runs, and the journal could be written.
+    #[must_use]
+    pub fn is_taking(&self) -> bool {
+        !self.asks.is_closed() && self.gauges.refusing.load(Ordering::Relaxed) == 0
     }
 
     /// What the sequencer tells of itself.

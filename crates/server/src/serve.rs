@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::Policy;
 use intel::Intel;
@@ -15,6 +16,9 @@ use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
+
+/// How long requests that have begun may take once the server is asked to stop.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -92,7 +96,23 @@ pub fn serve(
             .map_err(io(format!("listening at {}", options.listen)))?;
         let at = listener.local_addr().map_err(io("asking where it listens"))?;
         started(at, has_keys);
-        axum::serve(listener, router(app)).with_graceful_shutdown(stop).await.map_err(io("serving"))
+        let (asked, stopping) = tokio::sync::watch::channel(false);
+        tokio::spawn(async move {
+            stop.await;
+            // Nobody listens any more if serving failed.
+            let _unheard = asked.send(true);
+        });
+        let (mut graceful, mut late) = (stopping.clone(), stopping);
+        let serving = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
+            let _asked = graceful.wait_for(|asked| *asked).await;
+        });
+        tokio::select! {
+            served = serving => served.map_err(io("serving")),
+            () = async {
+                let _asked = late.wait_for(|asked| *asked).await;
+                tokio::time::sleep(STOP_WAIT_MAX).await;
+            } => Ok(()),
+        }
     });
     // Ends the last handles of the sequencer, whose thread then writes back and ends.
     drop(runtime);

@@ -14,8 +14,8 @@ use crate::decision::Verdict;
 const RULES_MAX: usize = 500;
 /// Bytes of a policy at most.
 const BYTES_MAX: usize = 512 << 10;
-/// Hours a hold lasts at least.
-pub(super) const HOLD_H_MIN: u16 = 24;
+/// Hours a hold lasts where no rule says otherwise.
+pub(super) const HOLD_H: u16 = 24;
 /// Hours a hold lasts at most: 30 days.
 const HOLD_H_MAX: u16 = 720;
 
@@ -79,7 +79,7 @@ pub(super) struct RuleForm {
 }
 
 const fn hold_h() -> u16 {
-    HOLD_H_MIN
+    HOLD_H
 }
 
 impl Form {

@@ -3,6 +3,7 @@
 
 use model::client::SessionId;
 use model::event::EventId;
+use model::time::DAY_US;
 use model::{Address, Time};
 use serde::{Deserialize, Serialize};
 
@@ -33,16 +34,36 @@ pub struct Seen {
     pub accesses: u32,
     /// Logins among them.
     pub logins: u32,
+    /// Different UTC days of them, in the order they came.
+    pub days: u16,
 }
+
+/// A value is a customer's own when it was first seen this long before, on [`ESTABLISHED_DAYS`] days: the sweep's rule.
+pub const ESTABLISHED_AFTER_US: i64 = 14 * DAY_US;
+/// Different days on which it was seen.
+pub const ESTABLISHED_DAYS: u16 = 2;
+/// And last seen within this time: the past year.
+pub const REMEMBERED_US: i64 = 365 * DAY_US;
 
 impl Seen {
     /// Notes an access at `time`.
     pub fn note(&mut self, time: Time, is_login: bool) {
         let us = time.as_us();
+        if self.accesses == 0 || us / DAY_US != self.last_us / DAY_US {
+            self.days = self.days.saturating_add(1);
+        }
         self.first_us = if self.accesses == 0 { us } else { self.first_us.min(us) };
         self.last_us = self.last_us.max(us);
         self.accesses = self.accesses.saturating_add(1);
         self.logins = self.logins.saturating_add(u32::from(is_login));
+    }
+
+    /// Whether what was seen is the customer's own by `now`: not just since before the change.
+    #[must_use]
+    pub fn is_established(&self, now: Time) -> bool {
+        self.days >= ESTABLISHED_DAYS
+            && now.as_us().saturating_sub(self.first_us) >= ESTABLISHED_AFTER_US
+            && now.as_us().saturating_sub(self.last_us) <= REMEMBERED_US
     }
 }
 
@@ -57,8 +78,9 @@ pub struct Change {
     pub device: Option<u64>,
     /// From which autonomous system.
     pub asn: Option<u32>,
-    /// Whether the address, its network or the device was the customer's own then.
-    pub own: bool,
+    /// Whether the address, its network or the device was the customer's own then; nothing where it came from nowhere, or
+    /// where the customer had no past to compare with.
+    pub own: Option<bool>,
 }
 
 /// The session last seen.
@@ -68,10 +90,12 @@ pub struct Session {
     pub id: SessionId,
     /// When it was first seen, microseconds since 1970.
     pub began_us: i64,
-    /// The address it was seen with last.
+    /// The address it was first seen with.
     pub ip: Option<Address>,
-    /// The user agent it was seen with last.
+    /// The user agent it was first seen with.
     pub agent: Option<u64>,
+    /// Whether it was seen with another network or user agent since.
+    pub moved: bool,
     /// Events in it, procedures not counted.
     pub steps: u32,
 }
@@ -130,9 +154,11 @@ pub struct Customer {
     pub factor: Option<Change>,
     /// Last change of the bank account.
     pub bank: Option<Change>,
+    /// The last one by a stranger: a later change, from home or by telephone, does not make it undone.
+    pub bank_by_stranger: Option<Change>,
     /// The bank account money goes to, hashed.
     pub account: Option<u64>,
-    /// Withdrawals and transfers asked for, half-life one day.
+    /// Withdrawals and transfers in good order, half-life one day.
     pub withdrawals: Decayed,
     /// Withdrawals and transfers in good order.
     pub withdrawals_done: u32,

@@ -4,12 +4,20 @@ use model::EventKind;
 
 use super::{View, flag};
 use crate::decayed::parts_to_f64;
-use crate::record::attempts::{ATTEMPTS_HALF_LIFE_US, FAILURES_HALF_LIFE_US};
+use crate::record::attempts::{ATTEMPTS_HALF_LIFE_US, Attempts, FAILURES_HALF_LIFE_US};
 
 /// Attempts from which a ratio says something.
 const RATIO_ATTEMPTS_MIN: f64 = 5.0;
 /// Long-standing customers from which an address is a carrier's or a company's.
 const CARRIER_CUSTOMERS_MIN: u64 = 8;
+
+/// Logins at the address; of IPv6 at its /64, in which one machine can change its address at will.
+fn tried<'a>(view: &View<'a>) -> &'a Attempts {
+    match view.event.ip.is_some_and(|ip| ip.ip().is_ipv6()) {
+        true => &view.network.attempts,
+        false => &view.ip.attempts,
+    }
+}
 
 pub(super) fn customers(view: &View<'_>) -> Option<f64> {
     view.event.ip?;
@@ -22,13 +30,13 @@ pub(super) fn failed_customers(view: &View<'_>) -> Option<f64> {
 }
 
 pub(super) fn failure_ratio(view: &View<'_>) -> Option<f64> {
-    let (attempts, half_life) = (&view.ip.attempts, FAILURES_HALF_LIFE_US);
+    let (attempts, half_life) = (tried(view), FAILURES_HALF_LIFE_US);
     let all = attempts.all.value(view.time(), half_life);
     (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.failed.value(view.time(), half_life) / all)
 }
 
 pub(super) fn unknown_ratio(view: &View<'_>) -> Option<f64> {
-    let (attempts, half_life) = (&view.ip.attempts, FAILURES_HALF_LIFE_US);
+    let (attempts, half_life) = (tried(view), FAILURES_HALF_LIFE_US);
     let all = attempts.all.value(view.time(), half_life);
     (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.unknown.value(view.time(), half_life) / all)
 }
@@ -36,7 +44,7 @@ pub(super) fn unknown_ratio(view: &View<'_>) -> Option<f64> {
 pub(super) fn attempts(view: &View<'_>) -> Option<f64> {
     view.event.ip?;
     let now = u64::from(view.event.kind == EventKind::Login);
-    Some(view.ip.attempts.recent.value(view.time(), ATTEMPTS_HALF_LIFE_US) + parts_to_f64(now))
+    Some(tried(view).recent.value(view.time(), ATTEMPTS_HALF_LIFE_US) + parts_to_f64(now))
 }
 
 pub(super) fn listed(view: &View<'_>) -> Option<f64> {

@@ -76,11 +76,7 @@ pub(super) fn automation(view: &View<'_>) -> Option<f64> {
 pub(super) fn session_changed(view: &View<'_>) -> Option<f64> {
     let id = view.event.session.as_ref()?;
     let session = view.customer.session.as_ref().filter(|session| session.id == *id)?;
-    let other =
-        |known: Option<u64>, now: Option<u64>| known.zip(now).is_some_and(|(known, now)| known != now);
-    let network = |ip: Option<model::Address>| ip.map(model::Address::network);
-    let moved = network(session.ip).zip(network(view.event.ip)).is_some_and(|(known, now)| known != now);
-    flag(moved || other(session.agent, view.event.agent.map(|agent| agent.text)))
+    flag(session.moved || session.is_moved_by(view.event))
 }
 
 pub(super) fn session_straight(view: &View<'_>) -> Option<f64> {

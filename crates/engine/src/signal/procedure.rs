@@ -44,10 +44,11 @@ pub(super) fn bank_customers(view: &View<'_>) -> Option<f64> {
     Some(parts_to_f64(view.account.customers.count_without(view.customer_key())))
 }
 
-/// The change of the account that weighs on this withdrawal.
+/// The change of the account that weighs on this withdrawal: a stranger's before any other.
 fn recent_change<'a>(view: &View<'a>) -> Option<&'a Change> {
-    let change = view.customer.bank.as_ref()?;
-    (view.time().as_us().saturating_sub(change.at_us) <= MATCH_WITHIN_US).then_some(change)
+    let recent = |change: &&Change| view.time().as_us().saturating_sub(change.at_us) <= MATCH_WITHIN_US;
+    let customer = view.customer;
+    customer.bank_by_stranger.as_ref().filter(recent).or_else(|| customer.bank.as_ref().filter(recent))
 }
 
 /// Whether the event comes from a place of the customer's own: address, network or device.
@@ -60,11 +61,7 @@ pub(super) fn match_change(view: &View<'_>) -> Option<f64> {
     if !view.event.kind.moves_money() {
         return None;
     }
-    let change = recent_change(view)?;
-    if change.ip.is_none() && change.device.is_none() {
-        return None;
-    }
-    flag(!change.own)
+    flag(!recent_change(view)?.own?)
 }
 
 pub(super) fn match_withdraw(view: &View<'_>) -> Option<f64> {

@@ -2,15 +2,9 @@
 
 use model::Time;
 use model::customer::text_key;
-use model::time::DAY_US;
 
 use crate::input::Observed;
 use crate::record::{Account, AgentUse, Asn, Customer, Device, Ip, Network, Seen, Shared};
-
-/// A value counts as the customer's own when it was first seen this long before: not just minutes before the change.
-const ESTABLISHED_AFTER_US: i64 = DAY_US;
-/// And last seen within this time: the past year.
-const REMEMBERED_US: i64 = 365 * DAY_US;
 
 /// An event and the records it touches.
 #[derive(Debug, Clone, Copy)]
@@ -58,12 +52,7 @@ impl View<'_> {
 
     /// Whether what was seen is the customer's own by now.
     pub(super) fn is_established(&self, seen: Option<&Seen>) -> bool {
-        let now = self.time().as_us();
-        seen.is_some_and(|seen| {
-            seen.accesses > 0
-                && now.saturating_sub(seen.first_us) >= ESTABLISHED_AFTER_US
-                && now.saturating_sub(seen.last_us) <= REMEMBERED_US
-        })
+        seen.is_some_and(|seen| seen.is_established(self.time()))
     }
 
     /// Whether the address is the customer's own; `None` where the event has none.

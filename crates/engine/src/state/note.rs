@@ -10,7 +10,7 @@ use crate::input::Observed;
 use crate::key::RecordKey;
 use crate::record::attempts::FAILURES_HALF_LIFE_US;
 use crate::record::customer::{
-    AGENTS_MAX, ASNS_MAX, Change, Customer, DEVICES_MAX, FEW_MAX, IPS_MAX, Session,
+    AGENTS_MAX, ASNS_MAX, Change, Customer, DEVICES_MAX, FEW_MAX, IPS_MAX, Seen, Session,
 };
 use crate::record::shared::{COUNTRIES_MAX, PARTS_MAX};
 use crate::signal::VELOCITY_HALF_LIFE_US;
@@ -76,7 +76,8 @@ impl State {
         if ip.first_us == 0 {
             ip.first_us = event.time.as_us();
         }
-        if noted.is_login {
+        // A try is counted when it is told how it ended.
+        if noted.is_login && event.outcome != Outcome::Attempted {
             let nobody_known = noted.customer == 0;
             ip.attempts.note(event.time, failed, nobody_known);
             network.attempts.note(event.time, failed, nobody_known);
@@ -171,11 +172,11 @@ impl Customer {
         if noted.is_login && event.outcome == Outcome::Failed {
             self.failures.add(1, event.time, FAILURES_HALF_LIFE_US);
         }
-        if event.kind.moves_money() && event.outcome != Outcome::Failed {
-            self.withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
-        }
-        if event.outcome != Outcome::Failed {
+        if event.outcome == Outcome::Succeeded {
             self.note_change(event, change);
+        }
+        if event.kind.moves_money() && event.outcome == Outcome::Succeeded {
+            self.withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
         }
         if noted.is_own {
             self.note_own(noted);
@@ -185,32 +186,41 @@ impl Customer {
     /// A change as it would be remembered, by what is known before it.
     fn change(&self, noted: &Noted<'_>) -> Change {
         let event = noted.event;
-        let us = event.time.as_us();
-        let before = |first_us: i64| us.saturating_sub(first_us) >= DAY_US;
-        let own_ip = event.ip.is_some_and(|ip| {
-            let network = ip.network();
-            self.ips
-                .iter()
-                .any(|(bits, seen)| model::Network::around(bits) == network && before(seen.first_us))
+        let now = event.time;
+        let known = |seen: &Seen| seen.is_established(now);
+        let has_past =
+            self.ips.iter().any(|(_, seen)| known(seen)) || self.devices.iter().any(|(_, seen)| known(seen));
+        let from_somewhere = event.ip.is_some() || noted.device.is_some();
+        let own_network = event.ip.map(model::Address::network).is_some_and(|network| {
+            self.ips.iter().any(|(bits, seen)| model::Network::around(bits) == network && known(seen))
         });
-        let device = noted.device.and_then(|device| self.devices.get(device));
+        let own_device = noted.device.and_then(|device| self.devices.get(device)).is_some_and(known);
         Change {
-            at_us: us,
+            at_us: now.as_us(),
             ip: event.ip,
             device: noted.device,
             asn: event.place.asn,
-            own: own_ip || device.is_some_and(|seen| before(seen.first_us)),
+            own: (has_past && from_somewhere).then_some(own_network || own_device),
         }
     }
 
+    /// What was done, not what was tried; and what happened last, not what was told last.
     fn note_change(&mut self, event: &Observed, change: Change) {
         use EventKind as K;
+        let replace = |slot: &mut Option<Change>| {
+            if slot.is_none_or(|known| known.at_us <= change.at_us) {
+                *slot = Some(change);
+            }
+        };
         match event.kind {
-            K::ContactChange => self.contact = Some(change),
-            K::PasswordChange | K::PasswordReset => self.password = Some(change),
-            K::FactorEnroll | K::FactorRemove => self.factor = Some(change),
+            K::ContactChange => replace(&mut self.contact),
+            K::PasswordChange | K::PasswordReset => replace(&mut self.password),
+            K::FactorEnroll | K::FactorRemove => replace(&mut self.factor),
             K::BankAccountRegister | K::BankAccountChange => {
-                self.bank = Some(change);
+                replace(&mut self.bank);
+                if change.own == Some(false) {
+                    replace(&mut self.bank_by_stranger);
+                }
                 self.account = event.account.as_ref().map(|account| account.key).or(self.account);
             }
             _ => {}
@@ -220,16 +230,22 @@ impl Customer {
     fn note_session(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
         let Some(id) = &event.session else { return };
-        let us = event.time.as_us();
-        let same = self.session.as_ref().is_some_and(|session| session.id == *id);
-        if !same {
-            self.session =
-                Some(Session { id: id.clone(), began_us: us, ip: event.ip, agent: None, steps: 0 });
+        if self.session.as_ref().is_none_or(|session| session.id != *id) {
+            self.session = Some(Session {
+                id: id.clone(),
+                began_us: event.time.as_us(),
+                ip: None,
+                agent: None,
+                moved: false,
+                steps: 0,
+            });
         }
         if let Some(session) = &mut self.session {
-            session.ip = event.ip.or(session.ip);
-            session.agent = event.agent.map(|agent| agent.text).or(session.agent);
-            session.steps = session.steps.saturating_add(u32::from(!event.kind.is_procedure()));
+            session.moved |= session.is_moved_by(event);
+            session.ip = session.ip.or(event.ip);
+            session.agent = session.agent.or(event.agent.map(|agent| agent.text));
+            let step = !event.kind.is_procedure() && event.outcome != Outcome::Attempted;
+            session.steps = session.steps.saturating_add(u32::from(step));
         }
     }
 
@@ -268,5 +284,16 @@ impl Customer {
         if let Some(language) = &event.language {
             self.languages.touch(text_key(language.as_str()), FEW_MAX, add);
         }
+    }
+}
+
+impl Session {
+    /// Whether an event comes from another network or user agent than the session began with.
+    pub(crate) fn is_moved_by(&self, event: &Observed) -> bool {
+        let other =
+            |known: Option<u64>, now: Option<u64>| known.zip(now).is_some_and(|(known, now)| known != now);
+        let network = |ip: Option<model::Address>| ip.map(model::Address::network);
+        let elsewhere = network(self.ip).zip(network(event.ip)).is_some_and(|(known, now)| known != now);
+        elsewhere || other(self.agent, event.agent.map(|agent| agent.text))
     }
 }

@@ -79,6 +79,29 @@ fn money_does_not_follow_a_strangers_change_of_account() {
     assert_eq!(world.fired(&withdrawal), ["account_changed_by_a_stranger"]);
 }
 
+/// A new customer, and every customer of a new installation: no past is no stranger.
+#[test]
+fn without_a_past_nobody_is_a_stranger() {
+    let mut world = World::new();
+    world.apply(at_home(made("login", "N1", hour(0)), HOME, "phone"));
+    world.apply(at_home(made("bank_account.register", "N1", hour(1)), HOME, "phone").account(3, None));
+    let withdrawal = world.ask(at_home(made("withdrawal", "N1", day(5)), HOME, "phone"));
+    assert_eq!(withdrawal.verdict, Verdict::StepUp, "{:?}", world.fired(&withdrawal));
+}
+
+/// The broker asks first and tells afterwards: each withdrawal counts once.
+#[test]
+fn asking_and_telling_counts_once() {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    for n in 0..3 {
+        let withdrawal = || at_home(made("withdrawal", "C1", hour(91 * 24 + n)), HOME, "phone");
+        let decision = world.ask(withdrawal().with("outcome", "attempted").with("id", format!("ask-{n}")));
+        assert_eq!(decision.verdict, Verdict::Allow, "{:?}", world.fired(&decision));
+        world.apply(withdrawal().with("id", format!("done-{n}")));
+    }
+}
+
 /// okasan-2020: one address abroad, many accounts.
 #[test]
 fn an_address_that_fails_for_many_customers_is_seen() {

@@ -67,10 +67,17 @@ fn of_place_and_client() {
         Signal::IpNewForCustomer,
         vec![("seen an hour before", vec![minutes_before()], away("login"), YES)],
     );
-    let two_days_before = || away("login").with("time", day(89).to_string());
+    let seen_on = |days: &[i64]| {
+        let on = |at: &i64| away("login").with("time", day(*at).to_string()).with("id", format!("a-{at}"));
+        days.iter().map(on).collect::<Vec<_>>()
+    };
     check(
         Signal::IpNewForCustomer,
-        vec![("seen two days before", vec![two_days_before()], away("login"), NO)],
+        vec![
+            ("seen once, long before", seen_on(&[60]), away("login"), YES),
+            ("seen twice, lately", seen_on(&[88, 90]), away("login"), YES),
+            ("seen on two days, long before", seen_on(&[60, 75]), away("login"), NO),
+        ],
     );
     let no_address = || made("login", "C1", day(91)).with("channel", "phone");
     check(Signal::IpNewForCustomer, vec![("no address", vec![], no_address(), None)]);
@@ -113,6 +120,12 @@ fn of_sessions() {
             ("the same client", vec![began()], activity(home("withdrawal")), NO),
             ("another client", vec![began()], activity(away("withdrawal")), YES),
             ("another network only", vec![began()], activity(home("withdrawal")).ip("192.0.2.1"), YES),
+            (
+                "back after another client",
+                vec![began(), at(-1, activity(away("session.activity")))],
+                activity(home("withdrawal")),
+                YES,
+            ),
             ("another session", vec![began()], home("withdrawal").with("client.session", "s2"), None),
         ],
     );
@@ -215,6 +228,18 @@ fn of_procedures() {
         vec![
             ("by a stranger", changed(away), home("withdrawal"), YES),
             ("by oneself", changed(home), away("withdrawal"), NO),
+            (
+                "by oneself after a stranger",
+                changed(away).into_iter().chain(changed(home)).collect(),
+                home("withdrawal"),
+                YES,
+            ),
+            (
+                "only tried by a stranger",
+                vec![before("bank_account.change", away).with("outcome", "attempted")],
+                home("withdrawal"),
+                None,
+            ),
             ("never", vec![], away("withdrawal"), None),
             ("no money", changed(away), home("login"), None),
         ],

@@ -2,19 +2,19 @@
 //! nothing is dropped silently.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use engine::input::Body;
 use model::{Event, Invalid};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::problem::Problem;
-use super::{App, BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
+use super::{App, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, read_body};
 use crate::keys::Role;
 use crate::sequencer::{Answered, Ask, AskError};
+
+/// Events of one batch in the sequencer's queue at once.
+const PART_EVENTS: usize = 512;
 
 /// What became of a batch.
 #[derive(Debug, Serialize)]
@@ -44,37 +44,34 @@ pub struct RejectedEvent {
 /// An event on its way: its line, and where its answer comes.
 type Waiting = (usize, oneshot::Receiver<Result<Answered, AskError>>);
 
-pub(super) async fn events(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<BatchResult>, Problem> {
-    app.authorize(&headers, Role::may_send)?;
-    let body = body.map_err(|_rejected| {
-        Problem::too_large(format!("allowed: at most {BATCH_BYTES_MAX} bytes a batch; split it"))
-    })?;
+pub(super) async fn events(State(app): State<App>, request: Request) -> Result<Json<BatchResult>, Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let body = read_body(request, BATCH_BYTES_MAX).await?;
     let lines = split(&body)?;
     if lines.len() > BATCH_EVENTS_MAX {
         let detail =
-            format!("came {} events; allowed: at most {BATCH_EVENTS_MAX} a batch; split it", lines.len());
+            format!("came more than {BATCH_EVENTS_MAX} events; allowed: that many a batch; split it");
         return Err(Problem::too_large(detail));
     }
     let mut result = BatchResult { accepted: 0, repeated: 0, rejected: Vec::new() };
-    let mut waiting: Vec<Waiting> = Vec::with_capacity(lines.len());
-    for (line, json) in lines {
-        match send(&app, json) {
-            Ok(answer) => waiting.push((line, answer)),
-            Err(Refused::Invalid(invalid)) => {
-                result.reject(line, Some(invalid.field), invalid.problem, false)
+    // Part by part, so that a batch takes up only a part of the queue, and its events stay in order.
+    for part in lines.chunks(PART_EVENTS) {
+        let mut waiting: Vec<Waiting> = Vec::with_capacity(part.len());
+        for (line, json) in part {
+            match send(&app, json) {
+                Ok(answer) => waiting.push((*line, answer)),
+                Err(Refused::Invalid(invalid)) => {
+                    result.reject(*line, Some(invalid.field), invalid.problem, false);
+                }
+                Err(Refused::Ask(error)) => result.reject(*line, None, error.to_string(), error.may_retry()),
             }
-            Err(Refused::Ask(error)) => result.reject(line, None, error.to_string(), error.may_retry()),
         }
-    }
-    for (line, answer) in waiting {
-        match answer.await.unwrap_or(Err(AskError::Busy)) {
-            Ok(answered) if answered.again => result.repeated += 1,
-            Ok(_) => result.accepted += 1,
-            Err(error) => result.reject(line, None, error.to_string(), error.may_retry()),
+        for (line, answer) in waiting {
+            match answer.await.unwrap_or(Err(AskError::Busy)) {
+                Ok(answered) if answered.again => result.repeated += 1,
+                Ok(_) => result.accepted += 1,
+                Err(error) => result.reject(line, None, error.to_string(), error.may_retry()),
+            }
         }
     }
     result.rejected.sort_by_key(|rejected| rejected.line);
@@ -116,7 +113,7 @@ fn split(body: &[u8]) -> Result<Vec<(usize, &[u8])>, Problem> {
     if body.first() != Some(&b'[') {
         let lines =
             body.split(|byte| *byte == b'\n').zip(1..).map(|(line, number)| (number, line.trim_ascii()));
-        return Ok(lines.filter(|(_, line)| !line.is_empty()).collect());
+        return Ok(lines.filter(|(_, line)| !line.is_empty()).take(BATCH_EVENTS_MAX + 1).collect());
     }
     let elements: Vec<&serde_json::value::RawValue> = serde_json::from_slice(body).map_err(|error| {
         Problem::unreadable(format!("neither NDJSON nor a JSON array of events: {error}"))

@@ -18,7 +18,7 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
-    if app.sequencer.gauges().refusing.load(Ordering::Relaxed) > 0 {
+    if !app.sequencer.is_taking() {
         let why = "the journal could not be written; remove the cause, then restart";
         return Err(AskError::Refusing(why.to_owned()).into());
     }

@@ -17,7 +17,7 @@ use super::writeback::Writeback;
 use super::{Answered, Ask, AskError, BATCH_MAX, Clock, Gauges, StartError, recovery};
 
 /// The kind under which the journal keeps inputs of [`engine::Input`]'s encoding, version 1.
-pub(super) const INPUT_V1: u8 = 1;
+pub(crate) const INPUT_V1: u8 = 1;
 
 /// The thread's own.
 pub(super) struct Sequencer {
@@ -31,6 +31,9 @@ pub(super) struct Sequencer {
     gauges: Arc<Gauges>,
     /// Up to which input the journal knows that records are written back.
     marked: u64,
+    /// Why nothing is taken any more. Records are ahead of the journal from then on: they must not be written back, and only
+    /// a restart, which replays the journal, is right again.
+    failed: Option<String>,
 }
 
 /// An input applied and not yet durable.
@@ -84,6 +87,7 @@ impl Sequencer {
             policy: recovered.policy,
             policy_text: recovered.policy_text,
             merging: Merging::start(journal.checkpointer()?)?,
+            failed: None,
             marked: journal.marked(Mark::Checkpointed)?,
             journal,
             writeback: Writeback::start(folder, stored, Arc::clone(&gauges))?,
@@ -126,9 +130,21 @@ impl Sequencer {
         while waiting.blocking_recv_many(&mut asks, BATCH_MAX) > 0 {
             self.batch(&mut asks);
         }
-        self.writeback.finish(&mut self.state, &self.policy_text, self.policy.version());
-        self.mark();
+        if self.failed.is_none() {
+            self.writeback.copy_out_rest(&mut self.state, &self.policy_text, self.policy.version());
+        }
+        self.writeback.finish();
+        if self.failed.is_none() {
+            self.mark();
+        }
         self.merging.finish();
+    }
+
+    /// Takes nothing any more.
+    fn fail(&mut self, problem: String) {
+        Gauges::set(&self.gauges.refusing, 1);
+        crate::serve::log("journal.refusing", &problem);
+        self.failed = Some(problem);
     }
 
     /// Tells the journal up to where records are written back: only behind that it may be trimmed.
@@ -140,6 +156,9 @@ impl Sequencer {
                 Err(error) => crate::serve::log("mark.failed", &with_sources(&error)),
             }
         }
+        if let Some(refusing) = self.journal.refusing() {
+            self.fail(with_sources(&refusing));
+        }
     }
 
     fn batch(&mut self, asks: &mut Vec<Ask>) {
@@ -147,8 +166,8 @@ impl Sequencer {
         let mut in_batch: HashMap<String, usize> = HashMap::new();
         let mut twins: Vec<(usize, Ask)> = Vec::new();
         for ask in asks.drain(..) {
-            if let Some(refusing) = self.journal.refusing() {
-                let _unheard = ask.answer.send(Err(AskError::Refusing(refusing.to_string())));
+            if let Some(problem) = &self.failed {
+                let _unheard = ask.answer.send(Err(AskError::Refusing(problem.clone())));
                 continue;
             }
             if let Some(place) = ask.id.as_ref().and_then(|id| in_batch.get(id)) {
@@ -256,9 +275,8 @@ impl Sequencer {
             let entries: Vec<Entry<'_>> = pending.iter().map(Pending::entry).collect();
             let written = self.journal.append(&entries);
             if let Err(error) = written {
-                // Records are ahead of the journal now. Nothing is taken until a restart has replayed it.
-                Gauges::set(&self.gauges.refusing, 1);
                 let problem = with_sources(&error);
+                self.fail(problem.clone());
                 let asks =
                     pending.into_iter().map(|each| each.ask).chain(twins.into_iter().map(|twin| twin.1));
                 for ask in asks {
@@ -280,6 +298,9 @@ impl Sequencer {
         }
         for Pending { seq, json, ask, .. } in pending {
             let _unheard = ask.answer.send(Ok(Answered { seq, json, again: false }));
+        }
+        if self.failed.is_some() {
+            return;
         }
         self.writeback.after_commit(&mut self.state, &self.policy_text, self.policy.version());
         self.mark();

@@ -76,9 +76,13 @@ impl Writeback {
         }
     }
 
-    /// Copies out what is left and waits until it is written.
-    pub(super) fn finish(&mut self, state: &mut State, policy: &str, version: u32) {
+    /// Copies out what is left.
+    pub(super) fn copy_out_rest(&mut self, state: &mut State, policy: &str, version: u32) {
         self.copy_out(state, policy, version, true);
+    }
+
+    /// Waits until everything copied out is written.
+    pub(super) fn finish(&mut self) {
         self.checkpoints = None;
         if let Some(thread) = self.thread.take() {
             // A panic there was told by the thread itself; what it lacked is replayed at the next start.

@@ -1,0 +1,89 @@
+//! `sekisho state`: verify, back up and restore a data folder.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+use crate::say;
+
+/// Files beside journal and state that belong into a backup.
+const BESIDE: [&str; 2] = ["secret", "keys.json"];
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Recompute the state from the journal and compare records and decisions; differences give exit code 1. Not while a
+    /// server runs on the folder: verify a backup then.
+    Verify {
+        /// The server's data folder.
+        #[arg(long, default_value = "sekisho-data")]
+        data: PathBuf,
+        /// Print the result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy the folder, consistent in itself, while the server runs.
+    Backup {
+        /// The server's data folder.
+        #[arg(long, default_value = "sekisho-data")]
+        data: PathBuf,
+        /// A folder that is empty or does not exist.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Make a data folder of a backup.
+    Restore {
+        /// The backup.
+        #[arg(long)]
+        from: PathBuf,
+        /// The data folder to make: empty, or not there.
+        #[arg(long, default_value = "sekisho-data")]
+        data: PathBuf,
+    },
+}
+
+pub(crate) fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Verify { data, json } => verify(data, *json),
+        Command::Backup { data, to } => copy(data, to),
+        Command::Restore { from, data } => copy(from, data),
+    }
+}
+
+fn verify(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let verified = server::verify::verify(data)?;
+    if json {
+        say::line(serde_json::to_string_pretty(&verified)?);
+    } else {
+        say::line(format!(
+            "{} inputs applied again up to {}: {} records and {} decisions compared, {} differ",
+            say::thousands(verified.inputs),
+            say::thousands(verified.state_seq),
+            say::thousands(verified.records),
+            say::thousands(verified.decisions),
+            say::thousands(verified.differences)
+        ));
+        for difference in &verified.listed {
+            say::line(format!("  {difference}"));
+        }
+    }
+    Ok(if verified.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<ExitCode> {
+    store::DataFolder::restore(from, to)?;
+    for name in BESIDE {
+        let source = from.join(name);
+        match std::fs::copy(&source, to.join(name)) {
+            Ok(_) => {}
+            // Without keys nobody can ask yet; without the secret there is no server's folder.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == "keys.json" => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("{}: there is no secret, so this is not the folder of a server", from.display())
+            }
+            Err(error) => return Err(error).with_context(|| format!("copying {} failed", source.display())),
+        }
+    }
+    say::note(format!("copied to {}; it holds the secret: keep it as safe as the original", to.display()));
+    Ok(ExitCode::SUCCESS)
+}

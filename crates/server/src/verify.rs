@@ -1,0 +1,154 @@
+//! Recomputes the state from the journal and compares: records bit by bit, decisions with what was really answered. Must not
+//! know HTTP.
+
+use std::path::Path;
+
+use engine::input::Body;
+use engine::key::RecordKey;
+use engine::state::Outcome;
+use engine::{Decision, Input, Policy, State};
+use serde::{Deserialize, Serialize};
+use store::{DataFolder, JournalReader, OwnedEntry, StateReader};
+
+use crate::sequencer::{INPUT_V1, StartError};
+
+/// Differences listed at most; further ones are counted.
+const LISTED_MAX: usize = 20;
+/// Rows and bytes of the journal read at once.
+const READ_ROWS: usize = 4_096;
+const READ_BYTES: usize = 8 << 20;
+/// Stored records read at once.
+const SCAN_RECORDS: usize = 4_096;
+
+/// What verifying found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Up to which input the stored state is true.
+    pub state_seq: u64,
+    /// Inputs applied again.
+    pub inputs: u64,
+    /// Decisions compared with what was answered.
+    pub decisions: u64,
+    /// Stored records compared.
+    pub records: u64,
+    /// Records and decisions that differ.
+    pub differences: u64,
+    /// The first of them, in words.
+    pub listed: Vec<String>,
+}
+
+impl Verified {
+    fn differs(&mut self, what: String) {
+        self.differences += 1;
+        if self.listed.len() < LISTED_MAX {
+            self.listed.push(what);
+        }
+    }
+}
+
+/// What is compared of an answer.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Answer {
+    decision: String,
+    score: u16,
+    policy: u32,
+}
+
+/// Verifies a data folder that no server is running on: of one that is, verify a backup.
+///
+/// # Errors
+/// A server is running on it, journal or state cannot be read, or the journal was trimmed: then there is nothing to recompute from.
+pub fn verify(folder: &Path) -> Result<Verified, StartError> {
+    DataFolder::read_only(folder)?;
+    // Ours while it is read: a checkpoint in between would look like a difference.
+    let locked = DataFolder::open(folder)?;
+    let view = locked.view();
+    let (stored, journal) = (view.state_reader()?, view.journal_reader()?);
+    let mut verified = Verified { state_seq: stored.seq()?, ..Verified::default() };
+    if journal.first_seq()? > 1 {
+        return Err(StartError::Trimmed { first: journal.first_seq()? });
+    }
+    let mut state = State::default();
+    let mut policy = Policy::compile(Policy::SHIPPED, 0)?;
+    replay(&journal, &mut state, &mut policy, &mut verified)?;
+    compare(&stored, &state, &mut verified)?;
+    Ok(verified)
+}
+
+fn replay(
+    journal: &JournalReader,
+    state: &mut State,
+    policy: &mut Policy,
+    verified: &mut Verified,
+) -> Result<(), StartError> {
+    let end = verified.state_seq;
+    while state.seq() < end {
+        let entries = journal.read(state.seq(), READ_ROWS, READ_BYTES)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for entry in entries.iter().take_while(|entry| entry.seq <= end) {
+            let input = (entry.kind == INPUT_V1).then(|| Input::decode(&entry.input).ok()).flatten();
+            let input = input.ok_or(StartError::Unreadable { seq: entry.seq })?;
+            if let Body::Policy { version, text } = &input.body {
+                *policy = Policy::compile(text, *version)?;
+            }
+            let outcome = state.apply(policy, &input);
+            verified.inputs += 1;
+            if let Outcome::Decided(decision) = &outcome {
+                verified.decisions += 1;
+                compare_answer(entry, decision, verified);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compare_answer(entry: &OwnedEntry, decision: &Decision, verified: &mut Verified) {
+    let now = Answer {
+        decision: decision.verdict.as_str().to_owned(),
+        score: decision.score,
+        policy: decision.policy,
+    };
+    match serde_json::from_slice::<Answer>(&entry.answer) {
+        Ok(then) if then == now => {}
+        Ok(then) => verified.differs(format!(
+            "input {}: answered {} with score {} then, {} with {} now",
+            entry.seq, then.decision, then.score, now.decision, now.score
+        )),
+        Err(error) => verified.differs(format!("input {}: its answer cannot be read: {error}", entry.seq)),
+    }
+}
+
+fn compare(stored: &StateReader, state: &State, verified: &mut Verified) -> Result<(), StartError> {
+    let mut missing: std::collections::BTreeSet<RecordKey> = state.keys().into_iter().collect();
+    for kind in RecordKey::KINDS {
+        let mut from = Vec::new();
+        loop {
+            let records = stored.scan(kind, &from, SCAN_RECORDS)?;
+            let Some((last, _)) = records.last() else { break };
+            // The next key in order is the last one with a zero byte behind it.
+            from.clone_from(last);
+            from.push(0);
+            for (stored_key, bytes) in &records {
+                verified.records += 1;
+                let Some(key) = RecordKey::parse(kind, stored_key) else {
+                    verified.differs(format!("a stored key of kind {kind} is no key: {stored_key:?}"));
+                    continue;
+                };
+                missing.remove(&key);
+                let recomputed = state.record(key).and_then(|record| record.encode().ok());
+                if recomputed.as_deref() != Some(bytes.as_slice()) {
+                    verified.differs(format!("{key:?}: the stored record is not what the journal gives"));
+                }
+            }
+        }
+    }
+    for key in missing {
+        // What was never touched is empty, and need not be stored.
+        if state.record(key) != Some(engine::record::Record::empty(key)) {
+            verified.differs(format!("{key:?}: the journal gives a record that is not stored"));
+        }
+    }
+    Ok(())
+}
