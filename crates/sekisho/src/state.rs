@@ -71,16 +71,16 @@ fn verify(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<ExitCode> {
+    if !from.join("secret").is_file() {
+        bail!("{}: there is no secret, so this is not the folder of a server", from.display());
+    }
     store::DataFolder::restore(from, to)?;
     for name in BESIDE {
         let source = from.join(name);
         match std::fs::copy(&source, to.join(name)) {
             Ok(_) => {}
-            // Without keys nobody can ask yet; without the secret there is no server's folder.
+            // Nobody can ask yet.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == "keys.json" => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                bail!("{}: there is no secret, so this is not the folder of a server", from.display())
-            }
             Err(error) => return Err(error).with_context(|| format!("copying {} failed", source.display())),
         }
     }

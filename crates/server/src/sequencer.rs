@@ -7,7 +7,7 @@
 
 mod batch;
 mod merging;
-mod recovery;
+pub(crate) mod recovery;
 mod writeback;
 
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use model::Time;
 use store::{DataFolder, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::batch::INPUT_V1;
 use self::batch::Sequencer;
 
 /// Asks waiting for the sequencer at most.

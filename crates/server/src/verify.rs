@@ -6,17 +6,14 @@ use std::path::Path;
 use engine::input::Body;
 use engine::key::RecordKey;
 use engine::state::Outcome;
-use engine::{Decision, Input, Policy, State};
+use engine::{Decision, Policy, State};
 use serde::{Deserialize, Serialize};
 use store::{DataFolder, JournalReader, OwnedEntry, StateReader};
 
-use crate::sequencer::{INPUT_V1, StartError};
+use crate::sequencer::{StartError, recovery};
 
 /// Differences listed at most; further ones are counted.
 const LISTED_MAX: usize = 20;
-/// Rows and bytes of the journal read at once.
-const READ_ROWS: usize = 4_096;
-const READ_BYTES: usize = 8 << 20;
 /// Stored records read at once.
 const SCAN_RECORDS: usize = 4_096;
 
@@ -83,13 +80,12 @@ fn replay(
 ) -> Result<(), StartError> {
     let end = verified.state_seq;
     while state.seq() < end {
-        let entries = journal.read(state.seq(), READ_ROWS, READ_BYTES)?;
+        let entries = journal.read(state.seq(), recovery::READ_ROWS, recovery::READ_BYTES)?;
         if entries.is_empty() {
             return Ok(());
         }
         for entry in entries.iter().take_while(|entry| entry.seq <= end) {
-            let input = (entry.kind == INPUT_V1).then(|| Input::decode(&entry.input).ok()).flatten();
-            let input = input.ok_or(StartError::Unreadable { seq: entry.seq })?;
+            let input = recovery::input(entry)?;
             if let Body::Policy { version, text } = &input.body {
                 *policy = Policy::compile(text, *version)?;
             }

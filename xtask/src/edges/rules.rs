@@ -60,6 +60,14 @@ pub(super) const EDGES: &[EdgeRule] = &[
         }],
     },
     EdgeRule {
+        from: Roots::Crate("store"),
+        kinds: RUN_TIME,
+        to: &[Forbidden {
+            crates: &["engine", "model"],
+            reason: "the store knows bytes, not meaning: what an input or a record is may change without it",
+        }],
+    },
+    EdgeRule {
         from: Roots::Crate("edge"),
         kinds: RUN_TIME,
         to: &[Forbidden {

@@ -76,8 +76,6 @@ pub struct Change {
     pub ip: Option<Address>,
     /// From which device, hashed.
     pub device: Option<u64>,
-    /// From which autonomous system.
-    pub asn: Option<u32>,
     /// Whether the address, its network or the device was the customer's own then; nothing where it came from nowhere, or
     /// where the customer had no past to compare with.
     pub own: Option<bool>,
@@ -88,8 +86,6 @@ pub struct Change {
 pub struct Session {
     /// Its identifier.
     pub id: SessionId,
-    /// When it was first seen, microseconds since 1970.
-    pub began_us: i64,
     /// The address it was first seen with.
     pub ip: Option<Address>,
     /// The user agent it was first seen with.
@@ -144,8 +140,6 @@ pub struct Customer {
     pub languages: Recent<u64, u32>,
     /// Logins by hour of the day (UTC), each up to 255.
     pub hours: Hours,
-    /// Failed logins, half-life one day.
-    pub failures: Decayed,
     /// Last change of a contact.
     pub contact: Option<Change>,
     /// Last change of the password.

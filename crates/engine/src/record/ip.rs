@@ -18,8 +18,6 @@ pub struct Ip {
     pub settled: Distinct,
     /// Customers whose logins failed here.
     pub failed_customers: Distinct,
-    /// Customers with a procedure from here.
-    pub procedure_customers: Distinct,
     /// Logins.
     pub attempts: Attempts,
     /// Different values of the more general levels among its logins: autonomous systems and countries.
@@ -29,8 +27,6 @@ pub struct Ip {
 /// What is kept of a network.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Network {
-    /// Customers with an access in good order.
-    pub customers: Distinct,
     /// Logins.
     pub attempts: Attempts,
 }
@@ -47,6 +43,4 @@ pub struct Asn {
 pub struct Device {
     /// Customers with an access in good order.
     pub customers: Distinct,
-    /// Customers with a procedure from it.
-    pub procedure_customers: Distinct,
 }

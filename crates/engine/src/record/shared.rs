@@ -14,8 +14,6 @@ pub const PARTS_MAX: usize = 4_096;
 pub struct AgentUse {
     /// Logins in good order.
     pub logins: u32,
-    /// Logins with its browser, system and device type are in [`Shared`].
-    pub seen: bool,
 }
 
 /// What is known of all together.

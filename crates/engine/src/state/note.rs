@@ -8,7 +8,6 @@ use super::State;
 use crate::decision::Verdict;
 use crate::input::Observed;
 use crate::key::RecordKey;
-use crate::record::attempts::FAILURES_HALF_LIFE_US;
 use crate::record::customer::{
     AGENTS_MAX, ASNS_MAX, Change, Customer, DEVICES_MAX, FEW_MAX, IPS_MAX, Seen, Session,
 };
@@ -87,13 +86,9 @@ impl State {
         }
         if noted.is_own {
             ip.customers.add(noted.customer);
-            network.customers.add(noted.customer);
             if settled {
                 ip.settled.add(noted.customer);
             }
-        }
-        if event.kind.is_procedure() && !failed && noted.customer != 0 {
-            ip.procedure_customers.add(noted.customer);
         }
         self.changed.insert(RecordKey::Ip(bits));
         self.changed.insert(RecordKey::Network(network_bits));
@@ -110,9 +105,6 @@ impl State {
             let device = self.devices.entry(key).or_default();
             if noted.is_own {
                 device.customers.add(noted.customer);
-            }
-            if event.kind.is_procedure() {
-                device.procedure_customers.add(noted.customer);
             }
             self.changed.insert(RecordKey::Device(key));
         }
@@ -169,9 +161,6 @@ impl Customer {
         }
         let change = self.change(noted);
         self.note_session(noted);
-        if noted.is_login && event.outcome == Outcome::Failed {
-            self.failures.add(1, event.time, FAILURES_HALF_LIFE_US);
-        }
         if event.outcome == Outcome::Succeeded {
             self.note_change(event, change);
         }
@@ -199,7 +188,6 @@ impl Customer {
             at_us: now.as_us(),
             ip: event.ip,
             device: noted.device,
-            asn: event.place.asn,
             own: (has_past && from_somewhere).then_some(own_network || own_device),
         }
     }
@@ -231,14 +219,7 @@ impl Customer {
         let event = noted.event;
         let Some(id) = &event.session else { return };
         if self.session.as_ref().is_none_or(|session| session.id != *id) {
-            self.session = Some(Session {
-                id: id.clone(),
-                began_us: event.time.as_us(),
-                ip: None,
-                agent: None,
-                moved: false,
-                steps: 0,
-            });
+            self.session = Some(Session { id: id.clone(), ip: None, agent: None, moved: false, steps: 0 });
         }
         if let Some(session) = &mut self.session {
             session.moved |= session.is_moved_by(event);

@@ -285,6 +285,22 @@ fn what_was_acknowledged_survives_kill_9() {
     copy.stop();
 }
 
+#[test]
+fn a_rule_in_shadow_is_told_and_changes_nothing() {
+    let place = Place::new();
+    let policy = place.write(
+        "policy.toml",
+        "[thresholds]\nstep_up = 30\nhold = 70\ndeny = 101\n[[rule]]\nname = \"tried\"\nkinds = [\"login\"]\n\
+         when = \"true\"\npoints = 90\nshadow = true\nreason = { ja = \"試行\", en = \"tried\" }\n",
+    );
+    let server = Server::start(&place, &["--policy", &policy]);
+    let mut sender = server.connect(&key(&place, "sender"));
+    let decision = sender.post("/v1/decide", &event("l-1", "login", "C1", "192.0.2.7")).unwrap().json();
+    assert_eq!((&decision["decision"], &decision["score"]), (&"allow".into(), &0.into()), "{decision}");
+    assert_eq!(decision["shadow"][0]["rule"], "tried");
+    server.stop();
+}
+
 /// When the journal cannot be written nothing more is taken, and a restart has everything that was acknowledged.
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::decision::Reason;
 use engine::key::RecordKey;
 use engine::record::Record;
 use engine::state::Outcome;
@@ -17,7 +18,7 @@ use super::writeback::Writeback;
 use super::{Answered, Ask, AskError, BATCH_MAX, Clock, Gauges, StartError, recovery};
 
 /// The kind under which the journal keeps inputs of [`engine::Input`]'s encoding, version 1.
-pub(crate) const INPUT_V1: u8 = 1;
+pub(super) const INPUT_V1: u8 = 1;
 
 /// The thread's own.
 pub(super) struct Sequencer {
@@ -52,6 +53,9 @@ struct DecisionForm<'a> {
     decision: &'static str,
     score: u16,
     reasons: Vec<ReasonForm<'a>>,
+    /// Rules in shadow that would have fired.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shadow: Vec<ReasonForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<HoldForm>,
     policy: u32,
@@ -248,7 +252,7 @@ impl Sequencer {
         {
             Gauges::add(counter, 1);
         }
-        let reasons = decision.reasons.iter().filter_map(|reason| {
+        let told = |reason: &Reason| {
             let rule = self.policy.rule(reason.rule)?;
             Some(ReasonForm {
                 signal: rule.signals.first().map_or("", |signal| signal.name()),
@@ -256,12 +260,13 @@ impl Sequencer {
                 points: reason.points,
                 text: if japanese { &rule.reason.ja } else { &rule.reason.en },
             })
-        });
+        };
         let form = DecisionForm {
             id,
             decision: decision.verdict.as_str(),
             score: decision.score,
-            reasons: reasons.collect(),
+            reasons: decision.reasons.iter().filter_map(told).collect(),
+            shadow: decision.shadow.iter().filter_map(told).collect(),
             hold: decision.held_until.map(|until| HoldForm { until }),
             policy: decision.policy,
             seq,

@@ -6,7 +6,7 @@ use engine::{Input, Policy, State};
 use store::{Journal, OwnedEntry, State as Stored};
 
 use super::StartError;
-use super::batch::{INPUT_V1, decode, with_sources};
+use super::batch::{INPUT_V1, decode};
 
 /// Under which name the state keeps the policy's text.
 pub(super) const POLICY: &str = "policy";
@@ -14,8 +14,8 @@ pub(super) const POLICY: &str = "policy";
 pub(super) const POLICY_VERSION: &str = "policy_version";
 
 /// Rows and bytes of the journal read at once.
-const READ_ROWS: usize = 4_096;
-const READ_BYTES: usize = 8 << 20;
+pub(crate) const READ_ROWS: usize = 4_096;
+pub(crate) const READ_BYTES: usize = 8 << 20;
 
 /// What was recovered.
 pub(super) struct Recovered {
@@ -50,8 +50,7 @@ pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, S
 
 impl Recovered {
     fn apply(&mut self, stored: &Stored, entry: &OwnedEntry) -> Result<(), StartError> {
-        let input = (entry.kind == INPUT_V1).then(|| Input::decode(&entry.input).ok()).flatten();
-        let input = input.ok_or(StartError::Unreadable { seq: entry.seq })?;
+        let input = input(entry)?;
         if let Body::Policy { version, text } = &input.body {
             self.policy = Policy::compile(text, *version)?;
             self.policy_text.clone_from(text);
@@ -76,7 +75,8 @@ fn load(state: &mut State, stored: &Stored, key: RecordKey) -> Result<(), StartE
     Ok(())
 }
 
-/// For messages of the write-behind thread.
-pub(super) fn told(error: &store::StoreError) -> String {
-    with_sources(error)
+/// The input of a row of the journal.
+pub(crate) fn input(entry: &OwnedEntry) -> Result<Input, StartError> {
+    let input = (entry.kind == INPUT_V1).then(|| Input::decode(&entry.input).ok()).flatten();
+    input.ok_or(StartError::Unreadable { seq: entry.seq })
 }

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use store::{DataFolder, State as Stored, StateReader};
 
 use super::batch::{decode, with_sources};
-use super::recovery::{POLICY, POLICY_VERSION, told};
+use super::recovery::{POLICY, POLICY_VERSION};
 use super::{Gauges, StartError};
 
 /// Inputs after which changed records are copied out.
@@ -65,7 +65,7 @@ impl Writeback {
         if self.nothing_stored {
             return Ok(None);
         }
-        let bytes = self.reader.load(key.kind(), &key.bytes()).map_err(|error| told(&error))?;
+        let bytes = self.reader.load(key.kind(), &key.bytes()).map_err(|error| with_sources(&error))?;
         bytes.map(|bytes| decode(key, &bytes)).transpose()
     }
 
