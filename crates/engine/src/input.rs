@@ -17,9 +17,11 @@ use crate::key::RecordKey;
 
 /// Lists that one address may stand in at most; more are cut by whoever observes.
 pub const LISTS_MAX: usize = 16;
+/// Bytes of a document at most.
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 19;
 
 /// One input, in the journal's order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     /// Its place in the journal, from 1, without gap.
     pub seq: u64,
@@ -42,6 +44,8 @@ pub enum Body {
         version: u32,
         /// As written.
         text: String,
+        /// Who made it the policy.
+        by: String,
     },
     /// A hold is let go or refused.
     HoldSettled {
@@ -51,6 +55,17 @@ pub enum Body {
         event: EventId,
         /// Let go, or refused for good.
         released: bool,
+        /// Who settled it.
+        by: String,
+    },
+    /// A document is kept from here on in place of what had its name.
+    Document {
+        /// `list/mule-addresses`.
+        name: String,
+        /// At most [`DOCUMENT_BYTES_MAX`]; nothing removes it.
+        bytes: Option<Vec<u8>>,
+        /// Who brought it.
+        by: String,
     },
 }
 
@@ -166,6 +181,8 @@ pub struct Profile {
     pub holder: Option<u64>,
     /// When the account was opened.
     pub opened: Option<Time>,
+    /// The rest, encrypted with a key that this crate never sees; kept as it comes.
+    pub sealed: Vec<u8>,
 }
 
 /// What an observer adds to an event.
@@ -234,15 +251,19 @@ impl Observed {
     }
 }
 
-impl Input {
-    /// The records this input reads or changes, in a fixed order: what must be in memory before it is applied.
+impl Body {
+    /// The records this reads or changes, in a fixed order: what must be in memory before it is applied.
     #[must_use]
     pub fn touches(&self) -> Vec<RecordKey> {
-        match &self.body {
-            Body::Policy { .. } => Vec::new(),
-            Body::Profile(profile) => vec![RecordKey::customer(profile.customer.as_str())],
-            Body::HoldSettled { customer, .. } => vec![RecordKey::customer(customer.as_str())],
-            Body::Event(event) => {
+        match self {
+            // Documents are always in memory.
+            Self::Policy { .. } | Self::Document { .. } => Vec::new(),
+            Self::Profile(profile) => {
+                let id = profile.customer.as_str();
+                vec![RecordKey::customer(id), RecordKey::profile(id)]
+            }
+            Self::HoldSettled { customer, .. } => vec![RecordKey::customer(customer.as_str())],
+            Self::Event(event) => {
                 let device = event.device.as_ref().map(|device| RecordKey::Device(text_key(device.as_str())));
                 let customer = event.customer.as_ref().map(|customer| RecordKey::customer(customer.as_str()));
                 let touched = [
@@ -259,10 +280,8 @@ impl Input {
             }
         }
     }
-}
 
-impl Input {
-    /// The bytes for the journal.
+    /// The bytes for the journal, which keeps number and time of an input beside them.
     ///
     /// # Errors
     /// Never for inputs of this crate; the format's own error otherwise.

@@ -6,12 +6,11 @@ use axum::extract::{Request, State};
 use engine::input::Body;
 use model::{Event, Invalid};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::{App, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, read_body};
 use crate::keys::Role;
-use crate::sequencer::{Answered, Ask, AskError};
+use crate::sequencer::{Answering, Ask, AskError};
 
 /// Events of one batch in the sequencer's queue at once.
 const PART_EVENTS: usize = 512;
@@ -42,7 +41,7 @@ pub struct RejectedEvent {
 }
 
 /// An event on its way: its line, and where its answer comes.
-type Waiting = (usize, oneshot::Receiver<Result<Answered, AskError>>);
+type Waiting = (usize, Answering);
 
 pub(super) async fn events(State(app): State<App>, request: Request) -> Result<Json<BatchResult>, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
@@ -83,15 +82,15 @@ enum Refused {
     Ask(AskError),
 }
 
-fn send(app: &App, json: &[u8]) -> Result<oneshot::Receiver<Result<Answered, AskError>>, Refused> {
+fn send(app: &App, json: &[u8]) -> Result<Answering, Refused> {
     let event = Event::from_json(json).map_err(Refused::Invalid)?;
     let id = Some(event.id.as_str().to_owned());
     let observed = app.observer.observe(event, false, (app.clock)());
     let (observed, digest) = observed.map_err(Refused::Invalid)?;
-    let (answer, answered) = oneshot::channel();
     let body = Body::Event(Box::new(observed));
-    app.sequencer.send(Ask { id, digest, body, japanese: true, answer }).map_err(Refused::Ask)?;
-    Ok(answered)
+    let (ask, answering) = Ask::new(id, digest, body, true).map_err(Refused::Ask)?;
+    app.sequencer.send(ask).map_err(Refused::Ask)?;
+    Ok(answering)
 }
 
 impl BatchResult {

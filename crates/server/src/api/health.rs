@@ -57,6 +57,12 @@ pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
         "Up to which input records are written back.",
         &plain(&gauges.checkpoint),
     );
+    family(
+        "sekisho_record_bytes",
+        "gauge",
+        "Bytes that records take in memory, about.",
+        &plain(&gauges.memory),
+    );
     family("sekisho_records_in_memory", "gauge", "Records in memory.", &plain(&gauges.records));
     family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
