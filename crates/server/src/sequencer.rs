@@ -228,6 +228,7 @@ pub fn start(
     let nothing_stored = stored.seq()? == 0;
     let reader = folder.view().state_reader()?;
     Gauges::set(&gauges.committed, journal.last_seq());
+    Gauges::set(&gauges.seq, recovered.state.seq());
     let ticking = messages.downgrade();
     let merging = Merging::start(journal.checkpointer()?, move || {
         // One that is lost comes again.
