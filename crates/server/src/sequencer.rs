@@ -8,6 +8,7 @@
 mod batch;
 mod merging;
 pub(crate) mod recovery;
+mod trim;
 mod writeback;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use store::{DataFolder, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::Sequencer;
+pub(crate) use self::batch::{INPUT_V1, with_sources};
 
 /// Asks waiting for the sequencer at most.
 pub const QUEUE_MAX: usize = 8_192;
@@ -122,14 +124,28 @@ pub struct Gauges {
     pub records: AtomicU64,
     /// 1 if nothing is taken any more.
     pub refusing: AtomicU64,
+    /// Up to which input the history holds everything. The exporter sets this and the next four.
+    pub exported: AtomicU64,
+    /// Up to which input the journal is old enough to go.
+    pub trimmable: AtomicU64,
+    /// Files of the history that are of this server.
+    pub export_files: AtomicU64,
+    /// Exports and merges that failed since the start.
+    pub export_failures: AtomicU64,
+    /// 1 while exporting fails.
+    pub export_failing: AtomicU64,
+    /// Up to which input the written records survive a power cut, as far as that was asked for.
+    pub synced: AtomicU64,
+    /// The first input there is in the journal.
+    pub first: AtomicU64,
 }
 
 impl Gauges {
-    fn add(counter: &AtomicU64, amount: u64) {
+    pub(crate) fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Ordering::Relaxed);
     }
 
-    fn set(gauge: &AtomicU64, value: u64) {
+    pub(crate) fn set(gauge: &AtomicU64, value: u64) {
         gauge.store(value, Ordering::Relaxed);
     }
 }
@@ -188,6 +204,12 @@ impl Handle {
     #[must_use]
     pub fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    /// The same, for those who outlive the handle.
+    #[must_use]
+    pub fn shared_gauges(&self) -> Arc<Gauges> {
+        Arc::clone(&self.gauges)
     }
 }
 

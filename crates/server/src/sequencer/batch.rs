@@ -10,15 +10,16 @@ use engine::{Decision, Input, Policy, State, Verdict};
 use hashbrown::HashMap;
 use model::Time;
 use serde::Serialize;
-use store::{DataFolder, Entry, Journal, Limits, Mark};
+use store::{DataFolder, Entry, Journal, Limits};
 use tokio::sync::mpsc;
 
 use super::merging::Merging;
+use super::trim::Trimming;
 use super::writeback::Writeback;
 use super::{Answered, Ask, AskError, BATCH_MAX, Clock, Gauges, StartError, recovery};
 
 /// The kind under which the journal keeps inputs of [`engine::Input`]'s encoding, version 1.
-pub(super) const INPUT_V1: u8 = 1;
+pub(crate) const INPUT_V1: u8 = 1;
 
 /// The thread's own.
 pub(super) struct Sequencer {
@@ -30,8 +31,7 @@ pub(super) struct Sequencer {
     merging: Merging,
     clock: Clock,
     gauges: Arc<Gauges>,
-    /// Up to which input the journal knows that records are written back.
-    marked: u64,
+    trimming: Trimming,
     /// Why nothing is taken any more. Records are ahead of the journal from then on: they must not be written back, and only
     /// a restart, which replays the journal, is right again.
     failed: Option<String>,
@@ -92,7 +92,7 @@ impl Sequencer {
             policy_text: recovered.policy_text,
             merging: Merging::start(journal.checkpointer()?)?,
             failed: None,
-            marked: journal.marked(Mark::Checkpointed)?,
+            trimming: Trimming::of(&journal, &gauges)?,
             journal,
             writeback: Writeback::start(folder, stored, Arc::clone(&gauges))?,
             clock,
@@ -139,7 +139,7 @@ impl Sequencer {
         }
         self.writeback.finish();
         if self.failed.is_none() {
-            self.mark();
+            self.trim();
         }
         self.merging.finish();
     }
@@ -151,15 +151,9 @@ impl Sequencer {
         self.failed = Some(problem);
     }
 
-    /// Tells the journal up to where records are written back: only behind that it may be trimmed.
-    fn mark(&mut self) {
-        let written = self.gauges.checkpoint.load(std::sync::atomic::Ordering::Relaxed);
-        if written > self.marked {
-            match self.journal.mark(Mark::Checkpointed, written) {
-                Ok(()) => self.marked = written,
-                Err(error) => crate::serve::log("mark.failed", &with_sources(&error)),
-            }
-        }
+    /// Lets the journal forget what is neither needed nor young.
+    fn trim(&mut self) {
+        self.trimming.step(&mut self.journal, &self.gauges, (self.clock)());
         if let Some(refusing) = self.journal.refusing() {
             self.fail(with_sources(&refusing));
         }
@@ -308,7 +302,7 @@ impl Sequencer {
             return;
         }
         self.writeback.after_commit(&mut self.state, &self.policy_text, self.policy.version());
-        self.mark();
+        self.trim();
         self.tell();
     }
 
@@ -338,7 +332,7 @@ const fn nothing() -> engine::input::Body {
 }
 
 /// An error and what caused it, in one line.
-pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

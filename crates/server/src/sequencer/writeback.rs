@@ -15,7 +15,7 @@ use store::{DataFolder, State as Stored, StateReader};
 
 use super::batch::{decode, with_sources};
 use super::recovery::{POLICY, POLICY_VERSION};
-use super::{Gauges, StartError};
+use super::{Gauges, StartError, trim};
 
 /// Inputs after which changed records are copied out.
 const INPUTS_BETWEEN: u64 = 20_000;
@@ -129,6 +129,7 @@ fn write(mut stored: Stored, waiting: &Receiver<Checkpoint>, gauges: &Gauges) {
             Ok(()) => {
                 kept.clear();
                 Gauges::set(&gauges.checkpoint, seq);
+                trim::sync_if_needed(&mut stored, gauges);
             }
             Err(error) => crate::serve::log("checkpoint.failed", &with_sources(&error)),
         }
