@@ -264,11 +264,13 @@ impl Exporter {
         let Some(opened) = &mut self.opened else { return Ok(()) };
         if let Some(merging) = &mut self.merging {
             match merging.step(&mut opened.folder, now) {
-                Ok(false) => {}
-                Ok(true) => opened.folder.forget_days(),
+                Ok(_) => opened.folder.forget_days(),
                 Err(error) => {
                     Gauges::add(&self.gauges.export_failures, 1);
                     crate::serve::log("merge.failed", &with_sources(&error));
+                    // What was moved and what was not is found out when it is opened anew.
+                    self.opened = None;
+                    return Ok(());
                 }
             }
         }
