@@ -10,7 +10,7 @@ use store::{JournalReader, StoreError};
 use crate::sequencer::{Clock, Gauges};
 
 /// How often it is found out.
-const EVERY: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(5);
 
 /// Finds out, now and then.
 pub(super) struct Keeping {

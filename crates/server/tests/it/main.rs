@@ -1,0 +1,5 @@
+//! Integration tests of the crate, one binary.
+
+mod exporter;
+mod fixture;
+mod trimming;
