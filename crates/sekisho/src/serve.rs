@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// recompute; the history keeps events for good.
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     journal_days: u32,
+    /// How many milliseconds an event may wait before it is added to the history.
+    #[arg(long, value_name = "MS", default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(..=60_000))]
+    export_after_ms: u64,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -63,6 +66,7 @@ pub(crate) enum KeyCommand {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
     let export = ExportOptions {
+        flush_after: Duration::from_millis(args.export_after_ms),
         journal_keep: Duration::from_secs(u64::from(args.journal_days) * 24 * 60 * 60),
         ..ExportOptions::default()
     };

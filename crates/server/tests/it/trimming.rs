@@ -98,7 +98,7 @@ fn a_running_server_trims_in_steps() {
     server.stop();
     let ids = place.ids();
     let unique: std::collections::HashSet<&String> = ids.iter().collect();
-    assert_eq!((ids.len(), unique.len()), (ids.len(), ids.len()));
+    assert_eq!(unique.len(), ids.len(), "each once");
     assert_eq!(ids.iter().filter(|id| id.starts_with("old-")).count(), INPUTS);
     assert_eq!(first_seq(&place), 45_002);
     place.server().stop();
