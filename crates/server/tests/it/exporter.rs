@@ -1,7 +1,5 @@
 //! Each input of the journal once in the history, as it was told.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its fixture should stop")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;

@@ -1,7 +1,5 @@
 //! A data folder, a sequencer without HTTP, and what stands in the history.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its fixture should stop")]
-
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! The journal forgets what is in the history, in a durable state, and old; and nothing else.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its fixture should stop")]
-
 use std::time::Duration;
 
 use server::exporter::ExportOptions;
