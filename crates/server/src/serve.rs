@@ -12,6 +12,7 @@ use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
 use crate::api::{App, router};
+use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
 use crate::secret::Secret;
@@ -29,6 +30,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// The policy's file; the shipped policy without one.
     pub policy: Option<PathBuf>,
+    /// How the journal becomes history.
+    pub export: ExportOptions,
 }
 
 /// Why the server cannot start.
@@ -56,6 +59,9 @@ pub enum ServeError {
 fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> ServeError {
     move |source| ServeError::Io { what: what.into(), source }
 }
+
+/// The history in the data folder.
+const HISTORY: &str = "history";
 
 /// The wall clock, as a whole microsecond.
 #[must_use]
@@ -85,6 +91,14 @@ pub fn serve(
     let clock = wall_clock();
     let (sequencer, thread) =
         sequencer::start(&folder, &policy, Arc::clone(&clock), &sequencer::Options::default())?;
+    let places = Places {
+        journal: folder.view().clone(),
+        history: options.data.join(HISTORY),
+        tag: secret.history_tag(),
+    };
+    let exporter =
+        exporter::start(places, options.export.clone(), Arc::clone(&clock), sequencer.shared_gauges())
+            .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
     let app = App { sequencer, observer: Arc::new(Observer::new(Arc::new(intel), secret)), keys, clock };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -115,9 +129,14 @@ pub fn serve(
             } => Ok(()),
         }
     });
+    // Lets the journal go, so that its writer, which ends last, can close it.
+    let exporter = exporter.stop();
     // Ends the last handles of the sequencer, whose thread then writes back and ends.
     drop(runtime);
     let _ended = thread.join();
+    if let Some(exporter) = exporter {
+        exporter.rest();
+    }
     served
 }
 

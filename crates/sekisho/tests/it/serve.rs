@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::export::{exported_ids, id_of};
 use crate::http::{Answer, Connection};
 use crate::process::{BINARY, Place, run, stderr};
 
@@ -12,13 +13,13 @@ use crate::process::{BINARY, Place, run, stderr};
 const KILL_ROUNDS: u64 = 6;
 
 /// A server of a test's own, on a port of its own.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     address: String,
 }
 
 impl Server {
-    fn start(place: &Place, arguments: &[&str]) -> Self {
+    pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         Self::start_on(&place.text("data"), arguments)
     }
 
@@ -50,18 +51,18 @@ impl Server {
         Self { child, address }
     }
 
-    fn connect(&self, key: &str) -> Connection {
+    pub(crate) fn connect(&self, key: &str) -> Connection {
         Connection::open(&self.address, key).unwrap()
     }
 
     /// SIGTERM, and wait for the end.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.child.wait().unwrap().code()
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -75,20 +76,20 @@ impl Drop for Server {
     }
 }
 
-fn key(place: &Place, role: &str) -> String {
+pub(crate) fn key(place: &Place, role: &str) -> String {
     let made = run(&["key", "create", role, "--role", role, "--data", &place.text("data")]);
     assert!(made.status.success(), "{}", stderr(&made));
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
-fn event(id: &str, kind: &str, customer: &str, ip: &str) -> String {
+pub(crate) fn event(id: &str, kind: &str, customer: &str, ip: &str) -> String {
     format!(
         "{{\"id\":\"{id}\",\"time\":\"2026-01-05T10:00:00+09:00\",\"kind\":\"{kind}\",\"customer\":\"{customer}\",\
          \"client\":{{\"ip\":\"{ip}\",\"device\":\"d-{customer}\"}},\"outcome\":\"succeeded\"}}"
     )
 }
 
-fn metric(connection: &mut Connection, name: &str) -> u64 {
+pub(crate) fn metric(connection: &mut Connection, name: &str) -> u64 {
     let text = connection.get("/metrics").unwrap().body;
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
     line.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
@@ -206,7 +207,8 @@ fn the_past_decides_and_survives_a_restart() {
     server.stop();
 }
 
-/// Under load, killed at random moments: every acknowledged event is there once, with the answer that was given.
+/// Under load, killed at random moments: every acknowledged event is there once, with the answer that was given, and once in
+/// the history.
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     const SENDERS: u64 = 4;
@@ -219,7 +221,11 @@ fn what_was_acknowledged_survives_kill_9() {
     let mut acknowledged: BTreeMap<String, String> = BTreeMap::new();
     let sent = AtomicU64::new(0);
     for round in 0..rounds {
-        let server = Server::start(&place, &[]);
+        // So often that a kill meets every step of exporting and merging now and then.
+        let server = Server::start(
+            &place,
+            &["--export-after-ms", ["0", "5", "40"][usize::try_from(round % 3).unwrap()]],
+        );
         let (address, enough) = (server.address.clone(), 40 + round * 37 % 400);
         let count = AtomicU64::new(0);
         let answered: Vec<(String, String)> = std::thread::scope(|threads| {
@@ -251,6 +257,8 @@ fn what_was_acknowledged_survives_kill_9() {
             senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
         });
         acknowledged.extend(answered);
+        // Whatever was going on, nobody who looks now sees an event twice.
+        exported_ids(&place);
     }
     let server = Server::start(&place, &[]);
     let mut connection = server.connect(&key);
@@ -270,6 +278,11 @@ fn what_was_acknowledged_survives_kill_9() {
     assert!(copied.status.success(), "{}", stderr(&copied));
     assert!(!run(&["state", "restore", "--from", &data, "--data", &copy]).status.success(), "it holds data");
     server.stop();
+    let exported = exported_ids(&place);
+    let missing: Vec<&String> = acknowledged.keys().filter(|body| !exported.contains(id_of(body))).collect();
+    assert!(missing.is_empty(), "acknowledged and not in the history: {missing:?}");
+    // All but the policy.
+    assert_eq!(u64::try_from(exported.len()).unwrap() + 1, before);
     let verified = run(&["state", "verify", "--data", &data, "--json"]);
     let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert!(verified.status.success(), "{found}");
