@@ -10,6 +10,7 @@ mod history;
 mod import;
 mod inputs;
 mod lab;
+mod load;
 mod quality;
 mod say;
 mod serve;
