@@ -48,6 +48,11 @@ impl Times {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, LONGEST_US);
         self.0.saturating_record(us);
     }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        // Both have the same bounds, so that everything fits.
+        let _fits = self.0.add(&other.0);
+    }
 }
 
 /// Now, for measuring and for pacing what is measured.

@@ -4,6 +4,7 @@ pub mod bulk;
 pub mod http;
 mod latency;
 pub mod load;
+pub mod replay;
 pub mod score;
 pub mod simulate;
 

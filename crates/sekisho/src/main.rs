@@ -12,6 +12,7 @@ mod inputs;
 mod lab;
 mod load;
 mod quality;
+mod replay;
 mod say;
 mod serve;
 mod session;
@@ -51,6 +52,8 @@ enum Command {
     Lab(lab::Command),
     /// Answer events live: POST /v1/decide and /v1/events.
     Serve(serve::Args),
+    /// Tell the past again, to a server or to a data folder: facts and questions, in order of time.
+    Replay(Box<replay::Args>),
     /// Keys for the API.
     #[command(subcommand)]
     Key(serve::KeyCommand),
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(args, &session),
         Command::History(command) => history::run(command, &session),
         Command::Lab(command) => lab::run(command, &session),
+        Command::Replay(args) => replay::run(args, &session),
         Command::Bench(args) => bench::run(args, &session),
         Command::Serve(_) | Command::Key(_) | Command::State(_) => Ok(ExitCode::SUCCESS),
     };

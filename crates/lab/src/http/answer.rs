@@ -19,8 +19,6 @@ pub(crate) struct Answer<'a> {
     pub(crate) repeated: bool,
     /// Whether the connection ends after it.
     pub(crate) closes: bool,
-    /// Bytes of it, head included.
-    pub(crate) bytes: usize,
 }
 
 enum Length {
@@ -60,17 +58,16 @@ impl<'a> Answer<'a> {
         }
         let rest = bytes.get(start..).unwrap_or_default();
         let body = match length {
-            Length::Bytes(length) => rest.get(..length).map(|body| (Cow::Borrowed(body), length)),
-            Length::Chunked => unchunk(rest)?.map(|(body, length)| (Cow::Owned(body), length)),
+            Length::Bytes(length) => rest.get(..length).map(Cow::Borrowed),
+            Length::Chunked => unchunk(rest)?.map(Cow::Owned),
         };
-        let Some((body, length)) = body else { return Ok(None) };
-        Ok(Some(Self { status, body, retry_after_s, repeated, closes, bytes: start.saturating_add(length) }))
+        let Some(body) = body else { return Ok(None) };
+        Ok(Some(Self { status, body, retry_after_s, repeated, closes }))
     }
 }
 
-/// A chunked body, and how many bytes it took; `None` if more have to come. A proxy in front may chunk.
-fn unchunk(mut rest: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpError> {
-    let all = rest.len();
+/// A chunked body; `None` if more have to come. A proxy in front may chunk.
+fn unchunk(mut rest: &[u8]) -> Result<Option<Vec<u8>>, HttpError> {
     let mut body = Vec::new();
     loop {
         let parsed = httparse::parse_chunk_size(rest);
@@ -87,7 +84,7 @@ fn unchunk(mut rest: &[u8]) -> Result<Option<(Vec<u8>, usize)>, HttpError> {
         body.extend_from_slice(chunk);
         rest = after;
         if size == 0 {
-            return Ok(Some((body, all.saturating_sub(rest.len()))));
+            return Ok(Some(body));
         }
     }
 }
@@ -112,7 +109,6 @@ mod tests {
             let answer = Answer::read(&more).unwrap().unwrap();
             assert_eq!((answer.status, answer.body.as_ref()), (status, b"hello".as_slice()));
             assert_eq!((answer.retry_after_s, answer.repeated), (retry_after_s, repeated));
-            assert_eq!(answer.bytes, bytes.len());
         }
     }
 

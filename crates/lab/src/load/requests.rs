@@ -51,8 +51,8 @@ impl Requests {
     pub(super) fn next(&mut self, time: &[u8]) -> &[u8] {
         let number = self.made;
         self.made = self.made.wrapping_add(1);
-        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let customer = (mixed >> 20) % self.customers;
+        let mixed = mix(number);
+        let customer = (mixed >> 8) % self.customers;
         let kind = kind(number % 100);
         let agents = u64::try_from(AGENTS.len()).unwrap_or(1);
         let place = kind.saturating_mul(agents).saturating_add(customer % agents);
@@ -69,6 +69,13 @@ impl Requests {
         }
         &template.bytes
     }
+}
+
+/// Splitmix64: neighbours become strangers.
+const fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 31)
 }
 
 /// The place in [`MIX`].

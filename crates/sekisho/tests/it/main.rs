@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod http;
+mod load;
 mod process;
+mod replay;
 mod serve;
 mod stopping;

@@ -12,13 +12,13 @@ use crate::process::{BINARY, Place, run, stderr};
 const KILL_ROUNDS: u64 = 6;
 
 /// A server of a test's own, on a port of its own.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
-    fn start(place: &Place, arguments: &[&str]) -> Self {
+    pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         Self::start_on(&place.text("data"), arguments)
     }
 
@@ -37,7 +37,7 @@ impl Server {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut told = BufReader::new(child.stderr.take().unwrap());
@@ -50,18 +50,18 @@ impl Server {
         Self { child, address }
     }
 
-    fn connect(&self, key: &str) -> Connection {
+    pub(crate) fn connect(&self, key: &str) -> Connection {
         Connection::open(&self.address, key).unwrap()
     }
 
     /// SIGTERM, and wait for the end.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.child.wait().unwrap().code()
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -75,20 +75,20 @@ impl Drop for Server {
     }
 }
 
-fn key(place: &Place, role: &str) -> String {
+pub(crate) fn key(place: &Place, role: &str) -> String {
     let made = run(&["key", "create", role, "--role", role, "--data", &place.text("data")]);
     assert!(made.status.success(), "{}", stderr(&made));
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
-fn event(id: &str, kind: &str, customer: &str, ip: &str) -> String {
+pub(crate) fn event(id: &str, kind: &str, customer: &str, ip: &str) -> String {
     format!(
         "{{\"id\":\"{id}\",\"time\":\"2026-01-05T10:00:00+09:00\",\"kind\":\"{kind}\",\"customer\":\"{customer}\",\
          \"client\":{{\"ip\":\"{ip}\",\"device\":\"d-{customer}\"}},\"outcome\":\"succeeded\"}}"
     )
 }
 
-fn metric(connection: &mut Connection, name: &str) -> u64 {
+pub(crate) fn metric(connection: &mut Connection, name: &str) -> u64 {
     let text = connection.get("/metrics").unwrap().body;
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
     line.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
