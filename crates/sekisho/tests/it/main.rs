@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its fixture should stop")]
 
 mod bad_input;
+mod forward;
 mod http;
 mod load;
+mod nginx;
 mod process;
 mod replay;
 mod serve;
