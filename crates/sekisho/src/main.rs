@@ -11,6 +11,7 @@ mod import;
 mod inputs;
 mod lab;
 mod load;
+mod own_server;
 mod quality;
 mod replay;
 mod say;
@@ -38,7 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Simulate a brokerage's year with its attacks, sweep it, and say where the report lies.
+    /// Simulate a brokerage's year with its attacks, sweep it, decide a smaller one live, and say where to look.
     Demo(demo::Args),
     /// Make history (Parquet) of logs: events, CSV, OCSF, web server and SSH logs, the RBA data set.
     Import(import::Args),

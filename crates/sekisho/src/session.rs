@@ -40,6 +40,13 @@ impl Session {
         Ok(Self { quiet, current, asked })
     }
 
+    /// Waits for Ctrl-C or SIGTERM.
+    pub(crate) fn wait_for_stop(&self) {
+        while !self.asked.load(Ordering::SeqCst) {
+            std::thread::park_timeout(REFRESH);
+        }
+    }
+
     /// Runs `work` with a fresh watch and a progress bar of the given unit ("bytes" are shown as such).
     pub(crate) fn watched<T>(&self, what: &'static str, bytes: bool, work: impl FnOnce(&Watch) -> T) -> T {
         let template = match bytes {

@@ -1,19 +1,13 @@
 //! Decisions over HTTP: a server of its own on a free port of loopback, load from the same machine.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::mpsc;
-
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use intel::Intel;
-use lab::http::Target;
 use lab::load::{LoadOptions, LoadReport};
-use server::keys::{self, Role};
-use server::serve::{ServeOptions, serve};
 
 use super::median;
 use crate::load::milliseconds;
-use crate::say;
 use crate::session::Session;
+use crate::{own_server, say};
 
 /// Requests a second at which latency is measured.
 const RATE: u32 = 5_000;
@@ -70,8 +64,10 @@ fn measure(rate: Option<u32>, size: Size, session: &Session) -> anyhow::Result<L
         customers: size.customers,
         ..LoadOptions::default()
     };
-    let report = served(|target, key| {
-        Ok(session.watched("load", false, |watch| lab::load::run(target, key, &options, watch))?)
+    let folder = tempfile::tempdir().context("a temporary folder is needed")?;
+    let report = own_server::with(&folder.path().join("data"), 0, Intel::none(), |server| {
+        let load = |watch: &history::Watch| lab::load::run(&server.target, &server.key, &options, watch);
+        Ok(session.watched("load", false, load)?)
     })?;
     anyhow::ensure!(!report.stopped, history::HistoryError::Stopped);
     anyhow::ensure!(
@@ -81,40 +77,4 @@ fn measure(rate: Option<u32>, size: Size, session: &Session) -> anyhow::Result<L
         report.lost
     );
     Ok(report)
-}
-
-/// Asks a server in this process, with an empty data folder, and stops it.
-fn served<T>(ask: impl FnOnce(&Target, &str) -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let folder = tempfile::tempdir().context("a temporary folder is needed")?;
-    let data = folder.path().join("data");
-    drop(store::DataFolder::open(&data)?);
-    let key = keys::create(&data, "bench", Role::Sender)?;
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let options = ServeOptions { data, listen, policy: None };
-    let (told, started) = mpsc::channel();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    std::thread::scope(|threads| {
-        let server = threads.spawn(move || {
-            let stopped = async {
-                let _asked_or_gone = stopped.await;
-            };
-            serve(
-                &options,
-                Intel::none(),
-                |at, _| {
-                    let _gone = told.send(at);
-                },
-                stopped,
-            )
-        });
-        let asked = match started.recv() {
-            Ok(at) => Target::parse(&format!("http://{at}"), false)
-                .map_err(anyhow::Error::from)
-                .and_then(|target| ask(&target, &key)),
-            Err(_ended) => Err(anyhow!("the server ended before it listened")),
-        };
-        drop(stop);
-        server.join().map_err(|_panic| anyhow!("the server's thread broke"))??;
-        asked
-    })
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its fixture should stop")]
 
 mod bad_input;
+mod demo;
 mod forward;
 mod http;
 mod load;
