@@ -4,6 +4,7 @@
 
 pub mod decide;
 pub mod events;
+pub mod forward;
 pub mod health;
 pub mod problem;
 
@@ -14,7 +15,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use self::problem::Problem;
 use crate::keys::{Keys, Role};
@@ -47,6 +48,9 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/v1/decide", post(decide::decide))
         .route("/v1/events", post(events::events))
+        .route("/v1/forward/{kind}", any(forward::forward))
+        .route("/v1/forward/{kind}/", any(forward::forward_below))
+        .route("/v1/forward/{kind}/{*path}", any(forward::forward_below))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -35,16 +35,23 @@ impl Connection {
     }
 
     pub(crate) fn get(&mut self, path: &str) -> std::io::Result<Answer> {
-        self.send("GET", path, "")
+        self.send("GET", path, &[], "")
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &str) -> std::io::Result<Answer> {
-        self.send("POST", path, body)
+        self.send("POST", path, &[], body)
     }
 
-    fn send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> std::io::Result<Answer> {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.key,
             body.len()
         );

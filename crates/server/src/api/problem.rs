@@ -117,7 +117,7 @@ impl IntoResponse for Problem {
 
 /// No such path.
 pub(super) async fn not_found() -> Problem {
-    let detail = "there is POST /v1/decide, POST /v1/events, GET /healthz, GET /readyz, GET /metrics";
+    let detail = "there is POST /v1/decide, POST /v1/events, /v1/forward/{kind}, GET /healthz, GET /readyz, GET /metrics";
     Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", detail)
 }
 
