@@ -45,7 +45,7 @@ pub const QUEUE_MAX: usize = 8_192;
 /// Asks in one commit at most.
 const BATCH_MAX: usize = 512;
 /// Batches applied and waiting to be written at most.
-const BATCHES_MAX: usize = 2;
+const BATCHES_MAX: usize = 8;
 
 /// A clock: the only way time gets in.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;

@@ -39,6 +39,9 @@ pub(super) struct Batch {
     pub(super) twins: Vec<Ask>,
 }
 
+/// Inputs from which no further batch is added to a commit.
+const COMMIT_MAX: usize = 1_024;
+
 /// The thread's own.
 pub(super) struct Committer {
     pub(super) journal: Journal,
@@ -51,7 +54,14 @@ pub(super) struct Committer {
 impl Committer {
     /// Takes batches until there are no more to come, and gives the journal back.
     pub(super) fn run(mut self, batches: &Receiver<Batch>) -> Self {
-        for batch in batches {
+        while let Ok(mut batch) = batches.recv() {
+            // What was applied while the batch before was written goes with this one: one sync for all.
+            while batch.pending.len() < COMMIT_MAX
+                && let Ok(next) = batches.try_recv()
+            {
+                batch.pending.extend(next.pending);
+                batch.twins.extend(next.twins);
+            }
             self.commit(batch);
         }
         self
