@@ -17,6 +17,8 @@ use crate::key::RecordKey;
 
 /// Lists that one address may stand in at most; more are cut by whoever observes.
 pub const LISTS_MAX: usize = 16;
+/// Bytes of a document at most.
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 
 /// One input, in the journal's order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub enum Body {
         version: u32,
         /// As written.
         text: String,
+        /// Who made it so.
+        by: String,
     },
     /// A hold is let go or refused.
     HoldSettled {
@@ -51,6 +55,19 @@ pub enum Body {
         event: EventId,
         /// Let go, or refused for good.
         released: bool,
+        /// Who settled it.
+        by: String,
+        /// Why, if they said so.
+        reason: Option<Reason>,
+    },
+    /// A document is kept as it is.
+    Document {
+        /// Its name, e.g. `list/tor`.
+        name: String,
+        /// What it says; none removes it.
+        bytes: Option<Vec<u8>>,
+        /// Who wrote it.
+        by: String,
     },
 }
 
@@ -166,6 +183,8 @@ pub struct Profile {
     pub holder: Option<u64>,
     /// When the account was opened.
     pub opened: Option<Time>,
+    /// Everything personal, sealed; kept as the document `profile/<customer>`.
+    pub sealed: Vec<u8>,
 }
 
 /// What an observer adds to an event.
@@ -239,7 +258,7 @@ impl Input {
     #[must_use]
     pub fn touches(&self) -> Vec<RecordKey> {
         match &self.body {
-            Body::Policy { .. } => Vec::new(),
+            Body::Policy { .. } | Body::Document { .. } => Vec::new(),
             Body::Profile(profile) => vec![RecordKey::customer(profile.customer.as_str())],
             Body::HoldSettled { customer, .. } => vec![RecordKey::customer(customer.as_str())],
             Body::Event(event) => {

@@ -6,6 +6,8 @@
 
 mod note;
 
+use std::collections::BTreeMap;
+
 use hashbrown::{HashMap, HashSet};
 use model::customer::text_key;
 use rustc_hash::FxBuildHasher;
@@ -29,7 +31,23 @@ pub struct State {
     agents: Records<u64, AgentUse>,
     accounts: Records<u64, Account>,
     changed: HashSet<RecordKey, FxBuildHasher>,
+    documents: BTreeMap<String, Document>,
     seq: u64,
+}
+
+/// What is kept as it came.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Document {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// The input that wrote it.
+    pub seq: u64,
+    /// When.
+    pub time: model::Time,
+    /// Who.
+    pub by: String,
 }
 
 type Records<K, R> = HashMap<K, R, FxBuildHasher>;
@@ -124,6 +142,18 @@ impl State {
         self.customers.get(&text_key(id))
     }
 
+    /// An address's record, if it is in memory.
+    #[must_use]
+    pub fn ip(&self, bits: u128) -> Option<&Ip> {
+        self.ips.get(&bits)
+    }
+
+    /// A network's record, if it is in memory.
+    #[must_use]
+    pub fn network(&self, bits: u128) -> Option<&Network> {
+        self.networks.get(&bits)
+    }
+
     /// The keys of the records changed since this was last asked, in order.
     pub fn take_changed(&mut self) -> Vec<RecordKey> {
         let mut changed: Vec<RecordKey> = self.changed.drain().collect();
@@ -155,9 +185,17 @@ impl State {
         match &input.body {
             Body::Event(event) => self.apply_event(policy, event),
             // Whoever holds the policy compiles the new one for the inputs that follow.
-            Body::Policy { .. } => Outcome::Noted,
+            Body::Policy { version, text, by } => {
+                self.put(format!("policy/{version:08}"), Some(text.as_bytes()), by, input);
+                Outcome::Noted
+            }
+            Body::Document { name, bytes, by } => {
+                self.put(name.clone(), bytes.as_deref(), by, input);
+                Outcome::Noted
+            }
             Body::Profile(profile) => {
                 self.note_profile(profile);
+                self.put(format!("profile/{}", profile.customer), Some(&profile.sealed), "", input);
                 Outcome::Noted
             }
             Body::HoldSettled { customer, event, .. } => {
@@ -226,6 +264,34 @@ impl State {
             shared: &self.shared,
         };
         look(&view)
+    }
+
+    fn put(&mut self, name: String, bytes: Option<&[u8]>, by: &str, input: &Input) {
+        let Some(bytes) = bytes else {
+            self.documents.remove(&name);
+            return;
+        };
+        let (seq, time) = (input.seq, input.time);
+        let document = Document { name: name.clone(), bytes: bytes.to_vec(), seq, time, by: by.to_owned() };
+        self.documents.insert(name, document);
+    }
+
+    /// A document by its name.
+    #[must_use]
+    pub fn document(&self, name: &str) -> Option<&Document> {
+        self.documents.get(name)
+    }
+
+    /// Documents whose names begin so, in the order of their names.
+    #[must_use]
+    pub fn documents(&self, prefix: &str) -> Vec<&Document> {
+        let from = self.documents.range(prefix.to_owned()..);
+        from.take_while(|(name, _)| name.starts_with(prefix)).map(|(_, document)| document).collect()
+    }
+
+    /// Puts stored documents into memory.
+    pub fn load_documents(&mut self, documents: Vec<Document>) {
+        self.documents = documents.into_iter().map(|document| (document.name.clone(), document)).collect();
     }
 
     fn note_profile(&mut self, profile: &Profile) {

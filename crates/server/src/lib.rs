@@ -5,11 +5,18 @@
 //! Nothing is acknowledged that a power cut could lose. Must not know how records are weighed: that is `engine`'s.
 
 pub mod api;
+mod indexer;
 pub mod keys;
+pub mod lists;
 pub mod observe;
+pub mod policies;
+mod profile;
+mod readers;
 pub mod secret;
 pub mod sequencer;
 pub mod serve;
+pub mod shadow;
+mod sweeps;
 pub mod verify;
 
 pub use serve::{ServeError, ServeOptions, serve};

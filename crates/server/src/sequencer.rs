@@ -15,12 +15,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use engine::input::Body;
+use engine::key::RecordKey;
 use engine::policy::PolicyError;
+use engine::{Policy, State};
 use model::Time;
 use store::{DataFolder, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::Sequencer;
+use crate::shadow::Shadow;
 
 /// Asks waiting for the sequencer at most.
 pub const QUEUE_MAX: usize = 8_192;
@@ -54,6 +57,12 @@ pub struct Answered {
     pub json: Vec<u8>,
     /// Whether it had been answered before.
     pub again: bool,
+}
+
+/// What the thread is sent.
+enum Message {
+    Ask(Box<Ask>),
+    Look(Box<dyn FnOnce(&mut Sequencer) + Send>),
 }
 
 /// Why an input was not taken.
@@ -137,8 +146,9 @@ impl Gauges {
 /// A running sequencer, to ask.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Message>,
     gauges: Arc<Gauges>,
+    shadow: Arc<Shadow>,
 }
 
 impl Handle {
@@ -164,7 +174,7 @@ impl Handle {
     /// # Errors
     /// The queue is full, or nothing is taken any more.
     pub fn send(&self, ask: Ask) -> Result<(), AskError> {
-        self.asks.try_send(ask).map_err(|error| match error {
+        self.asks.try_send(Message::Ask(Box::new(ask))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AskError::Busy,
             mpsc::error::TrySendError::Closed(_) => stopping(),
         })
@@ -175,13 +185,39 @@ impl Handle {
     /// # Errors
     /// Nothing is taken any more.
     pub fn send_blocking(&self, ask: Ask) -> Result<(), AskError> {
-        self.asks.blocking_send(ask).map_err(|_closed| stopping())
+        self.asks.blocking_send(Message::Ask(Box::new(ask))).map_err(|_closed| stopping())
+    }
+
+    /// Looks at the state between two batches; records of `keys` that are not in memory are loaded first.
+    ///
+    /// # Errors
+    /// The queue is full, a record could not be read, or the server is stopping.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        keys: Vec<RecordKey>,
+        look: impl FnOnce(&State, &Policy) -> T + Send + 'static,
+    ) -> Result<T, AskError> {
+        let (answer, answered) = oneshot::channel();
+        let look = Box::new(move |sequencer: &mut Sequencer| {
+            let _unheard = answer.send(sequencer.look(&keys, look));
+        });
+        self.asks.try_send(Message::Look(look)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AskError::Busy,
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })?;
+        answered.await.unwrap_or_else(|_gone| Err(stopping()))
     }
 
     /// Whether inputs are taken: the thread runs, and the journal could be written.
     #[must_use]
     pub fn is_taking(&self) -> bool {
         !self.asks.is_closed() && self.gauges.refusing.load(Ordering::Relaxed) == 0
+    }
+
+    /// The candidate policy beside the live one.
+    #[must_use]
+    pub fn shadow(&self) -> &Shadow {
+        &self.shadow
     }
 
     /// What the sequencer tells of itself.
@@ -196,7 +232,7 @@ fn stopping() -> AskError {
 }
 
 /// Opens the folder's journal and state, replays what the state lacks, and starts the sequencer with `policy` (TOML), which
-/// becomes an input if it is another one than decided before. The thread ends when every handle is gone and everything
+/// becomes an input if it is another one than the last that came from a file. The thread ends when every handle is gone and everything
 /// asked is answered.
 ///
 /// # Errors
@@ -208,8 +244,9 @@ pub fn start(
 ) -> Result<(Handle, JoinHandle<()>), StartError> {
     let (asks, waiting) = mpsc::channel(QUEUE_MAX);
     let gauges = Arc::new(Gauges::default());
-    let mut sequencer = Sequencer::open(folder, policy, clock, Arc::clone(&gauges))?;
+    let shadow = Arc::new(Shadow::default());
+    let mut sequencer = Sequencer::open(folder, policy, Arc::clone(&shadow), clock, Arc::clone(&gauges))?;
     let thread =
         std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run(waiting))?;
-    Ok((Handle { asks, gauges }, thread))
+    Ok((Handle { asks, gauges, shadow }, thread))
 }

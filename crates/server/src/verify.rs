@@ -86,7 +86,7 @@ fn replay(
         }
         for entry in entries.iter().take_while(|entry| entry.seq <= end) {
             let input = recovery::input(entry)?;
-            if let Body::Policy { version, text } = &input.body {
+            if let Body::Policy { version, text, .. } = &input.body {
                 *policy = Policy::compile(text, *version)?;
             }
             let outcome = state.apply(policy, &input);

@@ -42,9 +42,28 @@ impl Connection {
         self.send("POST", path, body)
     }
 
-    fn send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+    pub(crate) fn put(&mut self, path: &str, body: &str) -> std::io::Result<Answer> {
+        self.send("PUT", path, body)
+    }
+
+    pub(crate) fn delete(&mut self, path: &str) -> std::io::Result<Answer> {
+        self.send("DELETE", path, "")
+    }
+
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+        self.send_with(method, path, body, "")
+    }
+
+    /// With further headers, each ended by a line's end.
+    pub(crate) fn send_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+        headers: &str,
+    ) -> std::io::Result<Answer> {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.key,
             body.len()
         );

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its fixture should stop")]
 
+mod api;
 mod bad_input;
 mod http;
 mod process;

@@ -3,13 +3,16 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use engine::policy::PolicyError;
 use model::Invalid;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::readers::ReadError;
 use crate::sequencer::AskError;
 
 /// A problem document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// Stable name of the problem: `about:blank#invalid-event` and the like.
     pub r#type: String,
@@ -22,6 +25,12 @@ pub struct Problem {
     /// The field, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The line of a text, from 1, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The column of that line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
     /// Seconds after which to come again.
     #[serde(skip)]
     retry_after_s: Option<u16>,
@@ -35,6 +44,8 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            line: None,
+            column: None,
             retry_after_s: None,
         }
     }
@@ -49,6 +60,57 @@ impl Problem {
             invalid.problem,
         );
         Self { field: Some(invalid.field), ..problem }
+    }
+
+    /// A field of a body cannot be accepted.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let title = "The request cannot be accepted";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title, detail);
+        Self { field: Some(field.into()), ..problem }
+    }
+
+    /// A policy does not compile.
+    #[must_use]
+    pub fn invalid_policy(error: PolicyError) -> Self {
+        let title = "The policy is refused; the one in force stays";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-policy", title, error.problem);
+        Self {
+            field: Some("policy".to_owned()),
+            line: Some(error.line),
+            column: Some(error.column),
+            ..problem
+        }
+    }
+
+    /// The path or the query cannot be understood.
+    #[must_use]
+    pub fn invalid_query(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid-query",
+            "The path or the query cannot be understood",
+            detail,
+        )
+    }
+
+    /// What the path names does not exist.
+    #[must_use]
+    pub fn absent(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "absent", "There is no such thing", detail)
+    }
+
+    /// It does not fit what is so already.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "It does not fit what is so already", detail)
+    }
+
+    /// Nothing is wrong with the request, but not now.
+    #[must_use]
+    pub fn not_now(detail: impl Into<String>, retry_after_s: u16) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-now", "Not at the moment", detail);
+        Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
     /// The body as a whole cannot be read.
@@ -73,6 +135,17 @@ impl Problem {
     #[must_use]
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "The key does not allow this", detail)
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        if matches!(error, ReadError::Busy) {
+            return Self::not_now(error.to_string(), 1);
+        }
+        // The path of a file is for operators, who find it in the log.
+        crate::serve::log("read.failed", &crate::serve::told(&error));
+        Self::not_now("the server could not read its records; its log says why", 10)
     }
 }
 
@@ -117,7 +190,7 @@ impl IntoResponse for Problem {
 
 /// No such path.
 pub(super) async fn not_found() -> Problem {
-    let detail = "there is POST /v1/decide, POST /v1/events, GET /healthz, GET /readyz, GET /metrics";
+    let detail = "the paths are listed at /openapi.json";
     Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", detail)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::decision::Reason;
+use engine::input::Body;
 use engine::key::RecordKey;
 use engine::record::Record;
 use engine::state::Outcome;
@@ -15,7 +16,8 @@ use tokio::sync::mpsc;
 
 use super::merging::Merging;
 use super::writeback::Writeback;
-use super::{Answered, Ask, AskError, BATCH_MAX, Clock, Gauges, StartError, recovery};
+use super::{Answered, Ask, AskError, BATCH_MAX, Clock, Gauges, Message, StartError, recovery};
+use crate::shadow::Shadow;
 
 /// The kind under which the journal keeps inputs of [`engine::Input`]'s encoding, version 1.
 pub(super) const INPUT_V1: u8 = 1;
@@ -35,6 +37,7 @@ pub(super) struct Sequencer {
     /// Why nothing is taken any more. Records are ahead of the journal from then on: they must not be written back, and only
     /// a restart, which replays the journal, is right again.
     failed: Option<String>,
+    shadow: Arc<Shadow>,
 }
 
 /// An input applied and not yet durable.
@@ -79,6 +82,7 @@ impl Sequencer {
     pub(super) fn open(
         folder: &DataFolder,
         policy: &str,
+        shadow: Arc<Shadow>,
         clock: Clock,
         gauges: Arc<Gauges>,
     ) -> Result<Self, StartError> {
@@ -97,8 +101,9 @@ impl Sequencer {
             writeback: Writeback::start(folder, stored, Arc::clone(&gauges))?,
             clock,
             gauges,
+            shadow,
         };
-        if sequencer.policy_text != policy {
+        if crate::policies::is_new_file(&sequencer.state, policy) {
             sequencer.take_policy(policy)?;
         }
         sequencer.tell();
@@ -109,7 +114,7 @@ impl Sequencer {
     fn take_policy(&mut self, text: &str) -> Result<(), StartError> {
         let version = self.policy.version().saturating_add(1);
         let policy = Policy::compile(text, version)?;
-        let body = engine::input::Body::Policy { version, text: text.to_owned() };
+        let body = Body::Policy { version, text: text.to_owned(), by: crate::policies::FILE.to_owned() };
         let input = Input { seq: self.state.seq().saturating_add(1), time: (self.clock)(), body };
         let bytes = input.encode().map_err(|_never| StartError::Unreadable { seq: input.seq })?;
         let entry = Entry {
@@ -129,10 +134,20 @@ impl Sequencer {
     }
 
     /// Takes asks until every handle is gone.
-    pub(super) fn run(&mut self, mut waiting: mpsc::Receiver<Ask>) {
-        let mut asks = Vec::with_capacity(BATCH_MAX);
-        while waiting.blocking_recv_many(&mut asks, BATCH_MAX) > 0 {
+    pub(super) fn run(&mut self, mut waiting: mpsc::Receiver<Message>) {
+        let mut messages = Vec::with_capacity(BATCH_MAX);
+        while waiting.blocking_recv_many(&mut messages, BATCH_MAX) > 0 {
+            let (mut asks, mut looks) = (Vec::with_capacity(messages.len()), Vec::new());
+            for message in messages.drain(..) {
+                match message {
+                    Message::Ask(ask) => asks.push(*ask),
+                    Message::Look(look) => looks.push(look),
+                }
+            }
             self.batch(&mut asks);
+            for look in looks {
+                look(self);
+            }
         }
         if self.failed.is_none() {
             self.writeback.copy_out_rest(&mut self.state, &self.policy_text, self.policy.version());
@@ -200,6 +215,16 @@ impl Sequencer {
         self.commit(pending, twins);
     }
 
+    /// Lets somebody look, with these records in memory.
+    pub(super) fn look<T>(
+        &mut self,
+        keys: &[RecordKey],
+        look: impl FnOnce(&State, &Policy) -> T,
+    ) -> Result<T, AskError> {
+        self.load_keys(keys).map_err(AskError::Refusing)?;
+        Ok(look(&self.state, &self.policy))
+    }
+
     /// The answer an input with this identifier was given before.
     fn answered_before(&self, ask: &Ask) -> Result<Option<Answered>, AskError> {
         let Some(id) = &ask.id else { return Ok(None) };
@@ -215,7 +240,18 @@ impl Sequencer {
     fn apply(&mut self, mut ask: Ask) -> Option<Pending> {
         let time = (self.clock)();
         let seq = self.state.seq().saturating_add(1);
-        let body = std::mem::replace(&mut ask.body, nothing());
+        let mut body = std::mem::replace(&mut ask.body, nothing());
+        let mut new_policy = None;
+        if let Body::Policy { version, text, .. } = &mut body {
+            *version = self.policy.version().saturating_add(1);
+            match Policy::compile(text, *version) {
+                Ok(policy) => new_policy = Some((policy, text.clone())),
+                Err(error) => {
+                    let _unheard = ask.answer.send(Err(AskError::Refusing(error.to_string())));
+                    return None;
+                }
+            }
+        }
         let input = Input { seq, time, body };
         let encoded = input.encode().map_err(|error| error.to_string());
         let bytes = match encoded.and_then(|bytes| self.load_touched(&input).map(|()| bytes)) {
@@ -225,22 +261,36 @@ impl Sequencer {
                 return None;
             }
         };
+        let candidate = self.shadow.candidate(&self.state, &input);
         let outcome = self.state.apply(&self.policy, &input);
+        self.shadow.compare(candidate, &outcome);
         let id = ask.id.as_deref().unwrap_or("");
         let json = match &outcome {
             Outcome::Decided(decision) => self.decided(decision, id, seq, ask.japanese),
-            Outcome::Noted | Outcome::Settled(true) => b"{}".to_vec(),
-            Outcome::Settled(false) => b"{\"settled\":false}".to_vec(),
+            Outcome::Noted => b"{}".to_vec(),
+            Outcome::Settled(settled) => format!("{{\"settled\":{settled}}}").into_bytes(),
+        };
+        let json = match new_policy {
+            Some((policy, text)) => {
+                let version = policy.version();
+                (self.policy, self.policy_text) = (policy, text);
+                format!("{{\"version\":{version}}}").into_bytes()
+            }
+            None => json,
         };
         Some(Pending { input: bytes, seq, time, json, ask })
     }
 
     fn load_touched(&mut self, input: &Input) -> Result<(), String> {
-        for key in input.touches() {
-            if !self.state.holds(key)
-                && let Some(record) = self.writeback.load(key)?
+        self.load_keys(&input.touches())
+    }
+
+    fn load_keys(&mut self, keys: &[RecordKey]) -> Result<(), String> {
+        for key in keys {
+            if !self.state.holds(*key)
+                && let Some(record) = self.writeback.load(*key)?
             {
-                self.state.load(key, record);
+                self.state.load(*key, record);
             }
         }
         Ok(())
@@ -333,8 +383,8 @@ impl Pending {
 }
 
 /// Stands where a body was taken out.
-const fn nothing() -> engine::input::Body {
-    engine::input::Body::Policy { version: 0, text: String::new() }
+const fn nothing() -> Body {
+    Body::Policy { version: 0, text: String::new(), by: String::new() }
 }
 
 /// An error and what caused it, in one line.

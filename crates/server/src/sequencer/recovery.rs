@@ -12,6 +12,8 @@ use super::batch::{INPUT_V1, decode};
 pub(super) const POLICY: &str = "policy";
 /// Under which name the state keeps the policy's version.
 pub(super) const POLICY_VERSION: &str = "policy_version";
+/// Under which name the state keeps its documents.
+pub(super) const DOCUMENTS: &str = "documents";
 
 /// Rows and bytes of the journal read at once.
 pub(crate) const READ_ROWS: usize = 4_096;
@@ -36,6 +38,9 @@ pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, S
         false => Policy::compile(&policy_text, version)?,
     };
     let mut recovered = Recovered { state: State::at(stored.seq()?), policy, policy_text };
+    if let Some(bytes) = stored.meta(DOCUMENTS)? {
+        recovered.state.load_documents(postcard::from_bytes(&bytes).unwrap_or_default());
+    }
     load(&mut recovered.state, stored, RecordKey::Shared)?;
     loop {
         let entries = journal.read(recovered.state.seq(), READ_ROWS, READ_BYTES)?;
@@ -51,7 +56,7 @@ pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, S
 impl Recovered {
     fn apply(&mut self, stored: &Stored, entry: &OwnedEntry) -> Result<(), StartError> {
         let input = input(entry)?;
-        if let Body::Policy { version, text } = &input.body {
+        if let Body::Policy { version, text, .. } = &input.body {
             self.policy = Policy::compile(text, *version)?;
             self.policy_text.clone_from(text);
         }

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use store::{DataFolder, State as Stored, StateReader};
 
 use super::batch::{decode, with_sources};
-use super::recovery::{POLICY, POLICY_VERSION};
+use super::recovery::{DOCUMENTS, POLICY, POLICY_VERSION};
 use super::{Gauges, StartError};
 
 /// Inputs after which changed records are copied out.
@@ -29,6 +29,7 @@ struct Checkpoint {
     records: Vec<(StoredKey, Vec<u8>)>,
     policy: String,
     version: u32,
+    documents: Vec<u8>,
 }
 
 /// The sequencer's side of it.
@@ -97,8 +98,10 @@ impl Writeback {
             let bytes = state.record(*key)?.encode().ok()?;
             Some(((key.kind(), key.bytes()), bytes))
         });
+        let documents = postcard::to_allocvec(&state.documents("")).unwrap_or_default();
+        let policy = policy.to_owned();
         let checkpoint =
-            Checkpoint { seq: state.seq(), records: encoded.collect(), policy: policy.to_owned(), version };
+            Checkpoint { seq: state.seq(), records: encoded.collect(), policy, version, documents };
         let sent = if wait {
             checkpoints.send(checkpoint).is_ok()
         } else {
@@ -121,9 +124,13 @@ fn write(mut stored: Stored, waiting: &Receiver<Checkpoint>, gauges: &Gauges) {
     // A checkpoint that cannot be written is kept and tried with the next; the journal has everything meanwhile.
     let mut kept: HashMap<StoredKey, Vec<u8>> = HashMap::new();
     for checkpoint in waiting {
-        let Checkpoint { seq, records, policy, version } = checkpoint;
+        let Checkpoint { seq, records, policy, version, documents } = checkpoint;
         kept.extend(records);
-        let meta = [(POLICY, policy.as_bytes()), (POLICY_VERSION, &version.to_be_bytes()[..])];
+        let meta = [
+            (POLICY, policy.as_bytes()),
+            (POLICY_VERSION, &version.to_be_bytes()[..]),
+            (DOCUMENTS, &documents),
+        ];
         let changed = kept.iter().map(|((kind, key), bytes)| (*kind, key, Some(bytes)));
         match stored.checkpoint(seq, changed, &meta) {
             Ok(()) => {
