@@ -32,7 +32,7 @@ fn an_activated_policy_decides_at_once_and_survives() {
         (&checked["active"], &checked["changed"], &checked["rules"]),
         (&1.into(), &false.into(), &1.into())
     );
-    assert_eq!(decide(&api, "2")["decision"], "allow");
+    assert_eq!(decide(&api, "2")["policy"], 1);
     let taken = good(post(&api, "activate", &policy(30)));
     assert_eq!((&taken["active"], &taken["changed"]), (&2.into(), &true.into()));
     let decided = decide(&api, "3");
