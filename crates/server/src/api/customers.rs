@@ -140,7 +140,7 @@ pub(super) struct HoldForm {
     get, path = "/v1/customers/{id}", tag = "customers",
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
-        (status = 200, body = CustomerForm),
+        (status = 200, body = CustomerForm, description = "What is known"),
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "Nothing is known of this customer"),
         Refused,

@@ -70,13 +70,15 @@ pub struct HeldForm {
     post, path = "/v1/decide", tag = "send", request_body = EventSent,
     params(("Accept-Language" = Option<String>, Header, description = "`en` for reasons in English; else Japanese")),
     responses(
-        (status = 200, body = DecisionForm, headers(
+        (status = 200, body = DecisionForm, description = "The decision, durable", headers(
             ("Idempotent-Replayed" = String, description = "`true` where the event came before and is answered as then"),
         )),
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "The id came before with other content, or as a fact"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]

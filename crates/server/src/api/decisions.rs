@@ -44,7 +44,7 @@ enum Found {
     get, path = "/v1/decisions/{id}", tag = "read",
     params(("id" = String, Path, description = "The event's identifier", max_length = 128, example = "w-1")),
     responses(
-        (status = 200, body = DecisionTold),
+        (status = 200, body = DecisionTold, description = "The decision as it was given"),
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "No such event, or it was told as a fact"),
         Refused,

@@ -61,8 +61,9 @@ type Waiting = (usize, oneshot::Receiver<Result<Answered, AskError>>);
         description = "At most 10,000 events and 8 MiB",
     ),
     responses(
-        (status = 200, body = BatchResult),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = BatchResult, description = "What became of each event"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
         Refused,
     ),
 )]

@@ -16,7 +16,7 @@ use crate::sequencer::AskError;
 /// Whether the process lives.
 #[utoipa::path(
     get, path = "/healthz", tag = "server", security(()),
-    responses((status = 200, body = String, content_type = "text/plain")),
+    responses((status = 200, body = String, content_type = "text/plain", description = "So it is")),
 )]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
@@ -26,8 +26,9 @@ pub(super) async fn healthz() -> &'static str {
 #[utoipa::path(
     get, path = "/readyz", tag = "server", security(()),
     responses(
-        (status = 200, body = String, content_type = "text/plain"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = String, content_type = "text/plain", description = "So it is"),
+        (status = 503, body = Problem, content_type = "application/problem+json",
+         description = "None are taken; `detail` says why"),
     ),
 )]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
@@ -41,7 +42,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Probl
 /// What the server counts, for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "server", security(()),
-    responses((status = 200, body = String, content_type = "text/plain")),
+    responses((status = 200, body = String, content_type = "text/plain", description = "So it is")),
 )]
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let gauges = app.sequencer.gauges();

@@ -118,7 +118,7 @@ pub(super) struct HoldPage {
 /// Open holds, the newest first.
 #[utoipa::path(
     get, path = "/v1/holds", tag = "holds", params(HoldQuery),
-    responses((status = 200, body = HoldPage), Refused),
+    responses((status = 200, body = HoldPage, description = "The hold, or holds, as they are now"), Refused),
 )]
 pub(super) async fn list(
     State(app): State<App>,
@@ -268,12 +268,14 @@ const fn word(released: bool) -> &'static str {
     post, path = "/v1/holds/{id}/release", tag = "holds", request_body = Settling,
     params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
     responses(
-        (status = 200, body = Settled),
+        (status = 200, body = Settled, description = "The hold, or holds, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such event"),
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "It was not held, is held no longer, or was settled the other way"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]
@@ -290,12 +292,14 @@ pub(super) async fn release(
     post, path = "/v1/holds/{id}/refuse", tag = "holds", request_body = Settling,
     params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
     responses(
-        (status = 200, body = Settled),
+        (status = 200, body = Settled, description = "The hold, or holds, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such event"),
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "It was not held, is held no longer, or was settled the other way"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]

@@ -81,7 +81,7 @@ pub(super) struct AttemptsForm {
 #[utoipa::path(
     get, path = "/v1/ips/{ip}", tag = "read",
     params(("ip" = String, Path, description = "IPv4 or IPv6 address", example = "203.0.113.7")),
-    responses((status = 200, body = IpForm), Refused),
+    responses((status = 200, body = IpForm, description = "What is known"), Refused),
 )]
 pub(super) async fn get(
     State(app): State<App>,

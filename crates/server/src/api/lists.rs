@@ -91,7 +91,7 @@ pub(super) struct ListKept {
 
 /// All lists.
 #[utoipa::path(
-    get, path = "/v1/lists", tag = "lists", responses((status = 200, body = ListsTold), Refused),
+    get, path = "/v1/lists", tag = "lists", responses((status = 200, body = ListsTold, description = "The list, or lists, as they are now"), Refused),
 )]
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<ListsTold>, Problem> {
     app.authorize(&headers, Role::may_read)?;
@@ -117,7 +117,7 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<J
     get, path = "/v1/lists/{name}", tag = "lists",
     params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
     responses(
-        (status = 200, body = ListTold),
+        (status = 200, body = ListTold, description = "The list, or lists, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such list"),
         Refused,
     ),
@@ -156,10 +156,12 @@ fn told(document: &Document, whole: bool) -> Option<ListTold> {
     put, path = "/v1/lists/{name}", tag = "lists", request_body = ListForm,
     params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
     responses(
-        (status = 200, body = ListKept),
+        (status = 200, body = ListKept, description = "The list, or lists, as they are now"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "There are 64 lists already"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]
@@ -185,7 +187,7 @@ pub(super) async fn put(
     delete, path = "/v1/lists/{name}", tag = "lists",
     params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
     responses(
-        (status = 200, body = ListKept),
+        (status = 200, body = ListKept, description = "The list, or lists, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such list"),
         Refused,
     ),

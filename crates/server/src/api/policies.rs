@@ -131,7 +131,7 @@ impl From<&Candidate> for ShadowTold {
 
 /// Versions of the policy, and the candidate on trial.
 #[utoipa::path(
-    get, path = "/v1/policies", tag = "policies", responses((status = 200, body = PoliciesTold), Refused),
+    get, path = "/v1/policies", tag = "policies", responses((status = 200, body = PoliciesTold, description = "The policy, or policies, as they are now"), Refused),
 )]
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<PoliciesTold>, Problem> {
     app.authorize(&headers, Role::may_read)?;
@@ -178,8 +178,9 @@ pub(super) async fn get(
 #[utoipa::path(
     post, path = "/v1/policies", tag = "policies", request_body = PolicyForm,
     responses(
-        (status = 200, body = PolicyTaken),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = PolicyTaken, description = "The policy, or policies, as they are now"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "The policy does not compile; `line` and `column` say where"),
         Refused,
@@ -230,7 +231,7 @@ fn taken_version(answer: &[u8]) -> Option<u32> {
 #[utoipa::path(
     delete, path = "/v1/policies/shadow", tag = "policies",
     responses(
-        (status = 200, body = ShadowTold),
+        (status = 200, body = ShadowTold, description = "The policy, or policies, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "None is on trial"),
         Refused,
     ),

@@ -104,9 +104,11 @@ pub(super) struct ProfileKept {
     put, path = "/v1/customers/{id}", tag = "customers", request_body = ProfileForm,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
-        (status = 200, body = ProfileKept),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ProfileKept, description = "The profile is kept"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]

@@ -160,11 +160,13 @@ pub(super) struct FindingQuery {
 #[utoipa::path(
     post, path = "/v1/sweeps", tag = "sweeps", request_body = SweepForm,
     responses(
-        (status = 202, body = SweepTaken),
+        (status = 202, body = SweepTaken, description = "The sweep, or sweeps, as they are now"),
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "There is no such history, or too many results are kept"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]
@@ -246,7 +248,7 @@ impl SweepForm {
 
 /// All sweeps, the newest first.
 #[utoipa::path(
-    get, path = "/v1/sweeps", tag = "sweeps", responses((status = 200, body = SweepsTold), Refused),
+    get, path = "/v1/sweeps", tag = "sweeps", responses((status = 200, body = SweepsTold, description = "The sweep, or sweeps, as they are now"), Refused),
 )]
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<SweepsTold>, Problem> {
     app.authorize(&headers, Role::may_read)?;
@@ -258,7 +260,7 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<J
     get, path = "/v1/sweeps/{id}", tag = "sweeps",
     params(("id" = u32, Path, description = "Its number", example = 1), FindingQuery),
     responses(
-        (status = 200, body = SweepResult),
+        (status = 200, body = SweepResult, description = "The sweep, or sweeps, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such sweep"),
         Refused,
     ),
@@ -328,7 +330,7 @@ fn page(folder: &Path, verdict: Option<Verdict>, after: u64, limit: usize) -> st
     delete, path = "/v1/sweeps/{id}", tag = "sweeps",
     params(("id" = u32, Path, description = "Its number", example = 1)),
     responses(
-        (status = 202, body = SweepTold),
+        (status = 202, body = SweepTold, description = "The sweep, or sweeps, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such sweep"),
         Refused,
     ),

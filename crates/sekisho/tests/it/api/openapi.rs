@@ -58,6 +58,9 @@ fn the_description_is_whole() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(operation["summary"].is_string(), "{method} {path}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                assert!(response["description"].is_string(), "{method} {path} {status}");
+            }
             let is_open = operation["security"][0].as_object().is_some_and(serde_json::Map::is_empty);
             assert_eq!(is_open, !path.starts_with("/v1/"), "{method} {path}: {}", operation["security"]);
         }
