@@ -1,11 +1,21 @@
-//! A small map with a limit: when it is full, the entry touched longest ago makes room. Must not know what it holds.
+//! Small maps with a limit: when one is full, the entry touched longest ago makes room. Must not know what they hold.
 //!
 //! Records hold several of these, and most customers have few entries: a vector that is searched from its end costs less
-//! than a hash map up to the limits used here, and its order is the same on every machine.
+//! than a hash map up to the limits used here, takes less memory, and its order is the same on every machine.
 
 use serde::{Deserialize, Serialize};
 
-/// Keys with values, the one touched last at the end. At most as many as [`Self::touch`] allows.
+/// A key of a [`Recent`]. Keys of one group share a limit.
+pub trait Key: Copy + PartialEq {
+    /// Its group; one for all unless there are several.
+    fn group(self) -> u8 {
+        0
+    }
+}
+
+impl Key for u32 {}
+
+/// Keys with values, the one touched last at the end. At most as many of a group as [`Self::touch`] allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent<K, V>(Vec<(K, V)>);
 
@@ -15,25 +25,39 @@ impl<K, V> Default for Recent<K, V> {
     }
 }
 
-impl<K: Copy + PartialEq, V: Default> Recent<K, V> {
+impl<K: Key, V: Default> Recent<K, V> {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: K) -> Option<&V> {
         self.0.iter().rev().find(|(each, _)| *each == key).map(|(_, value)| value)
     }
 
-    /// Changes the value of a key, made if it is new, and moves it to the end. If that makes more than `limit` entries, the
-    /// one touched longest ago goes.
+    /// Changes the value of a key, made if it is new, and moves it to the end. If that makes more than `limit` entries of
+    /// its group, the one touched longest ago goes.
     pub fn touch(&mut self, key: K, limit: usize, change: impl FnOnce(&mut V)) {
         let mut value = match self.0.iter().rposition(|(each, _)| *each == key) {
             Some(place) => self.0.remove(place).1,
-            None => V::default(),
+            None => {
+                self.make_room(key.group(), limit.max(1));
+                V::default()
+            }
         };
         change(&mut value);
-        if self.0.len() >= limit.max(1) {
-            self.0.remove(0);
-        }
         self.0.push((key, value));
+    }
+
+    fn make_room(&mut self, group: u8, limit: usize) {
+        let mut of_group = self.0.iter().enumerate().filter(|(_, (each, _))| each.group() == group);
+        let oldest = of_group.next().map(|(place, _)| place);
+        if let Some(oldest) = oldest
+            && of_group.count().saturating_add(1) >= limit
+        {
+            self.0.remove(oldest);
+        }
+        // Little spare room: there are millions of these, and few grow often.
+        if self.0.len() == self.0.capacity() {
+            self.0.reserve_exact((self.0.len() / 4).max(1));
+        }
     }
 
     /// Entries, the one touched longest ago first.
@@ -41,10 +65,9 @@ impl<K: Copy + PartialEq, V: Default> Recent<K, V> {
         self.0.iter().map(|(key, value)| (*key, value))
     }
 
-    /// Entries.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
+    /// Entries of a group, the one touched longest ago first.
+    pub fn of_group(&self, group: u8) -> impl DoubleEndedIterator<Item = (K, &V)> {
+        self.iter().filter(move |(key, _)| key.group() == group)
     }
 
     /// Whether there is none.
@@ -52,11 +75,20 @@ impl<K: Copy + PartialEq, V: Default> Recent<K, V> {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity().saturating_mul(size_of::<(K, V)>())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Recent;
+    use super::{Key, Recent};
+
+    fn entries<K: Key>(recent: &Recent<K, u32>) -> Vec<(K, u32)> {
+        recent.iter().map(|(key, count)| (key, *count)).collect()
+    }
 
     #[test]
     fn the_entry_touched_longest_ago_makes_room() {
@@ -64,8 +96,21 @@ mod tests {
         for key in [1, 2, 3, 1, 4] {
             recent.touch(key, 3, |count| *count += 1);
         }
-        let entries: Vec<_> = recent.iter().map(|(key, count)| (key, *count)).collect();
-        assert_eq!(entries, [(3, 1), (1, 2), (4, 1)]);
+        assert_eq!(entries(&recent), [(3, 1), (1, 2), (4, 1)]);
         assert_eq!((recent.get(1), recent.get(2)), (Some(&2), None));
+    }
+
+    #[test]
+    fn groups_do_not_take_each_others_room() {
+        impl Key for (u8, u8) {
+            fn group(self) -> u8 {
+                self.0
+            }
+        }
+        let mut recent = Recent::<(u8, u8), u32>::default();
+        for key in [(1, 1), (2, 1), (2, 2), (2, 3), (1, 2)] {
+            recent.touch(key, 2, |count| *count += 1);
+        }
+        assert_eq!(entries(&recent), [((1, 1), 1), ((2, 2), 1), ((2, 3), 1), ((1, 2), 1)]);
     }
 }

@@ -18,6 +18,9 @@ pub struct Decayed {
 }
 
 impl Decayed {
+    /// Nothing counted yet.
+    pub const NONE: Self = Self { parts: 0, at_us: 0 };
+
     /// Adds `amount` at `time`. An event of the past counts as much as it would be worth now.
     pub fn add(&mut self, amount: u64, time: Time, half_life_us: i64) {
         let at_us = time.as_us();
@@ -40,14 +43,18 @@ impl Decayed {
     }
 
     fn parts_at(&self, at_us: i64, half_life_us: i64) -> u64 {
-        let passed = at_us.saturating_sub(self.at_us).max(0);
-        let half_life = half_life_us.max(1);
-        let Ok(halvings) = u32::try_from(passed / half_life) else { return 0 };
-        let whole = self.parts.checked_shr(halvings).unwrap_or(0);
-        let rest = u128::try_from(passed % half_life).unwrap_or(0);
-        let fallen = u128::from(whole) * rest / (2 * u128::try_from(half_life).unwrap_or(1));
-        whole.saturating_sub(u64::try_from(fallen).unwrap_or(whole))
+        fallen(self.parts, at_us.saturating_sub(self.at_us), half_life_us)
     }
+}
+
+/// What is left of `parts` after a time.
+pub(crate) fn fallen(parts: u64, passed_us: i64, half_life_us: i64) -> u64 {
+    let (passed, half_life) = (passed_us.max(0), half_life_us.max(1));
+    let Ok(halvings) = u32::try_from(passed / half_life) else { return 0 };
+    let whole = parts.checked_shr(halvings).unwrap_or(0);
+    let rest = u128::try_from(passed % half_life).unwrap_or(0);
+    let fallen = u128::from(whole) * rest / (2 * u128::try_from(half_life).unwrap_or(1));
+    whole.saturating_sub(u64::try_from(fallen).unwrap_or(whole))
 }
 
 /// A number of parts or of events as a fraction's part. Exact below 2^53.

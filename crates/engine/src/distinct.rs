@@ -10,25 +10,34 @@ pub const EXACT_MAX: usize = 32;
 const REGISTERS: usize = 256;
 const REGISTER_BITS: u32 = 8;
 
-/// A set of which only the size can be asked, and, while it is small, its members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A set of which only the size can be asked, and, while it is small, its members. 16 bytes, and nothing on the heap for none
+/// or one, which is what most addresses and devices have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Distinct {
+    /// None.
+    #[default]
+    None,
+    /// One.
+    One(u64),
     /// The keys, sorted.
-    Exact(Vec<u64>),
+    Exact(Box<Vec<u64>>),
     /// Registers of a HyperLogLog.
-    Estimated(Vec<u8>),
-}
-
-impl Default for Distinct {
-    fn default() -> Self {
-        Self::Exact(Vec::new())
-    }
+    Estimated(Box<Vec<u8>>),
 }
 
 impl Distinct {
     /// Adds a key; says whether it may be new (always true for an estimate that changed).
     pub fn add(&mut self, key: u64) -> bool {
         match self {
+            Self::None => {
+                *self = Self::One(key);
+                true
+            }
+            Self::One(known) if *known == key => false,
+            Self::One(known) => {
+                *self = Self::Exact(Box::new(vec![key.min(*known), key.max(*known)]));
+                true
+            }
             Self::Exact(keys) => match keys.binary_search(&key) {
                 Ok(_) => false,
                 Err(place) => {
@@ -38,7 +47,7 @@ impl Distinct {
                         for key in keys.iter() {
                             note(&mut registers, *key);
                         }
-                        *self = Self::Estimated(registers);
+                        *self = Self::Estimated(Box::new(registers));
                     }
                     true
                 }
@@ -51,18 +60,37 @@ impl Distinct {
     #[must_use]
     pub fn count(&self) -> u64 {
         match self {
+            Self::None => 0,
+            Self::One(_) => 1,
             Self::Exact(keys) => u64::try_from(keys.len()).unwrap_or(u64::MAX),
             Self::Estimated(registers) => estimate(registers),
+        }
+    }
+
+    /// Whether a key is known to be in it; of an estimate that is never known.
+    #[must_use]
+    pub fn has(&self, key: u64) -> bool {
+        match self {
+            Self::None | Self::Estimated(_) => false,
+            Self::One(known) => *known == key,
+            Self::Exact(keys) => keys.binary_search(&key).is_ok(),
         }
     }
 
     /// How many different keys there are beside this one, about.
     #[must_use]
     pub fn count_without(&self, key: u64) -> u64 {
+        // Among the many it is or it is not: one does not matter.
+        let has = self.has(key) || matches!(self, Self::Estimated(_));
+        self.count().saturating_sub(u64::from(has))
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
         match self {
-            Self::Exact(keys) => self.count().saturating_sub(u64::from(keys.binary_search(&key).is_ok())),
-            // It is among the many or it is not: one does not matter.
-            Self::Estimated(_) => self.count().saturating_sub(1),
+            Self::None | Self::One(_) => 0,
+            Self::Exact(keys) => size_of::<Vec<u64>>() + keys.capacity() * size_of::<u64>(),
+            Self::Estimated(registers) => size_of::<Vec<u8>>() + registers.len(),
         }
     }
 }

@@ -18,10 +18,10 @@ use crate::key::RecordKey;
 /// Lists that one address may stand in at most; more are cut by whoever observes.
 pub const LISTS_MAX: usize = 16;
 /// Bytes of a document at most.
-pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+pub const DOCUMENT_BYTES_MAX: usize = 1 << 19;
 
 /// One input, in the journal's order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     /// Its place in the journal, from 1, without gap.
     pub seq: u64,
@@ -44,7 +44,7 @@ pub enum Body {
         version: u32,
         /// As written.
         text: String,
-        /// Who made it so.
+        /// Who made it the policy.
         by: String,
     },
     /// A hold is let go or refused.
@@ -60,13 +60,13 @@ pub enum Body {
         /// Why, if they said so.
         reason: Option<Reason>,
     },
-    /// A document is kept as it is.
+    /// A document is kept from here on in place of what had its name.
     Document {
-        /// Its name, e.g. `list/tor`.
+        /// `list/mule-addresses`.
         name: String,
-        /// What it says; none removes it.
+        /// At most [`DOCUMENT_BYTES_MAX`]; nothing removes it.
         bytes: Option<Vec<u8>>,
-        /// Who wrote it.
+        /// Who brought it.
         by: String,
     },
 }
@@ -183,7 +183,7 @@ pub struct Profile {
     pub holder: Option<u64>,
     /// When the account was opened.
     pub opened: Option<Time>,
-    /// Everything personal, sealed; kept as the document `profile/<customer>`.
+    /// The rest, encrypted with a key that this crate never sees; kept as it comes.
     pub sealed: Vec<u8>,
 }
 
@@ -253,15 +253,19 @@ impl Observed {
     }
 }
 
-impl Input {
-    /// The records this input reads or changes, in a fixed order: what must be in memory before it is applied.
+impl Body {
+    /// The records this reads or changes, in a fixed order: what must be in memory before it is applied.
     #[must_use]
     pub fn touches(&self) -> Vec<RecordKey> {
-        match &self.body {
-            Body::Policy { .. } | Body::Document { .. } => Vec::new(),
-            Body::Profile(profile) => vec![RecordKey::customer(profile.customer.as_str())],
-            Body::HoldSettled { customer, .. } => vec![RecordKey::customer(customer.as_str())],
-            Body::Event(event) => {
+        match self {
+            // Documents are always in memory.
+            Self::Policy { .. } | Self::Document { .. } => Vec::new(),
+            Self::Profile(profile) => {
+                let id = profile.customer.as_str();
+                vec![RecordKey::customer(id), RecordKey::profile(id)]
+            }
+            Self::HoldSettled { customer, .. } => vec![RecordKey::customer(customer.as_str())],
+            Self::Event(event) => {
                 let device = event.device.as_ref().map(|device| RecordKey::Device(text_key(device.as_str())));
                 let customer = event.customer.as_ref().map(|customer| RecordKey::customer(customer.as_str()));
                 let touched = [
@@ -278,10 +282,8 @@ impl Input {
             }
         }
     }
-}
 
-impl Input {
-    /// The bytes for the journal.
+    /// The bytes for the journal, which keeps number and time of an input beside them.
     ///
     /// # Errors
     /// Never for inputs of this crate; the format's own error otherwise.

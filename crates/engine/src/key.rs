@@ -23,16 +23,32 @@ pub enum RecordKey {
     Agent(u64),
     /// A bank account, by its keyed hash.
     Account(u64),
+    /// A document, by the hash of its name.
+    Document(u64),
+    /// What is kept sealed of a customer, by the hash of their identifier.
+    Profile(u64),
 }
 
 impl RecordKey {
     /// Every kind, as [`Self::kind`] gives it.
-    pub const KINDS: std::ops::RangeInclusive<u8> = 0..=7;
+    pub const KINDS: std::ops::RangeInclusive<u8> = 0..=9;
 
     /// The customer with this identifier.
     #[must_use]
     pub fn customer(id: &str) -> Self {
         Self::Customer(text_key(id))
+    }
+
+    /// What is kept sealed of the customer with this identifier.
+    #[must_use]
+    pub fn profile(id: &str) -> Self {
+        Self::Profile(text_key(id))
+    }
+
+    /// The document of this name.
+    #[must_use]
+    pub fn document(name: &str) -> Self {
+        Self::Document(text_key(name))
     }
 
     /// The address.
@@ -59,6 +75,8 @@ impl RecordKey {
             Self::Device(_) => 5,
             Self::Agent(_) => 6,
             Self::Account(_) => 7,
+            Self::Document(_) => 8,
+            Self::Profile(_) => 9,
         }
     }
 
@@ -69,9 +87,12 @@ impl RecordKey {
             Self::Shared => Vec::new(),
             Self::Ip(bits) | Self::Network(bits) => bits.to_be_bytes().to_vec(),
             Self::Asn(asn) => asn.to_be_bytes().to_vec(),
-            Self::Customer(key) | Self::Device(key) | Self::Agent(key) | Self::Account(key) => {
-                key.to_be_bytes().to_vec()
-            }
+            Self::Customer(key)
+            | Self::Device(key)
+            | Self::Agent(key)
+            | Self::Account(key)
+            | Self::Document(key)
+            | Self::Profile(key) => key.to_be_bytes().to_vec(),
         }
     }
 
@@ -89,6 +110,8 @@ impl RecordKey {
             5 => Self::Device(short()?),
             6 => Self::Agent(short()?),
             7 => Self::Account(short()?),
+            8 => Self::Document(short()?),
+            9 => Self::Profile(short()?),
             _ => return None,
         })
     }
@@ -109,10 +132,12 @@ mod tests {
             RecordKey::Device(3),
             RecordKey::Agent(4),
             RecordKey::Account(5),
+            RecordKey::Document(6),
+            RecordKey::Profile(7),
         ] {
             assert_eq!(RecordKey::parse(key.kind(), &key.bytes()), Some(key));
         }
         assert_eq!(RecordKey::parse(1, &[1, 2]), None);
-        assert_eq!(RecordKey::parse(9, &[]), None);
+        assert_eq!(RecordKey::parse(10, &[]), None);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Level {
 
 /// A feature of a login against the past.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Feature<const LEVELS: usize> {
+pub(crate) struct Levels<const LEVELS: usize> {
     pub(crate) weights: [f64; LEVELS],
     /// The most specific first.
     pub(crate) levels: [Level; LEVELS],
@@ -50,8 +50,8 @@ pub(crate) struct Everybody {
 
 /// The score; `None` without an earlier login of the customer.
 pub(crate) fn login_score(
-    address: &Feature<3>,
-    client: &Feature<4>,
+    address: &Levels<3>,
+    client: &Levels<4>,
     own_logins: u32,
     everybody: Everybody,
 ) -> Option<f64> {
@@ -63,7 +63,7 @@ pub(crate) fn login_score(
     Some(ratios * all / (own * f64::from(everybody.customers)))
 }
 
-fn ratio<const LEVELS: usize>(feature: &Feature<LEVELS>, own_logins: f64, logins: f64) -> f64 {
+fn ratio<const LEVELS: usize>(feature: &Levels<LEVELS>, own_logins: f64, logins: f64) -> f64 {
     const UNSEEN_DIVISOR: f64 = 4.0;
     let (distinct, with_top) =
         (1.0 + f64::from(feature.distinct), 1.0 + f64::from(feature.distinct_with_top));
@@ -82,16 +82,16 @@ fn ratio<const LEVELS: usize>(feature: &Feature<LEVELS>, own_logins: f64, logins
 
 #[cfg(test)]
 mod tests {
-    use super::{ADDRESS_WEIGHTS, CLIENT_WEIGHTS, Everybody, Feature, Level, login_score};
+    use super::{ADDRESS_WEIGHTS, CLIENT_WEIGHTS, Everybody, Level, Levels, login_score};
 
-    fn address(levels: [(u32, u32); 3], distinct: u32, with_top: u32) -> Feature<3> {
+    fn address(levels: [(u32, u32); 3], distinct: u32, with_top: u32) -> Levels<3> {
         let levels = levels.map(|(all, own)| Level { all, own });
-        Feature { weights: ADDRESS_WEIGHTS, levels, distinct, distinct_with_top: with_top }
+        Levels { weights: ADDRESS_WEIGHTS, levels, distinct, distinct_with_top: with_top }
     }
 
-    fn client(levels: [(u32, u32); 4], distinct: u32, with_top: u32) -> Feature<4> {
+    fn client(levels: [(u32, u32); 4], distinct: u32, with_top: u32) -> Levels<4> {
         let levels = levels.map(|(all, own)| Level { all, own });
-        Feature { weights: CLIENT_WEIGHTS, levels, distinct, distinct_with_top: with_top }
+        Levels { weights: CLIENT_WEIGHTS, levels, distinct, distinct_with_top: with_top }
     }
 
     /// Row 1 of the RBA data set's example: the customer's one earlier login came from another address, system and

@@ -6,6 +6,7 @@
 
 mod condition;
 mod form;
+mod needs;
 
 use model::EventKind;
 
@@ -128,7 +129,7 @@ impl Policy {
         let context = self.conditions.context(&answers);
         for place in places {
             let Some(rule) = self.rule(*place) else { continue };
-            if !rule.condition.holds(&context) {
+            if !rule.condition.holds(&answers, &context) {
                 continue;
             }
             let reason = Reason { rule: *place, points: rule.points };

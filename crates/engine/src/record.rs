@@ -6,17 +6,19 @@
 mod account;
 pub mod attempts;
 pub mod customer;
+mod document;
+pub mod familiar;
 mod ip;
 pub mod shared;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::Account;
-pub use customer::{Change, Customer, Hold, Seen, Session};
+pub use customer::{Change, Customer, Dealings, Hold, Seen, Session};
+pub use document::Document;
+pub use familiar::Feature;
 pub use ip::{Asn, Device, Ip, Network};
 pub use shared::{AgentUse, Shared};
-
-use crate::key::RecordKey;
 
 /// One record of any kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,31 +30,37 @@ pub enum Record {
     /// Of an address.
     Ip(Box<Ip>),
     /// Of a network.
-    Network(Box<Network>),
+    Network(Network),
     /// Of an autonomous system.
     Asn(Asn),
     /// Of a device.
-    Device(Box<Device>),
+    Device(Device),
     /// Of a user agent.
     Agent(AgentUse),
     /// Of a bank account.
-    Account(Box<Account>),
+    Account(Account),
+    /// A document.
+    Document(Box<Document>),
+    /// What is kept sealed of a customer.
+    Profile(Box<Document>),
 }
 
 impl Record {
-    /// The empty record for a key: nothing is known.
+    /// The empty record for a key: nothing is known. None for documents, which are never empty.
     #[must_use]
-    pub fn empty(key: RecordKey) -> Self {
-        match key {
-            RecordKey::Shared => Self::Shared(Box::default()),
-            RecordKey::Customer(_) => Self::Customer(Box::default()),
-            RecordKey::Ip(_) => Self::Ip(Box::default()),
-            RecordKey::Network(_) => Self::Network(Box::default()),
-            RecordKey::Asn(_) => Self::Asn(Asn::default()),
-            RecordKey::Device(_) => Self::Device(Box::default()),
-            RecordKey::Agent(_) => Self::Agent(AgentUse::default()),
-            RecordKey::Account(_) => Self::Account(Box::default()),
-        }
+    pub fn empty(key: crate::key::RecordKey) -> Option<Self> {
+        use crate::key::RecordKey as K;
+        Some(match key {
+            K::Shared => Self::Shared(Box::default()),
+            K::Customer(_) => Self::Customer(Box::default()),
+            K::Ip(_) => Self::Ip(Box::default()),
+            K::Network(_) => Self::Network(Network::default()),
+            K::Asn(_) => Self::Asn(Asn::default()),
+            K::Device(_) => Self::Device(Device::default()),
+            K::Agent(_) => Self::Agent(AgentUse::default()),
+            K::Account(_) => Self::Account(Account::default()),
+            K::Document(_) | K::Profile(_) => return None,
+        })
     }
 
     /// The bytes to store.
@@ -63,11 +71,64 @@ impl Record {
         postcard::to_allocvec(self)
     }
 
+    /// Appends what [`Self::encode`] gives for a record of a kind ([`RecordKey::kind`](crate::key::RecordKey::kind)), without making a [`Record`] of it.
+    /// The variants stand in the order of the kinds, which a test asserts.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn encode_into(
+        kind: u8,
+        record: &impl Serialize,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, postcard::Error> {
+        let mut bytes = bytes;
+        bytes.push(kind);
+        postcard::to_extend(record, bytes)
+    }
+
     /// Back from [`Self::encode`].
     ///
     /// # Errors
     /// The bytes are no record of this version.
     pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
         postcard::from_bytes(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Record;
+    use crate::key::RecordKey;
+
+    /// The order of variants is the order of kinds: what is encoded without its wrapper is read with it.
+    #[test]
+    fn records_are_encoded_alike_with_and_without_their_wrapper() {
+        let keys = [
+            RecordKey::Shared,
+            RecordKey::Customer(1),
+            RecordKey::Ip(1),
+            RecordKey::Network(1),
+            RecordKey::Asn(1),
+            RecordKey::Device(1),
+            RecordKey::Agent(1),
+            RecordKey::Account(1),
+        ];
+        for key in keys {
+            let mut state = crate::State::default();
+            assert!(state.load(key, Record::empty(key).unwrap()));
+            let bytes = state.encoded(key).unwrap();
+            assert_eq!(bytes, Record::empty(key).unwrap().encode().unwrap());
+            assert!(state.load(key, Record::decode(&bytes).unwrap()), "{key:?}");
+        }
+        for key in [RecordKey::Document(1), RecordKey::Profile(1)] {
+            let document = super::Document { name: "a".to_owned(), ..super::Document::default() };
+            let record = match key {
+                RecordKey::Profile(_) => Record::Profile(Box::new(document)),
+                _ => Record::Document(Box::new(document)),
+            };
+            let mut state = crate::State::default();
+            assert!(state.load(key, record.clone()));
+            assert_eq!(state.encoded(key).unwrap(), record.encode().unwrap());
+        }
     }
 }

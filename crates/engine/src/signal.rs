@@ -78,6 +78,13 @@ macro_rules! signals {
                 },)+ }
             }
 
+            /// Its place in the catalogue.
+            #[must_use]
+            #[expect(clippy::as_conversions, reason = "the variants are numbered from 0 in this order")]
+            pub const fn place(self) -> usize {
+                self as usize
+            }
+
             /// The signal of this name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {

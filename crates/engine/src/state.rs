@@ -1,73 +1,127 @@
 //! Records in memory, and the one function that changes them. Must not know where records come from when they are not in
-//! memory: whoever applies an input loads what it [touches](crate::Input::touches) first, or says that there is nothing.
+//! memory: whoever applies an input loads what it [touches](crate::input::Body::touches) first, or says that there is nothing.
 //!
 //! An event is weighed against the records as they were before it, then noted. What is noted as the customer's own is only
 //! what ended well and was not held or refused: an attacker's own tries must not make them a known face.
 
+mod changes;
 mod note;
+mod records;
 
-use std::collections::BTreeMap;
-
-use hashbrown::{HashMap, HashSet};
 use model::customer::text_key;
-use rustc_hash::FxBuildHasher;
 
+use self::changes::Changes;
+pub use self::changes::Copies;
+use self::records::{PARTS, Records, Slot};
 use crate::decision::{Decision, Verdict};
 use crate::input::{Body, Input, Observed, Profile};
 use crate::key::RecordKey;
 use crate::policy::Policy;
-use crate::record::{Account, AgentUse, Asn, Customer, Device, Hold, Ip, Network, Record, Shared, customer};
+use crate::record::{
+    Account, AgentUse, Asn, Customer, Device, Document, Hold, Ip, Network, Record, Shared, customer,
+};
 use crate::signal::{Signal, View};
 
-/// Records in memory, and which of them changed since they were last written back.
-#[derive(Debug, Default)]
+/// Records in memory, and which of them changed since they were last copied out.
+#[derive(Debug)]
 pub struct State {
-    shared: Shared,
-    customers: Records<u64, Customer>,
-    ips: Records<u128, Ip>,
+    shared: Slot<Shared>,
+    customers: Records<u64, Box<Customer>>,
+    ips: Records<u128, Box<Ip>>,
     networks: Records<u128, Network>,
     asns: Records<u32, Asn>,
     devices: Records<u64, Device>,
     agents: Records<u64, AgentUse>,
     accounts: Records<u64, Account>,
-    changed: HashSet<RecordKey, FxBuildHasher>,
-    documents: BTreeMap<String, Document>,
+    documents: Records<u64, Box<Document>>,
+    profiles: Records<u64, Box<Document>>,
+    changes: Changes,
     seq: u64,
 }
 
-/// What is kept as it came.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Document {
-    /// Its name.
-    pub name: String,
-    /// What it says.
-    pub bytes: Vec<u8>,
-    /// The input that wrote it.
-    pub seq: u64,
-    /// When.
-    pub time: model::Time,
-    /// Who.
-    pub by: String,
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            shared: Slot::default(),
+            customers: Records::new(RecordKey::Customer),
+            ips: Records::new(RecordKey::Ip),
+            networks: Records::new(RecordKey::Network),
+            asns: Records::new(RecordKey::Asn),
+            devices: Records::new(RecordKey::Device),
+            agents: Records::new(RecordKey::Agent),
+            accounts: Records::new(RecordKey::Account),
+            documents: Records::new(RecordKey::Document),
+            profiles: Records::new(RecordKey::Profile),
+            changes: Changes::default(),
+            seq: 0,
+        }
+    }
 }
-
-type Records<K, R> = HashMap<K, R, FxBuildHasher>;
 
 /// What applying an input gave.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The decision about an event that was asked about.
     Decided(Decision),
-    /// A fact or a profile was noted.
+    /// A fact, a profile, a policy or a document was noted.
     Noted,
     /// A hold was settled; false if there was none.
     Settled(bool),
+}
+
+/// Calls a method of the records that a key belongs to, with the key within its kind; `$shared` where it is the one record
+/// of all together.
+macro_rules! of_kind {
+    ($state:ident, $key:expr, $records:ident, $inner:ident => $call:expr, $shared:expr) => {
+        match $key {
+            RecordKey::Shared => $shared,
+            RecordKey::Customer($inner) => {
+                let $records = &mut $state.customers;
+                $call
+            }
+            RecordKey::Ip($inner) => {
+                let $records = &mut $state.ips;
+                $call
+            }
+            RecordKey::Network($inner) => {
+                let $records = &mut $state.networks;
+                $call
+            }
+            RecordKey::Asn($inner) => {
+                let $records = &mut $state.asns;
+                $call
+            }
+            RecordKey::Device($inner) => {
+                let $records = &mut $state.devices;
+                $call
+            }
+            RecordKey::Agent($inner) => {
+                let $records = &mut $state.agents;
+                $call
+            }
+            RecordKey::Account($inner) => {
+                let $records = &mut $state.accounts;
+                $call
+            }
+            RecordKey::Document($inner) => {
+                let $records = &mut $state.documents;
+                $call
+            }
+            RecordKey::Profile($inner) => {
+                let $records = &mut $state.profiles;
+                $call
+            }
+        }
+    };
 }
 
 impl State {
     /// A state without records that is true up to input `seq`: its records are elsewhere.
     #[must_use]
     pub fn at(seq: u64) -> Self {
-        Self { seq, ..Self::default() }
+        let mut state = Self { seq, ..Self::default() };
+        state.changes.at(seq);
+        state
     }
 
     /// The input applied last; 0 for none.
@@ -81,89 +135,167 @@ impl State {
     pub fn holds(&self, key: RecordKey) -> bool {
         match key {
             RecordKey::Shared => true,
-            RecordKey::Customer(key) => self.customers.contains_key(&key),
-            RecordKey::Ip(key) => self.ips.contains_key(&key),
-            RecordKey::Network(key) => self.networks.contains_key(&key),
-            RecordKey::Asn(key) => self.asns.contains_key(&key),
-            RecordKey::Device(key) => self.devices.contains_key(&key),
-            RecordKey::Agent(key) => self.agents.contains_key(&key),
-            RecordKey::Account(key) => self.accounts.contains_key(&key),
+            RecordKey::Customer(key) => self.customers.get(key).is_some(),
+            RecordKey::Ip(key) => self.ips.get(key).is_some(),
+            RecordKey::Network(key) => self.networks.get(key).is_some(),
+            RecordKey::Asn(key) => self.asns.get(key).is_some(),
+            RecordKey::Device(key) => self.devices.get(key).is_some(),
+            RecordKey::Agent(key) => self.agents.get(key).is_some(),
+            RecordKey::Account(key) => self.accounts.get(key).is_some(),
+            RecordKey::Document(key) => self.documents.get(key).is_some(),
+            RecordKey::Profile(key) => self.profiles.get(key).is_some(),
         }
     }
 
     /// Puts a stored record into memory. One of another kind than its key is not taken; says whether it was.
     pub fn load(&mut self, key: RecordKey, record: Record) -> bool {
+        let tick = self.changes.tick();
         match (key, record) {
-            (RecordKey::Shared, Record::Shared(record)) => self.shared = *record,
-            (RecordKey::Customer(key), Record::Customer(record)) => {
-                self.customers.insert(key, *record);
-            }
-            (RecordKey::Ip(key), Record::Ip(record)) => {
-                self.ips.insert(key, *record);
-            }
-            (RecordKey::Network(key), Record::Network(record)) => {
-                self.networks.insert(key, *record);
-            }
-            (RecordKey::Asn(key), Record::Asn(record)) => {
-                self.asns.insert(key, record);
-            }
-            (RecordKey::Device(key), Record::Device(record)) => {
-                self.devices.insert(key, *record);
-            }
-            (RecordKey::Agent(key), Record::Agent(record)) => {
-                self.agents.insert(key, record);
-            }
-            (RecordKey::Account(key), Record::Account(record)) => {
-                self.accounts.insert(key, *record);
-            }
+            (RecordKey::Shared, Record::Shared(record)) => self.shared.record = *record,
+            (RecordKey::Customer(key), Record::Customer(record)) => self.customers.load(key, record, tick),
+            (RecordKey::Ip(key), Record::Ip(record)) => self.ips.load(key, record, tick),
+            (RecordKey::Network(key), Record::Network(record)) => self.networks.load(key, record, tick),
+            (RecordKey::Asn(key), Record::Asn(record)) => self.asns.load(key, record, tick),
+            (RecordKey::Device(key), Record::Device(record)) => self.devices.load(key, record, tick),
+            (RecordKey::Agent(key), Record::Agent(record)) => self.agents.load(key, record, tick),
+            (RecordKey::Account(key), Record::Account(record)) => self.accounts.load(key, record, tick),
+            (RecordKey::Document(key), Record::Document(record)) => self.documents.load(key, record, tick),
+            (RecordKey::Profile(key), Record::Profile(record)) => self.profiles.load(key, record, tick),
             _ => return false,
         }
         true
     }
 
-    /// A record as it stands; `None` if it is not in memory.
+    /// A record's bytes as it stands; `None` if it is not in memory.
     #[must_use]
-    pub fn record(&self, key: RecordKey) -> Option<Record> {
-        Some(match key {
-            RecordKey::Shared => Record::Shared(Box::new(self.shared.clone())),
-            RecordKey::Customer(key) => Record::Customer(Box::new(self.customers.get(&key)?.clone())),
-            RecordKey::Ip(key) => Record::Ip(Box::new(self.ips.get(&key)?.clone())),
-            RecordKey::Network(key) => Record::Network(Box::new(self.networks.get(&key)?.clone())),
-            RecordKey::Asn(key) => Record::Asn(*self.asns.get(&key)?),
-            RecordKey::Device(key) => Record::Device(Box::new(self.devices.get(&key)?.clone())),
-            RecordKey::Agent(key) => Record::Agent(*self.agents.get(&key)?),
-            RecordKey::Account(key) => Record::Account(Box::new(self.accounts.get(&key)?.clone())),
-        })
+    pub fn encoded(&self, key: RecordKey) -> Option<Vec<u8>> {
+        let kind = key.kind();
+        let bytes = match key {
+            RecordKey::Shared => Record::encode_into(kind, &self.shared.record, Vec::new()),
+            RecordKey::Customer(key) => Record::encode_into(kind, self.customers.get(key)?, Vec::new()),
+            RecordKey::Ip(key) => Record::encode_into(kind, self.ips.get(key)?, Vec::new()),
+            RecordKey::Network(key) => Record::encode_into(kind, self.networks.get(key)?, Vec::new()),
+            RecordKey::Asn(key) => Record::encode_into(kind, self.asns.get(key)?, Vec::new()),
+            RecordKey::Device(key) => Record::encode_into(kind, self.devices.get(key)?, Vec::new()),
+            RecordKey::Agent(key) => Record::encode_into(kind, self.agents.get(key)?, Vec::new()),
+            RecordKey::Account(key) => Record::encode_into(kind, self.accounts.get(key)?, Vec::new()),
+            RecordKey::Document(key) => Record::encode_into(kind, self.documents.get(key)?, Vec::new()),
+            RecordKey::Profile(key) => Record::encode_into(kind, self.profiles.get(key)?, Vec::new()),
+        };
+        bytes.ok()
     }
 
     /// A customer's record, if it is in memory.
     #[must_use]
     pub fn customer(&self, id: &str) -> Option<&Customer> {
-        self.customers.get(&text_key(id))
+        self.customers.get(text_key(id)).map(AsRef::as_ref)
     }
 
-    /// An address's record, if it is in memory.
+    /// What is kept sealed of a customer, if it is in memory.
+    #[must_use]
+    pub fn profile(&self, id: &str) -> Option<&Document> {
+        self.profiles.get(text_key(id)).map(AsRef::as_ref)
+    }
+
+    /// An address's record by its 128 bits, if it is in memory.
     #[must_use]
     pub fn ip(&self, bits: u128) -> Option<&Ip> {
-        self.ips.get(&bits)
+        self.ips.get(bits).map(AsRef::as_ref)
     }
 
-    /// A network's record, if it is in memory.
+    /// A network's record by its 128 bits, if it is in memory.
     #[must_use]
     pub fn network(&self, bits: u128) -> Option<&Network> {
-        self.networks.get(&bits)
+        self.networks.get(bits)
     }
 
-    /// The keys of the records changed since this was last asked, in order.
-    pub fn take_changed(&mut self) -> Vec<RecordKey> {
-        let mut changed: Vec<RecordKey> = self.changed.drain().collect();
-        changed.sort_unstable();
-        changed
+    /// A device's record, if it is in memory.
+    #[must_use]
+    pub fn device(&self, id: &str) -> Option<&Device> {
+        self.devices.get(text_key(id))
     }
 
-    /// Says that these records are changed after all: they could not be written back.
+    /// A document.
+    #[must_use]
+    pub fn document(&self, name: &str) -> Option<&Document> {
+        // One that was removed has no name; of two with one hash, only the one kept has this one.
+        self.documents.get(text_key(name)).map(AsRef::as_ref).filter(|kept: &&Document| kept.name == name)
+    }
+
+    /// The documents whose names begin so, in the order of their names.
+    #[must_use]
+    pub fn documents(&self, prefix: &str) -> Vec<&Document> {
+        let all = self.documents.values().map(AsRef::as_ref);
+        let mut documents: Vec<&Document> =
+            all.filter(|document: &&Document| document.name.starts_with(prefix)).collect();
+        documents.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        documents
+    }
+
+    /// Begins copying out the records that changed since the round before, as they are now. False if that round is still
+    /// under way.
+    pub fn begin_copying(&mut self) -> bool {
+        self.changes.begin()
+    }
+
+    /// Goes on copying, about this many records, and gives what was copied since this was last called, and whether that was
+    /// all. Between calls inputs may be applied: a record that changes before its turn is copied first.
+    pub fn copy(&mut self, at_most: usize) -> (Copies, bool) {
+        for key in self.changes.next(at_most) {
+            let changes = &mut self.changes;
+            of_kind!(self, key, records, key => records.copy(key, changes), changes.copy(key, &mut self.shared));
+        }
+        self.changes.take()
+    }
+
+    /// Says that these records are changed after all: what was copied could not be stored.
     pub fn mark_changed(&mut self, keys: impl IntoIterator<Item = RecordKey>) {
-        self.changed.extend(keys);
+        for key in keys {
+            let changes = &mut self.changes;
+            of_kind!(self, key, records, key => records.mark_changed(key, changes), changes.note(key, &mut self.shared));
+        }
+    }
+
+    /// Records changed since copying last began.
+    #[must_use]
+    pub const fn changed(&self) -> usize {
+        self.changes.changed()
+    }
+
+    /// Lets records leave memory: of one part of [`Self::PARTS`], those that are stored as they are and that no input of the
+    /// last `inputs` changed, give or take some hundred. Call it only when everything copied is stored. Tells which.
+    pub fn forget(&mut self, part: usize, inputs: u64) -> Vec<RecordKey> {
+        let mut changes = Changes::default();
+        changes.at(self.seq.saturating_sub(inputs));
+        let (since, mut gone) = (changes.tick(), Vec::new());
+        self.customers.forget(part, since, &mut gone);
+        self.ips.forget(part, since, &mut gone);
+        self.networks.forget(part, since, &mut gone);
+        self.devices.forget(part, since, &mut gone);
+        self.accounts.forget(part, since, &mut gone);
+        self.profiles.forget(part, since, &mut gone);
+        gone
+    }
+
+    /// Parts into which records are cut.
+    pub const PARTS: usize = PARTS;
+
+    /// Bytes that a part of the records takes in memory, about.
+    #[must_use]
+    pub fn part_bytes(&self, part: usize) -> usize {
+        let document = |document: &Box<Document>| size_of::<Document>() + document.bytes.len() + 32;
+        let ip = |ip: &Box<Ip>| {
+            let sets = [&ip.customers, &ip.settled, &ip.failed_customers];
+            size_of::<Ip>() + sets.iter().map(|set| set.heap_bytes()).sum::<usize>()
+        };
+        self.customers.part_bytes(part, |customer| customer.heap_bytes())
+            + self.ips.part_bytes(part, ip)
+            + self.networks.part_bytes(part, |_| 0)
+            + self.asns.part_bytes(part, |_| 0)
+            + self.devices.part_bytes(part, |device| device.customers.heap_bytes())
+            + self.agents.part_bytes(part, |_| 0)
+            + self.accounts.part_bytes(part, |account| account.customers.heap_bytes())
+            + self.profiles.part_bytes(part, document)
     }
 
     /// Records in memory.
@@ -175,33 +307,30 @@ impl State {
             + self.asns.len()
             + self.devices.len()
             + self.agents.len()
-            + self.accounts.len();
+            + self.accounts.len()
+            + self.documents.len()
+            + self.profiles.len();
         u64::try_from(records).unwrap_or(u64::MAX)
     }
 
     /// Applies an input: the records it touches must be in memory; those that are not count as empty.
     pub fn apply(&mut self, policy: &Policy, input: &Input) -> Outcome {
         self.seq = input.seq;
+        self.changes.at(input.seq);
         match &input.body {
             Body::Event(event) => self.apply_event(policy, event),
             // Whoever holds the policy compiles the new one for the inputs that follow.
             Body::Policy { version, text, by } => {
-                self.put(format!("policy/{version:08}"), Some(text.as_bytes()), by, input);
-                Outcome::Noted
+                self.keep(input, &policy_name(*version), Some(text.as_bytes()), by)
             }
-            Body::Document { name, bytes, by } => {
-                self.put(name.clone(), bytes.as_deref(), by, input);
-                Outcome::Noted
-            }
-            Body::Profile(profile) => {
-                self.note_profile(profile);
-                self.put(format!("profile/{}", profile.customer), Some(&profile.sealed), "", input);
-                Outcome::Noted
-            }
+            Body::Document { name, bytes, by } => self.keep(input, name, bytes.as_deref(), by),
+            Body::Profile(profile) => self.note_profile(input, profile),
             Body::HoldSettled { customer, event, .. } => {
                 let key = text_key(customer.as_str());
-                self.changed.insert(RecordKey::Customer(key));
-                let holds = &mut self.customers.entry(key).or_default().holds;
+                let Some(customer) = self.customers.change(key, &mut self.changes) else {
+                    return Outcome::Settled(false);
+                };
+                let holds = &mut customer.dealings_mut().holds;
                 let before = holds.len();
                 holds.retain(|hold| hold.event != *event);
                 Outcome::Settled(holds.len() < before)
@@ -214,8 +343,10 @@ impl State {
         let verdict = decision.as_ref().map_or(Verdict::Allow, |decision| decision.verdict);
         self.note(event, verdict);
         let Some(decision) = decision else { return Outcome::Noted };
-        if let (Some(until), Some(customer)) = (decision.held_until, &event.customer) {
-            let holds = &mut self.customers.entry(text_key(customer.as_str())).or_default().holds;
+        if let (Some(until), Some(customer)) = (decision.held_until, &event.customer)
+            && let Some(customer) = self.customers.change(text_key(customer.as_str()), &mut self.changes)
+        {
+            let holds = &mut customer.dealings_mut().holds;
             // Those that are over make room; of too many, the oldest is left to its time.
             holds.retain(|hold| hold.until_us > event.time.as_us());
             if holds.len() >= customer::HOLDS_MAX {
@@ -244,62 +375,64 @@ impl State {
 
     fn with_view<T>(&self, event: &Observed, look: impl FnOnce(&View<'_>) -> T) -> T {
         let empty = Empty::default();
-        let customer = event.customer.as_ref().and_then(|customer| self.customer(customer.as_str()));
-        let ip = event.ip.and_then(|ip| self.ips.get(&ip.bits()));
-        let network = event.ip.and_then(|ip| self.networks.get(&ip.network().bits()));
-        let device = event.device.as_ref().and_then(|device| self.devices.get(&text_key(device.as_str())));
+        let customer_key = event.customer.as_ref().map_or(0, |customer| text_key(customer.as_str()));
+        let device_key = event.device.as_ref().map(|device| text_key(device.as_str()));
+        let customer = self.customers.get(customer_key).map(AsRef::as_ref);
+        let ip = event.ip.and_then(|ip| self.ip(ip.bits()));
+        let network = event.ip.and_then(|ip| self.networks.get(ip.network().bits()));
+        let device = device_key.and_then(|device| self.devices.get(device));
+        let account = event.account.as_ref().and_then(|account| self.accounts.get(account.key));
         let view = View {
             event,
+            customer_key,
+            device_key,
             customer: customer.unwrap_or(&empty.customer),
             ip: ip.unwrap_or(&empty.ip),
             network: network.unwrap_or(&empty.network),
-            asn: event.place.asn.and_then(|asn| self.asns.get(&asn)).unwrap_or(&empty.asn),
+            asn: event.place.asn.and_then(|asn| self.asns.get(asn)).unwrap_or(&empty.asn),
             device: device.unwrap_or(&empty.device),
-            agent: event.agent.and_then(|agent| self.agents.get(&agent.text)).unwrap_or(&empty.agent),
-            account: event
-                .account
-                .as_ref()
-                .and_then(|account| self.accounts.get(&account.key))
-                .unwrap_or(&empty.account),
-            shared: &self.shared,
+            agent: event.agent.and_then(|agent| self.agents.get(agent.text)).unwrap_or(&empty.agent),
+            account: account.unwrap_or(&empty.account),
+            shared: &self.shared.record,
         };
         look(&view)
     }
 
-    fn put(&mut self, name: String, bytes: Option<&[u8]>, by: &str, input: &Input) {
-        let Some(bytes) = bytes else {
-            self.documents.remove(&name);
-            return;
-        };
-        let (seq, time) = (input.seq, input.time);
-        let document = Document { name: name.clone(), bytes: bytes.to_vec(), seq, time, by: by.to_owned() };
-        self.documents.insert(name, document);
+    fn note_profile(&mut self, input: &Input, profile: &Profile) -> Outcome {
+        let (key, changes) = (text_key(profile.customer.as_str()), &mut self.changes);
+        if let Some(customer) = self.customers.change(key, changes) {
+            // A profile takes the place of the one before: what it no longer says is not known any more.
+            customer.holder = profile.holder;
+            customer.opened_s = profile.opened.map(customer::seconds);
+        }
+        if let Some(kept) = self.profiles.change(key, changes) {
+            // Not by its customer's identifier: that is in it, sealed.
+            **kept = Document {
+                name: String::new(),
+                bytes: profile.sealed.clone(),
+                seq: input.seq,
+                at_us: input.time.as_us(),
+                by: String::new(),
+            };
+        }
+        Outcome::Noted
     }
 
-    /// A document by its name.
-    #[must_use]
-    pub fn document(&self, name: &str) -> Option<&Document> {
-        self.documents.get(name)
-    }
-
-    /// Documents whose names begin so, in the order of their names.
-    #[must_use]
-    pub fn documents(&self, prefix: &str) -> Vec<&Document> {
-        let from = self.documents.range(prefix.to_owned()..);
-        from.take_while(|(name, _)| name.starts_with(prefix)).map(|(_, document)| document).collect()
-    }
-
-    /// Puts stored documents into memory.
-    pub fn load_documents(&mut self, documents: Vec<Document>) {
-        self.documents = documents.into_iter().map(|document| (document.name.clone(), document)).collect();
-    }
-
-    fn note_profile(&mut self, profile: &Profile) {
-        let key = text_key(profile.customer.as_str());
-        self.changed.insert(RecordKey::Customer(key));
-        let customer = self.customers.entry(key).or_default();
-        customer.holder = profile.holder.or(customer.holder);
-        customer.opened_us = profile.opened.map(model::Time::as_us).or(customer.opened_us);
+    fn keep(&mut self, input: &Input, name: &str, bytes: Option<&[u8]>, by: &str) -> Outcome {
+        if let Some(kept) = self.documents.change(text_key(name), &mut self.changes) {
+            // One that is removed stays as an empty name, so that the removal is stored.
+            **kept = match bytes {
+                Some(bytes) => Document {
+                    name: name.to_owned(),
+                    bytes: bytes.to_owned(),
+                    seq: input.seq,
+                    at_us: input.time.as_us(),
+                    by: by.to_owned(),
+                },
+                None => Document::default(),
+            };
+        }
+        Outcome::Noted
     }
 
     /// A hash over every record in memory, in the order of their keys: equal for equal states, on every machine.
@@ -309,7 +442,7 @@ impl State {
         keys.sort_unstable();
         let mut hasher = blake3::Hasher::new();
         for key in keys {
-            let bytes = self.record(key).and_then(|record| record.encode().ok()).unwrap_or_default();
+            let bytes = self.encoded(key).unwrap_or_default();
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             hasher.update(&[key.kind()]).update(&key.bytes()).update(&length.to_le_bytes()).update(&bytes);
         }
@@ -320,15 +453,23 @@ impl State {
     #[must_use]
     pub fn keys(&self) -> Vec<RecordKey> {
         let mut keys = vec![RecordKey::Shared];
-        keys.extend(self.customers.keys().copied().map(RecordKey::Customer));
-        keys.extend(self.ips.keys().copied().map(RecordKey::Ip));
-        keys.extend(self.networks.keys().copied().map(RecordKey::Network));
-        keys.extend(self.asns.keys().copied().map(RecordKey::Asn));
-        keys.extend(self.devices.keys().copied().map(RecordKey::Device));
-        keys.extend(self.agents.keys().copied().map(RecordKey::Agent));
-        keys.extend(self.accounts.keys().copied().map(RecordKey::Account));
+        keys.extend(self.customers.keys().map(RecordKey::Customer));
+        keys.extend(self.ips.keys().map(RecordKey::Ip));
+        keys.extend(self.networks.keys().map(RecordKey::Network));
+        keys.extend(self.asns.keys().map(RecordKey::Asn));
+        keys.extend(self.devices.keys().map(RecordKey::Device));
+        keys.extend(self.agents.keys().map(RecordKey::Agent));
+        keys.extend(self.accounts.keys().map(RecordKey::Account));
+        keys.extend(self.documents.keys().map(RecordKey::Document));
+        keys.extend(self.profiles.keys().map(RecordKey::Profile));
         keys
     }
+}
+
+/// The name of the document that a version of the policy is kept as.
+#[must_use]
+pub fn policy_name(version: u32) -> String {
+    format!("policy/{version:08}")
 }
 
 /// Stands in for records that do not exist.

@@ -27,6 +27,12 @@ pub(crate) struct Args {
     /// Runs of each; medians are printed.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Only these.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<What>,
+    /// Customers of the live benchmarks; as many decisions, at most a million, are taken.
+    #[arg(long, default_value_t = 500_000)]
+    customers: u64,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -51,6 +57,19 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Lines of logs to history.
+    Import,
+    /// 10,005 procedures against 20 million accesses.
+    Sweep,
+    /// Decisions in memory.
+    Apply,
+    /// Decisions through the journal.
+    Durable,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -80,18 +99,29 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     let runs = if args.smoke { 1 } else { args.runs.max(1) };
     let folder = tempfile::tempdir().context("a temporary folder is needed")?;
     let lines = if args.smoke { 20_000 } else { 2_000_000 };
-    import_bench(Format::Ndjson, lines, runs, folder.path(), session)?;
-    import_bench(Format::Combined, lines, runs, folder.path(), session)?;
+    let wanted = |what: What| args.only.is_empty() || args.only.contains(&what);
+    if wanted(What::Import) {
+        import_bench(Format::Ndjson, lines, runs, folder.path(), session)?;
+        import_bench(Format::Combined, lines, runs, folder.path(), session)?;
+    }
     let rows = if args.smoke { 100_000 } else { 20_000_000 };
     for order in [Order::Time, Order::Customer] {
-        sweep_bench(order, rows, runs, folder.path(), session)?;
+        if wanted(What::Sweep) {
+            sweep_bench(order, rows, runs, folder.path(), session)?;
+        }
     }
     let size = match args.smoke {
         true => decide::Size { customers: 2_000, decisions: 5_000 },
-        false => decide::Size { customers: 500_000, decisions: 500_000 },
+        false => {
+            decide::Size { customers: args.customers.max(1), decisions: args.customers.clamp(1, 1_000_000) }
+        }
     };
-    decide::apply(size, runs)?;
-    decide::durable(size, runs)?;
+    if wanted(What::Apply) {
+        decide::apply(size, runs)?;
+    }
+    if wanted(What::Durable) {
+        decide::durable(size, runs)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

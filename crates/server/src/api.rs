@@ -22,6 +22,7 @@ mod sweeps;
 pub mod traffic;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -48,6 +49,10 @@ pub const BATCH_EVENTS_MAX: usize = 10_000;
 
 /// How long a body may take to come.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How often, and how many times, it is looked whether something is durable.
+const DURABLE_LOOK: Duration = Duration::from_millis(1);
+const DURABLE_LOOKS_MAX: u32 = 5_000;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -134,6 +139,19 @@ impl App {
             }
             Some((name, _)) => Ok(Actor { name }),
         }
+    }
+}
+
+impl App {
+    /// Waits until what was seen of the state is durable: only then may somebody be told that it is so.
+    async fn until_durable(&self, seq: u64) -> Result<(), Problem> {
+        for _ in 0..DURABLE_LOOKS_MAX {
+            if self.sequencer.gauges().committed.load(Ordering::Acquire) >= seq {
+                return Ok(());
+            }
+            tokio::time::sleep(DURABLE_LOOK).await;
+        }
+        Err(Problem::not_now("what is so is not durable yet; ask again", 1))
     }
 }
 

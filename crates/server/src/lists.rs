@@ -2,7 +2,7 @@
 //! know requests.
 
 use engine::State;
-use engine::state::Document;
+use engine::record::Document;
 use intel::{BadNetwork, ListKind, NamedLists, NamedListsBuilder};
 use serde::{Deserialize, Serialize};
 

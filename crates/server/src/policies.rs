@@ -4,21 +4,12 @@
 //! Every version is a document of the state, so a restart knows them all. The file given at the start becomes a new version
 //! only when it is another one than the file before: a policy activated meanwhile stays in force otherwise.
 
-use engine::State;
-use engine::state::Document;
+use engine::record::Document;
 
 /// Where documents of policies are.
 pub const PREFIX: &str = "policy/";
 /// Who made a policy that came with the start: no key can be called so.
 pub const FILE: &str = "(file)";
-
-/// Whether `text`, given at the start, is another policy than the one given at the start that made a version last.
-#[must_use]
-pub fn is_new_file(state: &State, text: &str) -> bool {
-    let files = state.documents(PREFIX);
-    let last = files.into_iter().rev().find(|document| document.by == FILE);
-    last.is_none_or(|document| document.bytes != text.as_bytes())
-}
 
 /// The version a document holds.
 #[must_use]

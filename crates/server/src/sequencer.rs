@@ -1,17 +1,24 @@
 //! One order for all inputs: what has gathered is applied in turn, written to the journal as one batch, and answered once
 //! it is durable. Records are written behind. Must not know HTTP.
 //!
-//! One thread has the state and the journal's writer; everybody else sends it an [`Ask`] and waits. The queue is bounded:
-//! when it is full, whoever asks is told to come again. After a failed write nothing more is taken, because the records in
-//! memory are ahead of what is durable; a restart replays the journal and is right again.
+//! One thread has the state and applies, the next has the journal's writer and answers, so that a batch is applied while the
+//! one before is made durable. Everybody else sends an [`Ask`] and waits. Every queue is bounded: when the first is full,
+//! whoever asks is told to come again. After a failed write nothing more is taken, because the records in memory are ahead
+//! of what is durable; a restart replays the journal and is right again.
 
-mod batch;
+mod answer;
+mod applying;
+mod asking;
+mod committing;
 mod merging;
 pub(crate) mod recovery;
+mod residence;
+mod warming;
 mod writeback;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use engine::input::Body;
@@ -19,70 +26,27 @@ use engine::key::RecordKey;
 use engine::policy::PolicyError;
 use engine::{Policy, State};
 use model::Time;
-use store::{DataFolder, StoreError};
+use store::{DataFolder, Limits, Mark, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use self::batch::Sequencer;
+use self::applying::{Applier, Flying};
+use self::asking::Message;
+pub use self::asking::{Answered, Answering, Ask, AskError};
+use self::committing::Committer;
+use self::merging::Merging;
+use self::residence::Residence;
+use self::writeback::Writeback;
 use crate::shadow::Shadow;
 
 /// Asks waiting for the sequencer at most.
 pub const QUEUE_MAX: usize = 8_192;
 /// Asks in one commit at most.
 const BATCH_MAX: usize = 512;
+/// Batches applied and waiting to be written at most.
+const BATCHES_MAX: usize = 2;
 
 /// A clock: the only way time gets in.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
-
-/// One input and where its answer goes.
-#[derive(Debug)]
-pub struct Ask {
-    /// The sender's identifier, for inputs that have one.
-    pub id: Option<String>,
-    /// What tells the same input from another with its identifier.
-    pub digest: [u8; 16],
-    /// The input.
-    pub body: Body,
-    /// Whether reasons are told in Japanese; else in English.
-    pub japanese: bool,
-    /// Where the answer goes. Nobody may be waiting any more.
-    pub answer: oneshot::Sender<Result<Answered, AskError>>,
-}
-
-/// A durable answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
-    /// The input's place in the journal.
-    pub seq: u64,
-    /// The answer as JSON: a decision, or an empty object for what was only noted.
-    pub json: Vec<u8>,
-    /// Whether it had been answered before.
-    pub again: bool,
-}
-
-/// What the thread is sent.
-enum Message {
-    Ask(Box<Ask>),
-    Look(Box<dyn FnOnce(&mut Sequencer) + Send>),
-}
-
-/// Why an input was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AskError {
-    /// Too many are waiting.
-    #[error("too many inputs are waiting (at most {QUEUE_MAX}); send it again in a second")]
-    Busy,
-    /// The identifier came before, with other content.
-    #[error(
-        "the id came before, as input {seq}, with other content or as a fact instead of a question; give every event an id of its own"
-    )]
-    Conflict {
-        /// That input.
-        seq: u64,
-    },
-    /// Nothing is taken any more.
-    #[error("no inputs are taken: {0}")]
-    Refusing(String),
-}
 
 /// Why the sequencer cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -125,10 +89,14 @@ pub struct Gauges {
     pub decisions: [AtomicU64; 4],
     /// The input applied last.
     pub seq: AtomicU64,
+    /// The input made durable last.
+    pub committed: AtomicU64,
     /// Up to which input the records are written back.
     pub checkpoint: AtomicU64,
     /// Records in memory.
     pub records: AtomicU64,
+    /// Bytes they take, about.
+    pub memory: AtomicU64,
     /// 1 if nothing is taken any more.
     pub refusing: AtomicU64,
 }
@@ -146,13 +114,13 @@ impl Gauges {
 /// A running sequencer, to ask.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    asks: mpsc::Sender<Message>,
+    messages: mpsc::Sender<Message>,
     gauges: Arc<Gauges>,
     shadow: Arc<Shadow>,
 }
 
 impl Handle {
-    /// Sends an input; the answer comes when it is durable.
+    /// Sends an input; the answer comes when it is durable. See [`Ask::new`].
     ///
     /// # Errors
     /// The queue is full, the identifier came with other content, or nothing is taken any more.
@@ -163,10 +131,9 @@ impl Handle {
         body: Body,
         japanese: bool,
     ) -> Result<Answered, AskError> {
-        let (answer, answered) = oneshot::channel();
-        let ask = Ask { id, digest, body, japanese, answer };
+        let (ask, answering) = Ask::new(id, digest, body, japanese)?;
         self.send(ask)?;
-        answered.await.unwrap_or_else(|_gone| Err(stopping()))
+        answering.await.unwrap_or_else(|_gone| Err(stopping()))
     }
 
     /// Sends an input without waiting.
@@ -174,10 +141,7 @@ impl Handle {
     /// # Errors
     /// The queue is full, or nothing is taken any more.
     pub fn send(&self, ask: Ask) -> Result<(), AskError> {
-        self.asks.try_send(Message::Ask(Box::new(ask))).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => AskError::Busy,
-            mpsc::error::TrySendError::Closed(_) => stopping(),
-        })
+        self.try_send(Message::Ask(ask))
     }
 
     /// Sends an input, waiting for room in the queue. Not from async code.
@@ -185,33 +149,39 @@ impl Handle {
     /// # Errors
     /// Nothing is taken any more.
     pub fn send_blocking(&self, ask: Ask) -> Result<(), AskError> {
-        self.asks.blocking_send(Message::Ask(Box::new(ask))).map_err(|_closed| stopping())
+        self.messages.blocking_send(Message::Ask(ask)).map_err(|_closed| stopping())
     }
 
-    /// Looks at the state between two batches; records of `keys` that are not in memory are loaded first.
+    /// Looks at the state and the policy between two batches; records of `keys` that are not in memory are loaded first.
+    /// What is seen may be durable only a moment later. Look briefly: nothing is decided meanwhile.
     ///
     /// # Errors
-    /// The queue is full, a record could not be read, or the server is stopping.
+    /// The queue is full, a record cannot be read, or the server is stopping.
     pub async fn look<T: Send + 'static>(
         &self,
         keys: Vec<RecordKey>,
         look: impl FnOnce(&State, &Policy) -> T + Send + 'static,
     ) -> Result<T, AskError> {
-        let (answer, answered) = oneshot::channel();
-        let look = Box::new(move |sequencer: &mut Sequencer| {
-            let _unheard = answer.send(sequencer.look(&keys, look));
+        let (seen, seeing) = oneshot::channel();
+        let look = Box::new(move |shown: Result<(&State, &Policy), AskError>| {
+            // Nobody may be waiting any more.
+            let _unheard = seen.send(shown.map(|(state, policy)| look(state, policy)));
         });
-        self.asks.try_send(Message::Look(look)).map_err(|error| match error {
+        self.try_send(Message::Look(keys, look))?;
+        seeing.await.unwrap_or_else(|_gone| Err(stopping()))
+    }
+
+    fn try_send(&self, message: Message) -> Result<(), AskError> {
+        self.messages.try_send(message).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AskError::Busy,
             mpsc::error::TrySendError::Closed(_) => stopping(),
-        })?;
-        answered.await.unwrap_or_else(|_gone| Err(stopping()))
+        })
     }
 
     /// Whether inputs are taken: the thread runs, and the journal could be written.
     #[must_use]
     pub fn is_taking(&self) -> bool {
-        !self.asks.is_closed() && self.gauges.refusing.load(Ordering::Relaxed) == 0
+        !self.messages.is_closed() && self.gauges.refusing.load(Ordering::Relaxed) == 0
     }
 
     /// The candidate policy beside the live one.
@@ -231,9 +201,22 @@ fn stopping() -> AskError {
     AskError::Refusing("the server is stopping".to_owned())
 }
 
+/// How to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Bytes that records may take in memory, about.
+    pub memory_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { memory_bytes: 4 << 30 }
+    }
+}
+
 /// Opens the folder's journal and state, replays what the state lacks, and starts the sequencer with `policy` (TOML), which
-/// becomes an input if it is another one than the last that came from a file. The thread ends when every handle is gone and everything
-/// asked is answered.
+/// becomes an input if it is another one than the last that came this way. The thread ends when every handle is gone and
+/// everything asked is answered.
 ///
 /// # Errors
 /// Journal or state cannot be opened, hold what cannot be understood, or the policy does not compile.
@@ -241,12 +224,53 @@ pub fn start(
     folder: &DataFolder,
     policy: &str,
     clock: Clock,
+    options: &Options,
 ) -> Result<(Handle, JoinHandle<()>), StartError> {
-    let (asks, waiting) = mpsc::channel(QUEUE_MAX);
-    let gauges = Arc::new(Gauges::default());
+    // A policy that is wrong must not end up in the journal.
+    Policy::compile(policy, 0)?;
+    let (messages, waiting) = mpsc::channel(QUEUE_MAX);
+    let (gauges, failure) = (Arc::new(Gauges::default()), Arc::new(OnceLock::new()));
+    let (mut journal, stored) = folder.files(&Limits::default())?;
+    let mut recovered = recovery::recover(&journal, &stored)?;
+    recovered.take_policy_file(&mut journal, policy, (clock)())?;
+    let nothing_stored = stored.seq()? == 0;
+    let reader = folder.view().state_reader()?;
+    Gauges::set(&gauges.committed, journal.last_seq());
+    let ticking = messages.downgrade();
+    let merging = Merging::start(journal.checkpointer()?, move || {
+        // One that is lost comes again.
+        let _sent = ticking.upgrade().map(|messages| messages.try_send(Message::Tick));
+    })?;
+    let writeback = Writeback::start(stored, options.memory_bytes, &gauges, &failure)?;
+    let finder = journal.finder()?;
+    let committer = Committer {
+        marked: journal.marked(Mark::Checkpointed)?,
+        journal,
+        gauges: Arc::clone(&gauges),
+        failure: Arc::clone(&failure),
+    };
+    let (batches, to_commit) = sync_channel(BATCHES_MAX);
+    let committing =
+        std::thread::Builder::new().name("journal".to_owned()).spawn(move || committer.run(&to_commit))?;
+    if !nothing_stored {
+        warming::start(folder.view().state_reader()?, messages.downgrade())?;
+    }
     let shadow = Arc::new(Shadow::default());
-    let mut sequencer = Sequencer::open(folder, policy, Arc::clone(&shadow), clock, Arc::clone(&gauges))?;
+    let applier = Applier {
+        state: recovered.state,
+        policy: Arc::new(recovered.policy),
+        finder,
+        residence: Residence::new(reader, nothing_stored),
+        writeback,
+        committing: Some((batches, committing)),
+        merging,
+        flying: Flying::default(),
+        clock,
+        gauges: Arc::clone(&gauges),
+        failure,
+        shadow: Arc::clone(&shadow),
+    };
     let thread =
-        std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || sequencer.run(waiting))?;
-    Ok((Handle { asks, gauges, shadow }, thread))
+        std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || applier.run(waiting))?;
+    Ok((Handle { messages, gauges, shadow }, thread))
 }

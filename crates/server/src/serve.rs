@@ -85,7 +85,8 @@ pub fn serve(
     let secret = Secret::of_folder(&options.data).map_err(io("reading or making the folder's secret"))?;
     let keys = Arc::new(Keys::of_folder(&options.data)?);
     let clock = wall_clock();
-    let (sequencer, thread) = sequencer::start(&folder, &policy, Arc::clone(&clock))?;
+    let (sequencer, thread) =
+        sequencer::start(&folder, &policy, Arc::clone(&clock), &sequencer::Options::default())?;
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
     let (indexer, indexing) = indexer::start(folder.view())?;

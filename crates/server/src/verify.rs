@@ -5,6 +5,7 @@ use std::path::Path;
 
 use engine::input::Body;
 use engine::key::RecordKey;
+use engine::record::Record;
 use engine::state::Outcome;
 use engine::{Decision, Policy, State};
 use serde::{Deserialize, Serialize};
@@ -86,10 +87,10 @@ fn replay(
         }
         for entry in entries.iter().take_while(|entry| entry.seq <= end) {
             let input = recovery::input(entry)?;
-            if let Body::Policy { version, text, .. } = &input.body {
-                *policy = Policy::compile(text, *version)?;
-            }
             let outcome = state.apply(policy, &input);
+            if let Body::Policy { version, text, .. } = &input.body {
+                *policy = recovery::compile(text, *version)?;
+            }
             verified.inputs += 1;
             if let Outcome::Decided(decision) = &outcome {
                 verified.decisions += 1;
@@ -133,7 +134,7 @@ fn compare(stored: &StateReader, state: &State, verified: &mut Verified) -> Resu
                     continue;
                 };
                 missing.remove(&key);
-                let recomputed = state.record(key).and_then(|record| record.encode().ok());
+                let recomputed = state.encoded(key);
                 if recomputed.as_deref() != Some(bytes.as_slice()) {
                     verified.differs(format!("{key:?}: the stored record is not what the journal gives"));
                 }
@@ -142,7 +143,7 @@ fn compare(stored: &StateReader, state: &State, verified: &mut Verified) -> Resu
     }
     for key in missing {
         // What was never touched is empty, and need not be stored.
-        if state.record(key) != Some(engine::record::Record::empty(key)) {
+        if state.encoded(key) != Record::empty(key).and_then(|empty| empty.encode().ok()) {
             verified.differs(format!("{key:?}: the journal gives a record that is not stored"));
         }
     }

@@ -65,6 +65,9 @@ pub enum StoreError {
         /// What failed first.
         reason: String,
     },
+    /// A checkpoint was given up half-way; the one before is still there.
+    #[error("the checkpoint was given up; the journal has everything meanwhile")]
+    GivenUp,
     /// A sequence number does not follow the one before.
     #[error(
         "the journal goes on with {expected}, not {found}; read its last sequence number again before appending"

@@ -5,6 +5,7 @@
 
 mod checkpointer;
 mod entry;
+mod finder;
 mod ids;
 mod reader;
 mod rows;
@@ -12,7 +13,7 @@ mod sieve;
 mod trim;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use rusqlite::{Transaction, TransactionBehavior};
 
@@ -22,6 +23,7 @@ use crate::{Limits, StoreError};
 
 pub use checkpointer::Checkpointer;
 pub use entry::{Entry, Found, ID_BYTES_MAX, OwnedEntry};
+pub use finder::Finder;
 pub use reader::JournalReader;
 pub use trim::{Mark, Trimmed};
 
@@ -38,7 +40,7 @@ const INSERT: &str =
 pub struct Journal {
     database: Database,
     limits: Limits,
-    ids: Ids,
+    ids: Arc<RwLock<Ids>>,
     first_seq: u64,
     last_seq: u64,
     log_size: Arc<LogSize>,
@@ -55,7 +57,7 @@ impl Journal {
     pub fn open(path: &Path, limits: Limits) -> Result<Self, StoreError> {
         let database = Database::open(path, &JOURNAL, &limits, limits.journal_cache_bytes)?;
         let (first_seq, last_seq) = span(&database)?;
-        let ids = Ids::load(&database, first_seq)?;
+        let ids = Arc::new(RwLock::new(Ids::load(&database, first_seq)?));
         let log_size = Arc::new(LogSize::of(limits.wal_bytes));
         // The checkpointer comes first; without one the writer does it, later.
         let pages = log_size.pages_max_alone();
@@ -76,11 +78,11 @@ impl Journal {
         self.ready()?;
         let Some(last) = batch.last() else { return Ok(()) };
         let bytes = self.check(batch)?;
-        let fresh = self.ids.check_new(&self.database, batch)?;
+        let fresh = finder::read(&self.ids).check_new(&self.database, batch)?;
         let written = self.write(batch, &fresh);
         let since = self.last_seq.saturating_add(1);
         let run = self.poisoning(since, written)?;
-        self.ids.added(fresh, run);
+        finder::write(&self.ids).added(fresh, run);
         self.last_seq = last.seq;
         if self.log_size.grow(bytes) {
             // The rows are durable whatever comes of it, but a file that cannot be written will not get better.
@@ -97,7 +99,15 @@ impl Journal {
     /// # Errors
     /// The file could not be read.
     pub fn find(&self, id: &str) -> Result<Option<Found>, StoreError> {
-        self.ids.find(&self.database, id)
+        finder::read(&self.ids).find(&self.database, id)
+    }
+
+    /// Looks ids up from another thread, as fast as [`Self::find`].
+    ///
+    /// # Errors
+    /// The file could not be opened once more.
+    pub fn finder(&self) -> Result<Finder, StoreError> {
+        Finder::open(&self.database.path, Arc::clone(&self.ids))
     }
 
     /// See [`JournalReader::read`].
@@ -202,7 +212,7 @@ impl Journal {
             .map_err(failed())?;
         insert(&transaction, batch).map_err(failed())?;
         let last = batch.last().map_or(self.last_seq, |entry| entry.seq);
-        let run = self.ids.write_run(&transaction, fresh, last).map_err(failed())?;
+        let run = finder::read(&self.ids).write_run(&transaction, fresh, last).map_err(failed())?;
         trim::count_commit(&transaction).map_err(failed())?;
         transaction.commit().map_err(failed())?;
         Ok(run)

@@ -27,7 +27,7 @@ pub use error::StoreError;
 pub use folder::{DataFolder, FolderView};
 pub use index::{Index, IndexReader, IndexRow, Reached};
 pub use journal::{
-    Checkpointer, Entry, Found, ID_BYTES_MAX, Journal, JournalReader, Mark, OwnedEntry, Trimmed,
+    Checkpointer, Entry, Finder, Found, ID_BYTES_MAX, Journal, JournalReader, Mark, OwnedEntry, Trimmed,
 };
 pub use limits::Limits;
 pub use state::{Record, State, StateReader};

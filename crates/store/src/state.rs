@@ -160,6 +160,23 @@ impl State {
         K: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
+        self.checkpoint_unless(seq, changed.into_iter().map(Ok), meta)
+    }
+
+    /// The same with records that come by and by, until one says that it was all in vain.
+    ///
+    /// # Errors
+    /// As [`Self::checkpoint`], and what came instead of a record.
+    pub fn checkpoint_unless<K, V>(
+        &mut self,
+        seq: u64,
+        changed: impl IntoIterator<Item = Result<(u8, K, Option<V>), StoreError>>,
+        meta: &[(&str, &[u8])],
+    ) -> Result<(), StoreError>
+    where
+        K: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
         if seq < self.seq {
             let why = "the state holds already and what there can be";
             return Err(StoreError::Position { asked: seq, from: self.seq, to: u64::MAX, why });
@@ -173,7 +190,8 @@ impl State {
         {
             let mut put = transaction.prepare_cached(PUT).map_err(failed())?;
             let mut delete = transaction.prepare_cached(DELETE).map_err(failed())?;
-            for (kind, key, bytes) in changed {
+            for record in changed {
+                let (kind, key, bytes) = record?;
                 let key = key.as_ref();
                 StoreError::limit("a key in bytes", key.len(), blob_bytes_max)?;
                 let done = match bytes.as_ref().map(AsRef::as_ref) {

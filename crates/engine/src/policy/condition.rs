@@ -12,6 +12,7 @@ use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::{Context, Env, Program, Value};
 
+use super::needs::{Need, needs};
 use crate::decayed::parts_to_f64;
 use crate::signal::{Signal, Unit, View};
 
@@ -56,6 +57,7 @@ impl std::fmt::Debug for Conditions {
 pub(super) struct Condition {
     program: Program,
     signals: Vec<Signal>,
+    needs: Vec<Need>,
 }
 
 impl Conditions {
@@ -76,7 +78,8 @@ impl Conditions {
         walk(program.expression(), &mut signals)?;
         signals.sort_unstable();
         signals.dedup();
-        Ok(Condition { program, signals })
+        let needs = needs(program.expression());
+        Ok(Condition { program, signals, needs })
     }
 
     pub(super) fn context<'v>(&self, answers: &'v Answers<'v>) -> Context<'v, 'v> {
@@ -92,7 +95,10 @@ impl Condition {
     }
 
     /// Whether it holds; one that cannot be computed does not.
-    pub(super) fn holds(&self, context: &Context<'_, '_>) -> bool {
+    pub(super) fn holds(&self, answers: &Answers<'_>, context: &Context<'_, '_>) -> bool {
+        if !self.needs.iter().all(|need| need.is_met(|signal| answers.number(signal))) {
+            return false;
+        }
         matches!(self.program.execute(context), Ok(Value::Bool(true)))
     }
 }
@@ -142,7 +148,7 @@ fn asked(name: &str, signals: &mut Vec<Signal>) -> Result<(), Fault> {
 }
 
 /// `a.b.c` of a chain of selections that begins with a name.
-fn qualified(mut expression: &Expr) -> Option<String> {
+pub(super) fn qualified(mut expression: &Expr) -> Option<String> {
     let mut parts = Vec::new();
     loop {
         match expression {
@@ -173,12 +179,20 @@ impl<'v> Answers<'v> {
 
     fn signal(&self, name: &str) -> Option<CowVal<'_, '_>> {
         let signal = Signal::from_name(name)?;
-        let place = Signal::ALL.iter().position(|each| *each == signal)?;
-        let value = *self.signals.get(place)?.get_or_init(|| signal.value(self.view));
-        Some(match (signal.about().unit, value) {
-            (Unit::Flag, value) => CowVal::owned(CelBool::from(value.is_some_and(|value| value > 0.0))),
-            (Unit::Hours | Unit::Days, None) => CowVal::owned(CelDouble::from(f64::INFINITY)),
-            (_, value) => CowVal::owned(CelDouble::from(value.unwrap_or(0.0))),
+        let number = self.number(signal);
+        Some(match signal.about().unit {
+            Unit::Flag => CowVal::owned(CelBool::from(number > 0.0)),
+            _ => CowVal::owned(CelDouble::from(number)),
+        })
+    }
+
+    /// A signal as conditions see it: 1 and 0 for flags.
+    fn number(&self, signal: Signal) -> f64 {
+        let value =
+            self.signals.get(signal.place()).map(|value| *value.get_or_init(|| signal.value(self.view)));
+        value.flatten().unwrap_or(match signal.about().unit {
+            Unit::Hours | Unit::Days => f64::INFINITY,
+            _ => 0.0,
         })
     }
 
@@ -204,12 +218,14 @@ impl<'v> Answers<'v> {
             "event.currency" => text(event.amount.as_ref().map(|amount| amount.currency.code())),
             "event.has_ip" => yes(event.ip.is_some()),
             "event.has_device" => yes(event.device.is_some()),
-            "customer.known" => yes(customer.first_us > 0),
+            "customer.known" => yes(customer.first_s > 0),
             "customer.logins" => whole(i64::from(customer.logins)),
             "customer.age_days" => {
-                let since = customer.opened_us.or((customer.first_us > 0).then_some(customer.first_us));
-                let days =
-                    since.map_or(0, |since| event.time.as_us().saturating_sub(since) / model::time::DAY_US);
+                let since = customer.opened_s.or((customer.first_s > 0).then_some(customer.first_s));
+                let days = since.map_or(0, |since| {
+                    event.time.as_us().saturating_sub(crate::record::customer::as_us(since))
+                        / model::time::DAY_US
+                });
                 CowVal::owned(CelDouble::from(parts_to_f64(u64::try_from(days).unwrap_or(0))))
             }
             _ => return None,

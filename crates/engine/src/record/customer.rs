@@ -1,35 +1,28 @@
 //! What is kept of a customer: where they were seen and since when, what they changed, how money moves, what is held.
-//! With 12 logins it stays below 1 KiB.
+//! With 12 logins it stays below 1 KiB; there are millions, so times are whole seconds, values are hashes, and what most
+//! customers do not have stands apart.
 
-use model::client::SessionId;
 use model::event::EventId;
-use model::time::DAY_US;
+use model::time::{DAY_US, SECOND_US};
 use model::{Address, Time};
 use serde::{Deserialize, Serialize};
 
+use super::familiar::{Feature, Place, Trait};
 use crate::bounded::Recent;
 use crate::decayed::Decayed;
 
 /// Addresses kept of a customer.
 pub const IPS_MAX: usize = 48;
-/// Devices kept of a customer.
-pub const DEVICES_MAX: usize = 24;
-/// Autonomous systems kept of a customer.
-pub const ASNS_MAX: usize = 24;
-/// Values kept of a feature with few values: countries, browsers, systems, device types, languages.
-pub const FEW_MAX: usize = 12;
-/// User agents kept of a customer: every update of a browser is a new one.
-pub const AGENTS_MAX: usize = 24;
 /// Open holds of a customer.
 pub const HOLDS_MAX: usize = 16;
 
 /// How a customer was seen with a value: an address, a device. The ledger's pair.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// First, microseconds since 1970; 0 for never.
-    pub first_us: i64,
-    /// Last, microseconds since 1970.
-    pub last_us: i64,
+    /// First, seconds since 1970.
+    pub first_s: u32,
+    /// Last, seconds since 1970.
+    pub last_s: u32,
     /// Accesses in good order.
     pub accesses: u32,
     /// Logins among them.
@@ -38,6 +31,10 @@ pub struct Seen {
     pub days: u16,
 }
 
+/// What an identifier of a held event takes on the heap, about.
+const HOLD_ID_BYTES: usize = 48;
+/// Seconds of a day.
+const DAY_S: u32 = 86_400;
 /// A value is a customer's own when it was first seen this long before, on [`ESTABLISHED_DAYS`] days: the sweep's rule.
 pub const ESTABLISHED_AFTER_US: i64 = 14 * DAY_US;
 /// Different days on which it was seen.
@@ -45,15 +42,27 @@ pub const ESTABLISHED_DAYS: u16 = 2;
 /// And last seen within this time: the past year.
 pub const REMEMBERED_US: i64 = 365 * DAY_US;
 
+/// Whole seconds since 1970; the end of the range after 2106.
+#[must_use]
+pub fn seconds(time: Time) -> u32 {
+    u32::try_from(time.as_us() / SECOND_US).unwrap_or(u32::MAX)
+}
+
+/// As microseconds since 1970.
+#[must_use]
+pub fn as_us(seconds: u32) -> i64 {
+    i64::from(seconds) * SECOND_US
+}
+
 impl Seen {
     /// Notes an access at `time`.
     pub fn note(&mut self, time: Time, is_login: bool) {
-        let us = time.as_us();
-        if self.accesses == 0 || us / DAY_US != self.last_us / DAY_US {
+        let now_s = seconds(time);
+        if self.accesses == 0 || now_s / DAY_S != self.last_s / DAY_S {
             self.days = self.days.saturating_add(1);
         }
-        self.first_us = if self.accesses == 0 { us } else { self.first_us.min(us) };
-        self.last_us = self.last_us.max(us);
+        self.first_s = if self.accesses == 0 { now_s } else { self.first_s.min(now_s) };
+        self.last_s = self.last_s.max(now_s);
         self.accesses = self.accesses.saturating_add(1);
         self.logins = self.logins.saturating_add(u32::from(is_login));
     }
@@ -62,8 +71,8 @@ impl Seen {
     #[must_use]
     pub fn is_established(&self, now: Time) -> bool {
         self.days >= ESTABLISHED_DAYS
-            && now.as_us().saturating_sub(self.first_us) >= ESTABLISHED_AFTER_US
-            && now.as_us().saturating_sub(self.last_us) <= REMEMBERED_US
+            && now.as_us().saturating_sub(as_us(self.first_s)) >= ESTABLISHED_AFTER_US
+            && now.as_us().saturating_sub(as_us(self.last_s)) <= REMEMBERED_US
     }
 }
 
@@ -81,19 +90,19 @@ pub struct Change {
     pub own: Option<bool>,
 }
 
-/// The session last seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The session last seen. Nothing but equality is asked of its values, so they are hashes, 0 for none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its identifier.
-    pub id: SessionId,
-    /// The address it was first seen with.
-    pub ip: Option<Address>,
+    pub id: u64,
+    /// The network it was first seen with.
+    pub network: u64,
     /// The user agent it was first seen with.
-    pub agent: Option<u64>,
-    /// Whether it was seen with another network or user agent since.
-    pub moved: bool,
+    pub agent: u64,
     /// Events in it, procedures not counted.
     pub steps: u32,
+    /// Whether it was seen with another network or user agent since.
+    pub moved: bool,
 }
 
 /// A procedure that waits for somebody.
@@ -107,39 +116,9 @@ pub struct Hold {
     pub until_us: i64,
 }
 
-/// What is kept of a customer.
+/// Changes, money and holds: what most customers have none of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Customer {
-    /// First event, microseconds since 1970; 0 for none.
-    pub first_us: i64,
-    /// Last access in good order.
-    pub last_us: i64,
-    /// When the account was opened, if the broker told.
-    pub opened_us: Option<i64>,
-    /// Hash of the holder's name, if the broker told.
-    pub holder: Option<u64>,
-    /// Logins in good order.
-    pub logins: u32,
-    /// The ledger: addresses.
-    pub ips: Recent<u128, Seen>,
-    /// The ledger: devices.
-    pub devices: Recent<u64, Seen>,
-    /// Logins by autonomous system.
-    pub asns: Recent<u32, Seen>,
-    /// Logins by country.
-    pub countries: Recent<[u8; 2], Seen>,
-    /// Logins by user agent.
-    pub agents: Recent<u64, u32>,
-    /// Logins by browser.
-    pub browsers: Recent<u64, u32>,
-    /// Logins by operating system.
-    pub systems: Recent<u64, u32>,
-    /// Logins by device type.
-    pub device_types: Recent<u64, u32>,
-    /// Logins by language.
-    pub languages: Recent<u64, u32>,
-    /// Logins by hour of the day (UTC), each up to 255.
-    pub hours: Hours,
+pub struct Dealings {
     /// Last change of a contact.
     pub contact: Option<Change>,
     /// Last change of the password.
@@ -150,18 +129,116 @@ pub struct Customer {
     pub bank: Option<Change>,
     /// The last one by a stranger: a later change, from home or by telephone, does not make it undone.
     pub bank_by_stranger: Option<Change>,
-    /// The bank account money goes to, hashed.
-    pub account: Option<u64>,
     /// Withdrawals and transfers in good order, half-life one day.
     pub withdrawals: Decayed,
     /// Withdrawals and transfers in good order.
     pub withdrawals_done: u32,
     /// The largest amount of them, minor units.
     pub amount_max: i64,
-    /// The session last seen.
-    pub session: Option<Session>,
-    /// Open holds.
+    /// Open holds, at most [`HOLDS_MAX`].
     pub holds: Vec<Hold>,
+}
+
+impl Dealings {
+    /// Nothing.
+    const NONE: Self = Self {
+        contact: None,
+        password: None,
+        factor: None,
+        bank: None,
+        bank_by_stranger: None,
+        withdrawals: Decayed::NONE,
+        withdrawals_done: 0,
+        amount_max: 0,
+        holds: Vec::new(),
+    };
+}
+
+/// What is kept of a customer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Customer {
+    /// First event, seconds since 1970; 0 for none.
+    pub first_s: u32,
+    /// Last access in good order, seconds since 1970; 0 for none.
+    pub last_s: u32,
+    /// When the account was opened, seconds since 1970, if the broker told.
+    pub opened_s: Option<u32>,
+    /// Logins in good order.
+    pub logins: u32,
+    /// Hash of the holder's name, if the broker told.
+    pub holder: Option<u64>,
+    /// The ledger: addresses.
+    pub ips: Recent<Place, Seen>,
+    /// The ledger: devices; and autonomous systems and countries of logins.
+    pub(crate) familiar: Recent<Trait, Seen>,
+    /// Logins by user agent, browser, system, device type, language.
+    pub(crate) counted: Recent<Trait, u32>,
+    /// Logins by hour of the day (UTC), each up to 255.
+    pub hours: Hours,
+    /// The session last seen.
+    pub session: Session,
+    dealings: Option<Box<Dealings>>,
+}
+
+impl Customer {
+    /// Changes, money and holds.
+    #[must_use]
+    pub fn dealings(&self) -> &Dealings {
+        static NONE: Dealings = Dealings::NONE;
+        self.dealings.as_deref().unwrap_or(&NONE)
+    }
+
+    /// The same, to change.
+    pub(crate) fn dealings_mut(&mut self) -> &mut Dealings {
+        self.dealings.get_or_insert_default()
+    }
+
+    /// How the customer was seen at an address.
+    #[must_use]
+    pub fn at(&self, ip: Address) -> Option<&Seen> {
+        self.ips.get(Place::from(ip.bits()))
+    }
+
+    /// How the customer was seen with a device, autonomous system or country.
+    #[must_use]
+    pub fn seen_with(&self, feature: Feature, value: u64) -> Option<&Seen> {
+        self.familiar.get(Trait::new(feature, value))
+    }
+
+    /// Logins with a user agent, browser, system, device type or language.
+    #[must_use]
+    pub fn logins_with(&self, feature: Feature, value: u64) -> u32 {
+        self.counted.get(Trait::new(feature, value)).copied().unwrap_or(0)
+    }
+
+    /// Whether any value of a feature was ever seen.
+    #[must_use]
+    pub fn has_any(&self, feature: Feature) -> bool {
+        self.familiar.of_group(feature.group()).next().is_some()
+            || self.counted.of_group(feature.group()).next().is_some()
+    }
+
+    /// The ledger of addresses, the one touched longest ago first.
+    pub fn addresses(&self) -> impl DoubleEndedIterator<Item = (Address, &Seen)> {
+        self.ips.iter().map(|(place, seen)| (Address::from_bits(place.bits()), seen))
+    }
+
+    /// The ledger of devices, by what [`Trait::kept`] leaves of their hashes, the one touched longest ago first.
+    pub fn devices(&self) -> impl DoubleEndedIterator<Item = (u64, &Seen)> {
+        self.familiar.of_group(Feature::Device.group()).map(|(key, seen)| (key.value(), seen))
+    }
+
+    /// Bytes on the heap, this record's own included.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let dealings = self.dealings.as_ref().map_or(0, |dealings| {
+            size_of::<Dealings>() + dealings.holds.capacity() * (size_of::<Hold>() + HOLD_ID_BYTES)
+        });
+        size_of::<Self>()
+            + self.ips.heap_bytes()
+            + self.familiar.heap_bytes()
+            + self.counted.heap_bytes()
+            + dealings
+    }
 }
 
 /// Logins by hour of the day.

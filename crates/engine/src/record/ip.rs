@@ -8,10 +8,14 @@ use crate::distinct::Distinct;
 /// What is kept of an address.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ip {
-    /// First seen, microseconds since 1970; 0 for never.
-    pub first_us: i64,
+    /// First seen, seconds since 1970; 0 for never.
+    pub first_s: u32,
+    /// Last seen, seconds since 1970.
+    pub last_s: u32,
     /// Logins in good order, of all customers.
     pub logins: u32,
+    /// Different values of the more general levels among its logins: autonomous systems and countries.
+    pub above: u32,
     /// Customers with an access in good order: the ledger the other way.
     pub customers: Distinct,
     /// Of these, those who had been customers for 30 days and had come from here before: what a carrier's address has many of.
@@ -20,12 +24,10 @@ pub struct Ip {
     pub failed_customers: Distinct,
     /// Logins.
     pub attempts: Attempts,
-    /// Different values of the more general levels among its logins: autonomous systems and countries.
-    pub above: u32,
 }
 
 /// What is kept of a network.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
     /// Logins.
     pub attempts: Attempts,

@@ -4,7 +4,7 @@ use model::EventKind;
 
 use super::{View, flag};
 use crate::decayed::parts_to_f64;
-use crate::record::attempts::{ATTEMPTS_HALF_LIFE_US, Attempts, FAILURES_HALF_LIFE_US};
+use crate::record::attempts::Attempts;
 
 /// Attempts from which a ratio says something.
 const RATIO_ATTEMPTS_MIN: f64 = 5.0;
@@ -21,30 +21,30 @@ fn tried<'a>(view: &View<'a>) -> &'a Attempts {
 
 pub(super) fn customers(view: &View<'_>) -> Option<f64> {
     view.event.ip?;
-    Some(parts_to_f64(view.ip.customers.count_without(view.customer_key())))
+    Some(parts_to_f64(view.ip.customers.count_without(view.customer_key)))
 }
 
 pub(super) fn failed_customers(view: &View<'_>) -> Option<f64> {
     view.event.ip?;
-    Some(parts_to_f64(view.ip.failed_customers.count_without(view.customer_key())))
+    Some(parts_to_f64(view.ip.failed_customers.count_without(view.customer_key)))
 }
 
 pub(super) fn failure_ratio(view: &View<'_>) -> Option<f64> {
-    let (attempts, half_life) = (tried(view), FAILURES_HALF_LIFE_US);
-    let all = attempts.all.value(view.time(), half_life);
-    (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.failed.value(view.time(), half_life) / all)
+    let (attempts, now) = (tried(view), view.time());
+    let all = attempts.all(now);
+    (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.failed(now) / all)
 }
 
 pub(super) fn unknown_ratio(view: &View<'_>) -> Option<f64> {
-    let (attempts, half_life) = (tried(view), FAILURES_HALF_LIFE_US);
-    let all = attempts.all.value(view.time(), half_life);
-    (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.unknown.value(view.time(), half_life) / all)
+    let (attempts, now) = (tried(view), view.time());
+    let all = attempts.all(now);
+    (all >= RATIO_ATTEMPTS_MIN).then(|| attempts.unknown(now) / all)
 }
 
 pub(super) fn attempts(view: &View<'_>) -> Option<f64> {
     view.event.ip?;
     let now = u64::from(view.event.kind == EventKind::Login);
-    Some(tried(view).recent.value(view.time(), ATTEMPTS_HALF_LIFE_US) + parts_to_f64(now))
+    Some(tried(view).recent(view.time()) + parts_to_f64(now))
 }
 
 pub(super) fn listed(view: &View<'_>) -> Option<f64> {
@@ -74,5 +74,5 @@ pub(super) fn shared_carrier(view: &View<'_>) -> Option<f64> {
 
 pub(super) fn device_customers(view: &View<'_>) -> Option<f64> {
     view.event.device.as_ref()?;
-    Some(parts_to_f64(view.device.customers.count_without(view.customer_key())))
+    Some(parts_to_f64(view.device.customers.count_without(view.customer_key)))
 }

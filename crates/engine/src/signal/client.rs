@@ -1,8 +1,11 @@
 //! Signals about where a customer comes from and with what, against the customer's own past.
 
 use super::{View, flag};
-use crate::login_score::{ADDRESS_WEIGHTS, CLIENT_WEIGHTS, Everybody, Feature, Level, login_score};
+use crate::login_score::{ADDRESS_WEIGHTS, CLIENT_WEIGHTS, Everybody, Level, Levels, login_score};
 use crate::record::Seen;
+use crate::record::customer::as_us;
+use crate::record::familiar::{Feature, country};
+use model::customer::text_key;
 
 /// Logins from which an unusual hour says something.
 const HOURS_LOGINS_MIN: u32 = 10;
@@ -24,37 +27,37 @@ pub(super) fn net_new(view: &View<'_>) -> Option<f64> {
 
 pub(super) fn asn_new(view: &View<'_>) -> Option<f64> {
     let asn = view.event.place.asn?;
-    new(view, Some(view.is_established(view.customer.asns.get(asn))))
+    new(view, Some(view.is_established(view.customer.seen_with(Feature::Asn, u64::from(asn)))))
 }
 
 pub(super) fn country_new(view: &View<'_>) -> Option<f64> {
-    let country = view.event.place.country?;
-    new(view, Some(view.is_established(view.customer.countries.get(country))))
+    let country = country(view.event.place.country?);
+    new(view, Some(view.is_established(view.customer.seen_with(Feature::Country, country))))
 }
 
 pub(super) fn device_new(view: &View<'_>) -> Option<f64> {
     match view.own_device() {
         Some(own) => new(view, Some(own)),
         // An event without a device, of a customer who always had one.
-        None if !view.customer.devices.is_empty() => new(view, Some(false)),
+        None if view.customer.has_any(Feature::Device) => new(view, Some(false)),
         None => None,
     }
 }
 
 pub(super) fn agent_new(view: &View<'_>) -> Option<f64> {
     let agent = view.event.agent?;
-    if view.customer.agents.is_empty() {
+    if !view.customer.has_any(Feature::Agent) {
         return None;
     }
-    flag(view.customer.agents.get(agent.text).is_none())
+    flag(view.customer.logins_with(Feature::Agent, agent.text) == 0)
 }
 
 pub(super) fn language_new(view: &View<'_>) -> Option<f64> {
-    let language = model::customer::text_key(view.event.language.as_ref()?.as_str());
-    if view.customer.languages.is_empty() {
+    let language = text_key(view.event.language.as_ref()?.as_str());
+    if !view.customer.has_any(Feature::Language) {
         return None;
     }
-    flag(view.customer.languages.get(language).is_none())
+    flag(view.customer.logins_with(Feature::Language, language) == 0)
 }
 
 pub(super) fn hour_unusual(view: &View<'_>) -> Option<f64> {
@@ -65,8 +68,8 @@ pub(super) fn hour_unusual(view: &View<'_>) -> Option<f64> {
 }
 
 pub(super) fn dormant_days(view: &View<'_>) -> Option<f64> {
-    let last = view.customer.last_us;
-    if last == 0 { None } else { Some((view.hours_since(last) / 24.0).floor()) }
+    let last = view.customer.last_s;
+    if last == 0 { None } else { Some((view.hours_since(as_us(last)) / 24.0).floor()) }
 }
 
 pub(super) fn automation(view: &View<'_>) -> Option<f64> {
@@ -74,8 +77,11 @@ pub(super) fn automation(view: &View<'_>) -> Option<f64> {
 }
 
 pub(super) fn session_changed(view: &View<'_>) -> Option<f64> {
-    let id = view.event.session.as_ref()?;
-    let session = view.customer.session.as_ref().filter(|session| session.id == *id)?;
+    let id = text_key(view.event.session.as_ref()?.as_str());
+    let session = view.customer.session;
+    if session.id != id {
+        return None;
+    }
     flag(session.moved || session.is_moved_by(view.event))
 }
 
@@ -83,53 +89,54 @@ pub(super) fn session_straight(view: &View<'_>) -> Option<f64> {
     if !view.event.kind.is_procedure() {
         return None;
     }
-    let id = view.event.session.as_ref()?;
-    let steps =
-        view.customer.session.as_ref().filter(|session| session.id == *id).map_or(0, |session| session.steps);
+    let id = text_key(view.event.session.as_ref()?.as_str());
+    let session = view.customer.session;
+    let steps = if session.id == id { session.steps } else { 0 };
     flag(steps < STRAIGHT_STEPS_MAX)
 }
 
 pub(super) fn score(view: &View<'_>) -> Option<f64> {
     let (customer, shared, event) = (view.customer, view.shared, view.event);
     let logins = |seen: Option<&Seen>| seen.map_or(0, |seen| seen.logins);
-    let count = |count: Option<&u32>| count.copied().unwrap_or(0);
     let ip = event.ip?;
-    let address = Feature {
+    let address = Levels {
         weights: ADDRESS_WEIGHTS,
         levels: [
-            Level { all: view.ip.logins, own: logins(customer.ips.get(ip.bits())) },
+            Level { all: view.ip.logins, own: logins(customer.at(ip)) },
             event.place.asn.map_or_else(Level::default, |asn| Level {
                 all: view.asn.logins,
-                own: logins(customer.asns.get(asn)),
+                own: logins(customer.seen_with(Feature::Asn, u64::from(asn))),
             }),
-            event.place.country.map_or_else(Level::default, |country| Level {
-                all: count(shared.countries.get(country)),
-                own: logins(customer.countries.get(country)),
+            event.place.country.map(country).map_or_else(Level::default, |country| Level {
+                all: shared.countries.of(country),
+                own: logins(customer.seen_with(Feature::Country, country)),
             }),
         ],
-        distinct: shared.asns.saturating_add(length(shared.countries.len())),
+        distinct: shared.asns.saturating_add(length(shared.countries.values())),
         distinct_with_top: view.ip.above,
     };
     let client = event.agent.map_or(
-        Feature { weights: CLIENT_WEIGHTS, levels: [Level::default(); 4], distinct: 0, distinct_with_top: 0 },
-        |agent| Feature {
+        Levels { weights: CLIENT_WEIGHTS, levels: [Level::default(); 4], distinct: 0, distinct_with_top: 0 },
+        |agent| Levels {
             weights: CLIENT_WEIGHTS,
             levels: [
-                Level { all: view.agent.logins, own: count(customer.agents.get(agent.text)) },
+                Level { all: view.agent.logins, own: customer.logins_with(Feature::Agent, agent.text) },
                 Level {
-                    all: count(shared.browsers.get(agent.browser)),
-                    own: count(customer.browsers.get(agent.browser)),
+                    all: shared.browsers.of(agent.browser),
+                    own: customer.logins_with(Feature::Browser, agent.browser),
                 },
                 Level {
-                    all: count(shared.systems.get(agent.system)),
-                    own: count(customer.systems.get(agent.system)),
+                    all: shared.systems.of(agent.system),
+                    own: customer.logins_with(Feature::System, agent.system),
                 },
                 Level {
-                    all: count(shared.device_types.get(agent.device_type)),
-                    own: count(customer.device_types.get(agent.device_type)),
+                    all: shared.device_types.of(agent.device_type),
+                    own: customer.logins_with(Feature::DeviceType, agent.device_type),
                 },
             ],
-            distinct: length(shared.browsers.len() + shared.systems.len() + shared.device_types.len()),
+            distinct: length(
+                shared.browsers.values() + shared.systems.values() + shared.device_types.values(),
+            ),
             // One text has one browser, one system, one device type.
             distinct_with_top: if view.agent.logins > 0 { 3 } else { 0 },
         },

@@ -19,19 +19,19 @@ fn hours(view: &View<'_>, change: Option<&Change>) -> Option<f64> {
 }
 
 pub(super) fn contact_changed(view: &View<'_>) -> Option<f64> {
-    hours(view, view.customer.contact.as_ref())
+    hours(view, view.customer.dealings().contact.as_ref())
 }
 
 pub(super) fn password_changed(view: &View<'_>) -> Option<f64> {
-    hours(view, view.customer.password.as_ref())
+    hours(view, view.customer.dealings().password.as_ref())
 }
 
 pub(super) fn factor_changed(view: &View<'_>) -> Option<f64> {
-    hours(view, view.customer.factor.as_ref())
+    hours(view, view.customer.dealings().factor.as_ref())
 }
 
 pub(super) fn bank_changed(view: &View<'_>) -> Option<f64> {
-    hours(view, view.customer.bank.as_ref())
+    hours(view, view.customer.dealings().bank.as_ref())
 }
 
 pub(super) fn holder_mismatch(view: &View<'_>) -> Option<f64> {
@@ -41,14 +41,14 @@ pub(super) fn holder_mismatch(view: &View<'_>) -> Option<f64> {
 
 pub(super) fn bank_customers(view: &View<'_>) -> Option<f64> {
     view.event.account.as_ref()?;
-    Some(parts_to_f64(view.account.customers.count_without(view.customer_key())))
+    Some(parts_to_f64(view.account.customers.count_without(view.customer_key)))
 }
 
 /// The change of the account that weighs on this withdrawal: a stranger's before any other.
 fn recent_change<'a>(view: &View<'a>) -> Option<&'a Change> {
     let recent = |change: &&Change| view.time().as_us().saturating_sub(change.at_us) <= MATCH_WITHIN_US;
-    let customer = view.customer;
-    customer.bank_by_stranger.as_ref().filter(recent).or_else(|| customer.bank.as_ref().filter(recent))
+    let dealings = view.customer.dealings();
+    dealings.bank_by_stranger.as_ref().filter(recent).or_else(|| dealings.bank.as_ref().filter(recent))
 }
 
 /// Whether the event comes from a place of the customer's own: address, network or device.
@@ -71,7 +71,7 @@ pub(super) fn match_withdraw(view: &View<'_>) -> Option<f64> {
     let change = recent_change(view)?;
     let same = |one: Option<u64>, other: Option<u64>| one.zip(other).is_some_and(|(one, other)| one == other);
     let same_ip = change.ip.zip(view.event.ip).is_some_and(|(one, other)| one == other);
-    flag((same_ip || same(change.device, view.device_key())) && own_place(view) == Some(false))
+    flag((same_ip || same(change.device, view.device_key)) && own_place(view) == Some(false))
 }
 
 pub(super) fn match_history(view: &View<'_>) -> Option<f64> {
@@ -83,10 +83,10 @@ pub(super) fn match_history(view: &View<'_>) -> Option<f64> {
 
 pub(super) fn amount_unusual(view: &View<'_>) -> Option<f64> {
     let amount = view.event.amount.as_ref()?;
-    if !view.event.kind.moves_money() || view.customer.withdrawals_done < AMOUNTS_MIN {
+    if !view.event.kind.moves_money() || view.customer.dealings().withdrawals_done < AMOUNTS_MIN {
         return None;
     }
-    flag(amount.minor > view.customer.amount_max.saturating_mul(2))
+    flag(amount.minor > view.customer.dealings().amount_max.saturating_mul(2))
 }
 
 pub(super) fn balance_share(view: &View<'_>) -> Option<f64> {
@@ -97,5 +97,5 @@ pub(super) fn velocity(view: &View<'_>) -> Option<f64> {
     if !view.event.kind.moves_money() {
         return None;
     }
-    Some(view.customer.withdrawals.value(view.time(), VELOCITY_HALF_LIFE_US) + 1.0)
+    Some(view.customer.dealings().withdrawals.value(view.time(), VELOCITY_HALF_LIFE_US) + 1.0)
 }

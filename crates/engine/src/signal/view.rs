@@ -1,16 +1,19 @@
 //! What signals look at: the event, and the records it touches as they were before it.
 
 use model::Time;
-use model::customer::text_key;
 
 use crate::input::Observed;
-use crate::record::{Account, AgentUse, Asn, Customer, Device, Ip, Network, Seen, Shared};
+use crate::record::{Account, AgentUse, Asn, Customer, Device, Feature, Ip, Network, Seen, Shared};
 
 /// An event and the records it touches.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// The event.
     pub event: &'a Observed,
+    /// Its customer's key; 0 for nobody.
+    pub customer_key: u64,
+    /// Its device's key.
+    pub device_key: Option<u64>,
     /// Its customer's record; empty if it names nobody.
     pub customer: &'a Customer,
     /// Its address's record.
@@ -35,16 +38,6 @@ impl View<'_> {
         self.event.time
     }
 
-    /// The customer's key; 0 for nobody.
-    pub(super) fn customer_key(&self) -> u64 {
-        self.event.customer.as_ref().map_or(0, |customer| text_key(customer.as_str()))
-    }
-
-    /// The device's key.
-    pub(super) fn device_key(&self) -> Option<u64> {
-        self.event.device.as_ref().map(|device| text_key(device.as_str()))
-    }
-
     /// Whether anything at all is known of the customer's past.
     pub(super) fn has_past(&self) -> bool {
         !self.customer.ips.is_empty() || self.customer.logins > 0
@@ -58,23 +51,21 @@ impl View<'_> {
     /// Whether the address is the customer's own; `None` where the event has none.
     pub(super) fn own_ip(&self) -> Option<bool> {
         let ip = self.event.ip?;
-        Some(self.is_established(self.customer.ips.get(ip.bits())))
+        Some(self.is_established(self.customer.at(ip)))
     }
 
     /// Whether any address in the network is the customer's own.
     pub(super) fn own_network(&self) -> Option<bool> {
         let network = self.event.ip?.network();
         let mut own = self.customer.ips.iter();
-        Some(
-            own.any(|(bits, seen)| {
-                model::Network::around(bits) == network && self.is_established(Some(seen))
-            }),
-        )
+        Some(own.any(|(place, seen)| {
+            model::Network::around(place.bits()) == network && self.is_established(Some(seen))
+        }))
     }
 
     /// Whether the device is the customer's own.
     pub(super) fn own_device(&self) -> Option<bool> {
-        Some(self.is_established(self.customer.devices.get(self.device_key()?)))
+        Some(self.is_established(self.customer.seen_with(Feature::Device, self.device_key?)))
     }
 
     /// Hours since a moment, at least 0.

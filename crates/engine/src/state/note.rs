@@ -8,10 +8,8 @@ use super::State;
 use crate::decision::Verdict;
 use crate::input::Observed;
 use crate::key::RecordKey;
-use crate::record::customer::{
-    AGENTS_MAX, ASNS_MAX, Change, Customer, DEVICES_MAX, FEW_MAX, IPS_MAX, Seen, Session,
-};
-use crate::record::shared::{COUNTRIES_MAX, PARTS_MAX};
+use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, as_us, seconds};
+use crate::record::familiar::{Feature, Place, Trait, country};
 use crate::signal::VELOCITY_HALF_LIFE_US;
 
 /// How long a customer must have been seen at an address for it to count them as settled there.
@@ -54,27 +52,30 @@ impl State {
             return false;
         }
         let event = noted.event;
-        self.changed.insert(RecordKey::Customer(noted.customer));
-        let customer = self.customers.entry(noted.customer).or_default();
+        let Some(customer) = self.customers.change(noted.customer, &mut self.changes) else { return false };
         let first_login = noted.is_own && noted.is_login && customer.logins == 0;
         customer.note(noted);
         if first_login {
-            self.shared.customers = self.shared.customers.saturating_add(1);
+            self.changes.note(RecordKey::Shared, &mut self.shared);
+            let shared = &mut self.shared.record;
+            shared.customers = shared.customers.saturating_add(1);
         }
-        let seen = event.ip.and_then(|ip| customer.ips.get(ip.bits()));
-        seen.is_some_and(|seen| seen.last_us.saturating_sub(seen.first_us) >= SETTLED_AFTER_US)
+        let seen = event.ip.and_then(|ip| customer.at(ip));
+        seen.is_some_and(|seen| as_us(seen.last_s.saturating_sub(seen.first_s)) >= SETTLED_AFTER_US)
     }
 
     fn note_address(&mut self, noted: &Noted<'_>, settled: bool) {
         let event = noted.event;
         let Some(address) = event.ip else { return };
-        let (bits, network_bits) = (address.bits(), address.network().bits());
         let failed = event.outcome == Outcome::Failed;
-        let ip = self.ips.entry(bits).or_default();
-        let network = self.networks.entry(network_bits).or_default();
-        if ip.first_us == 0 {
-            ip.first_us = event.time.as_us();
+        let changes = &mut self.changes;
+        let Some(ip) = self.ips.change(address.bits(), changes) else { return };
+        let Some(network) = self.networks.change(address.network().bits(), changes) else { return };
+        let now_s = seconds(event.time);
+        if ip.first_s == 0 {
+            ip.first_s = now_s;
         }
+        ip.last_s = ip.last_s.max(now_s);
         // A try is counted when it is told how it ended.
         if noted.is_login && event.outcome != Outcome::Attempted {
             let nobody_known = noted.customer == 0;
@@ -89,83 +90,81 @@ impl State {
             if settled {
                 ip.settled.add(noted.customer);
             }
+            if noted.is_login {
+                // Of an address nearly always one provider and one country: two different values above it, once seen.
+                let above = u32::from(event.place.asn.is_some()) + u32::from(event.place.country.is_some());
+                ip.logins = ip.logins.saturating_add(1);
+                ip.above = ip.above.max(above);
+            }
         }
-        self.changed.insert(RecordKey::Ip(bits));
-        self.changed.insert(RecordKey::Network(network_bits));
     }
 
     fn note_device_and_account(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
-        if noted.customer == 0 {
+        if noted.customer == 0 || event.outcome == Outcome::Failed {
             return;
         }
+        let changes = &mut self.changes;
         if let Some(key) = noted.device
-            && event.outcome != Outcome::Failed
+            && noted.is_own
+            // Nearly always it is known, and nothing changes.
+            && !self.devices.get(key).is_some_and(|device| device.customers.has(noted.customer))
+            && let Some(device) = self.devices.change(key, changes)
         {
-            let device = self.devices.entry(key).or_default();
-            if noted.is_own {
-                device.customers.add(noted.customer);
-            }
-            self.changed.insert(RecordKey::Device(key));
+            device.customers.add(noted.customer);
         }
         if let Some(named) = &event.account
-            && event.outcome != Outcome::Failed
+            && let Some(account) = self.accounts.change(named.key, changes)
         {
-            let account = self.accounts.entry(named.key).or_default();
             if account.first_us == 0 {
                 account.first_us = event.time.as_us();
             }
             account.customers.add(noted.customer);
-            self.changed.insert(RecordKey::Account(named.key));
         }
     }
 
     /// A login in good order counts in the frequencies of all.
     fn note_login(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
-        let shared = &mut self.shared;
+        let changes = &mut self.changes;
+        changes.note(RecordKey::Shared, &mut self.shared);
+        let shared = &mut self.shared.record;
         shared.logins = shared.logins.saturating_add(1);
-        let add = |count: &mut u32| *count = count.saturating_add(1);
-        // Of an address nearly always one provider and one country: two different values above it, once seen.
-        let above = u32::from(event.place.asn.is_some()) + u32::from(event.place.country.is_some());
-        if let Some(ip) = event.ip.and_then(|ip| self.ips.get_mut(&ip.bits())) {
-            add(&mut ip.logins);
-            ip.above = ip.above.max(above);
-        }
-        if let Some(asn) = event.place.asn {
-            let record = self.asns.entry(asn).or_default();
+        if let Some(asn) = event.place.asn
+            && let Some(record) = self.asns.change(asn, changes)
+        {
             shared.asns = shared.asns.saturating_add(u32::from(record.logins == 0));
-            add(&mut record.logins);
-            self.changed.insert(RecordKey::Asn(asn));
+            record.logins = record.logins.saturating_add(1);
         }
-        if let Some(country) = event.place.country {
-            shared.countries.touch(country, COUNTRIES_MAX, add);
+        if let Some(letters) = event.place.country {
+            shared.countries.add(country(letters));
         }
         if let Some(agent) = event.agent {
-            add(&mut self.agents.entry(agent.text).or_default().logins);
-            self.changed.insert(RecordKey::Agent(agent.text));
-            shared.browsers.touch(agent.browser, PARTS_MAX, add);
-            shared.systems.touch(agent.system, PARTS_MAX, add);
-            shared.device_types.touch(agent.device_type, PARTS_MAX, add);
+            if let Some(record) = self.agents.change(agent.text, changes) {
+                record.logins = record.logins.saturating_add(1);
+            }
+            shared.browsers.add(agent.browser);
+            shared.systems.add(agent.system);
+            shared.device_types.add(agent.device_type);
         }
-        self.changed.insert(RecordKey::Shared);
     }
 }
 
 impl Customer {
     fn note(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
-        let us = event.time.as_us();
-        if self.first_us == 0 {
-            self.first_us = us;
+        if self.first_s == 0 {
+            self.first_s = seconds(event.time);
         }
-        let change = self.change(noted);
+        // By what is known before it.
+        let change =
+            (event.outcome == Outcome::Succeeded && event.kind.is_procedure()).then(|| self.change(noted));
         self.note_session(noted);
-        if event.outcome == Outcome::Succeeded {
+        if let Some(change) = change {
             self.note_change(event, change);
         }
         if event.kind.moves_money() && event.outcome == Outcome::Succeeded {
-            self.withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
+            self.dealings_mut().withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
         }
         if noted.is_own {
             self.note_own(noted);
@@ -178,12 +177,15 @@ impl Customer {
         let now = event.time;
         let known = |seen: &Seen| seen.is_established(now);
         let has_past =
-            self.ips.iter().any(|(_, seen)| known(seen)) || self.devices.iter().any(|(_, seen)| known(seen));
+            self.ips.iter().any(|(_, seen)| known(seen)) || self.devices().any(|(_, seen)| known(seen));
         let from_somewhere = event.ip.is_some() || noted.device.is_some();
         let own_network = event.ip.map(model::Address::network).is_some_and(|network| {
-            self.ips.iter().any(|(bits, seen)| model::Network::around(bits) == network && known(seen))
+            self.ips
+                .iter()
+                .any(|(place, seen)| model::Network::around(place.bits()) == network && known(seen))
         });
-        let own_device = noted.device.and_then(|device| self.devices.get(device)).is_some_and(known);
+        let own_device =
+            noted.device.and_then(|device| self.seen_with(Feature::Device, device)).is_some_and(known);
         Change {
             at_us: now.as_us(),
             ip: event.ip,
@@ -201,15 +203,14 @@ impl Customer {
             }
         };
         match event.kind {
-            K::ContactChange => replace(&mut self.contact),
-            K::PasswordChange | K::PasswordReset => replace(&mut self.password),
-            K::FactorEnroll | K::FactorRemove => replace(&mut self.factor),
+            K::ContactChange => replace(&mut self.dealings_mut().contact),
+            K::PasswordChange | K::PasswordReset => replace(&mut self.dealings_mut().password),
+            K::FactorEnroll | K::FactorRemove => replace(&mut self.dealings_mut().factor),
             K::BankAccountRegister | K::BankAccountChange => {
-                replace(&mut self.bank);
+                replace(&mut self.dealings_mut().bank);
                 if change.own == Some(false) {
-                    replace(&mut self.bank_by_stranger);
+                    replace(&mut self.dealings_mut().bank_by_stranger);
                 }
-                self.account = event.account.as_ref().map(|account| account.key).or(self.account);
             }
             _ => {}
         }
@@ -218,63 +219,83 @@ impl Customer {
     fn note_session(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
         let Some(id) = &event.session else { return };
-        if self.session.as_ref().is_none_or(|session| session.id != *id) {
-            self.session = Some(Session { id: id.clone(), ip: None, agent: None, moved: false, steps: 0 });
+        let id = text_key(id.as_str());
+        if self.session.id != id {
+            self.session = Session { id, ..Session::default() };
         }
-        if let Some(session) = &mut self.session {
-            session.moved |= session.is_moved_by(event);
-            session.ip = session.ip.or(event.ip);
-            session.agent = session.agent.or(event.agent.map(|agent| agent.text));
-            let step = !event.kind.is_procedure() && event.outcome != Outcome::Attempted;
-            session.steps = session.steps.saturating_add(u32::from(step));
-        }
+        let session = &mut self.session;
+        session.moved |= session.is_moved_by(event);
+        let (network, agent) = places(event);
+        session.network = if session.network == 0 { network } else { session.network };
+        session.agent = if session.agent == 0 { agent } else { session.agent };
+        let step = !event.kind.is_procedure() && event.outcome != Outcome::Attempted;
+        session.steps = session.steps.saturating_add(u32::from(step));
     }
 
     /// What the event came from is the customer's own.
     fn note_own(&mut self, noted: &Noted<'_>) {
         let (event, is_login) = (noted.event, noted.is_login);
-        self.last_us = self.last_us.max(event.time.as_us());
+        self.last_s = self.last_s.max(seconds(event.time));
         if let Some(ip) = event.ip {
-            self.ips.touch(ip.bits(), IPS_MAX, |seen| seen.note(event.time, is_login));
+            self.ips.touch(Place::from(ip.bits()), IPS_MAX, |seen| seen.note(event.time, is_login));
         }
+        let mut seen_with = |feature: Feature, value: u64| {
+            let key = Trait::new(feature, value);
+            self.familiar.touch(key, feature.limit(), |seen| seen.note(event.time, is_login));
+        };
         if let Some(device) = noted.device {
-            self.devices.touch(device, DEVICES_MAX, |seen| seen.note(event.time, is_login));
+            seen_with(Feature::Device, device);
+        }
+        if is_login && let Some(asn) = event.place.asn {
+            seen_with(Feature::Asn, u64::from(asn));
+        }
+        if is_login && let Some(letters) = event.place.country {
+            seen_with(Feature::Country, country(letters));
         }
         if event.kind.moves_money() {
-            self.withdrawals_done = self.withdrawals_done.saturating_add(1);
-            self.amount_max = self.amount_max.max(event.amount.as_ref().map_or(0, |amount| amount.minor));
+            let dealings = self.dealings_mut();
+            dealings.withdrawals_done = dealings.withdrawals_done.saturating_add(1);
+            dealings.amount_max =
+                dealings.amount_max.max(event.amount.as_ref().map_or(0, |amount| amount.minor));
         }
         if !is_login {
             return;
         }
         self.logins = self.logins.saturating_add(1);
         self.hours.note(event.time);
-        let add = |count: &mut u32| *count = count.saturating_add(1);
-        if let Some(asn) = event.place.asn {
-            self.asns.touch(asn, ASNS_MAX, |seen| seen.note(event.time, true));
-        }
-        if let Some(country) = event.place.country {
-            self.countries.touch(country, FEW_MAX, |seen| seen.note(event.time, true));
-        }
+        let mut count = |feature: Feature, value: u64| {
+            let key = Trait::new(feature, value);
+            self.counted.touch(key, feature.limit(), |count| *count = count.saturating_add(1));
+        };
         if let Some(agent) = event.agent {
-            self.agents.touch(agent.text, AGENTS_MAX, add);
-            self.browsers.touch(agent.browser, FEW_MAX, add);
-            self.systems.touch(agent.system, FEW_MAX, add);
-            self.device_types.touch(agent.device_type, FEW_MAX, add);
+            count(Feature::Agent, agent.text);
+            count(Feature::Browser, agent.browser);
+            count(Feature::System, agent.system);
+            count(Feature::DeviceType, agent.device_type);
         }
         if let Some(language) = &event.language {
-            self.languages.touch(text_key(language.as_str()), FEW_MAX, add);
+            count(Feature::Language, text_key(language.as_str()));
         }
     }
+}
+
+/// What an event came from as a session keeps it: network and user agent, 0 for none.
+fn places(event: &Observed) -> (u64, u64) {
+    let network = event.ip.map_or(0, |ip| folded(ip.network().bits()));
+    (network, event.agent.map_or(0, |agent| agent.text))
+}
+
+/// The two halves of a network folded into one: a /64 has nothing in its lower half, and a /24 in its upper.
+fn folded(bits: u128) -> u64 {
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
+    half(bits) ^ half(bits >> 64)
 }
 
 impl Session {
     /// Whether an event comes from another network or user agent than the session began with.
     pub(crate) fn is_moved_by(&self, event: &Observed) -> bool {
-        let other =
-            |known: Option<u64>, now: Option<u64>| known.zip(now).is_some_and(|(known, now)| known != now);
-        let network = |ip: Option<model::Address>| ip.map(model::Address::network);
-        let elsewhere = network(self.ip).zip(network(event.ip)).is_some_and(|(known, now)| known != now);
-        elsewhere || other(self.agent, event.agent.map(|agent| agent.text))
+        let (network, agent) = places(event);
+        let other = |known: u64, now: u64| known != 0 && now != 0 && known != now;
+        other(self.network, network) || other(self.agent, agent)
     }
 }

@@ -46,11 +46,16 @@ fn the_thief_of_2020_is_stopped_before_the_first_withdrawal() {
         assert!(fired.contains(&rule), "{rule}: {fired:?}");
     }
     assert_eq!(withdrawal.held_until, Some(hour(91 * 24 + 3 + 72)));
-    let holds = &world.state.customer("C1").unwrap().holds;
+    let holds = &world.state.customer("C1").unwrap().dealings().holds;
     assert_eq!(holds.len(), 1);
 
-    let settled =
-        Body::HoldSettled { customer: "C1".parse().unwrap(), event: holds[0].event.clone(), released: false };
+    let settled = Body::HoldSettled {
+        customer: "C1".parse().unwrap(),
+        event: holds[0].event.clone(),
+        released: false,
+        by: "ops".to_owned(),
+        reason: None,
+    };
     assert_eq!(world.input(day(92), settled.clone()), Outcome::Settled(true));
     assert_eq!(world.input(day(92), settled), Outcome::Settled(false));
 }

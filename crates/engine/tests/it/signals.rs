@@ -316,6 +316,7 @@ fn of_bank_accounts() {
     );
     let mut world = World::new();
     let profile = engine::input::Profile {
+        sealed: Vec::new(),
         customer: "C1".parse().unwrap(),
         holder: Some(model::customer::text_key("ヤマダ")),
         opened: None,

@@ -6,10 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::key::RecordKey;
-use engine::record::{Customer, customer::Change, customer::Seen};
+use engine::record::customer::as_us;
+use engine::record::familiar::Trait;
+use engine::record::{Change, Customer, Seen};
 use hashbrown::HashMap;
 use model::customer::text_key;
-use model::{Address, CustomerId, Time};
+use model::{CustomerId, Time};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -153,12 +155,13 @@ pub(super) async fn get(
 ) -> Result<Json<CustomerForm>, Problem> {
     app.authorize(&headers, Role::may_read)?;
     let id: CustomerId = name(id)?;
-    let (key, asked) = (RecordKey::customer(id.as_str()), id.clone());
+    let keys = vec![RecordKey::customer(id.as_str()), RecordKey::profile(id.as_str())];
+    let asked = id.clone();
     let look = move |state: &engine::State, _: &engine::Policy| {
-        let sealed = state.document(&format!("profile/{asked}")).map(|document| document.bytes.clone());
+        let sealed = state.profile(asked.as_str()).map(|profile| profile.bytes.clone());
         (state.customer(asked.as_str()).cloned(), sealed)
     };
-    let (record, sealed) = app.sequencer.look(vec![key], look).await?;
+    let (record, sealed) = app.sequencer.look(keys, look).await?;
     let profile = sealed.map(|sealed| masked(&app, &id, &sealed)).transpose()?;
     let last = app.readers.read(|reader| Ok(reader.journal.last_seq()?)).await?;
     let as_of_seq = app.indexer.reach(last).await;
@@ -166,7 +169,7 @@ pub(super) async fn get(
     let events =
         app.readers.read(move |reader| of_subject(reader, &indexer, &whose, u64::MAX, EVENTS)).await?;
     let record = record.unwrap_or_default();
-    if profile.is_none() && events.0.is_empty() && record.first_us == 0 {
+    if profile.is_none() && events.0.is_empty() && record.first_s == 0 {
         let problem = "nothing is known of this customer; PUT a profile, or send events that name them";
         return Err(Problem::absent(problem));
     }
@@ -186,27 +189,28 @@ impl CustomerForm {
         let named: HashMap<u64, String> = events
             .iter()
             .filter_map(EventForm::device)
-            .map(|device| (text_key(device), device.to_owned()))
+            .map(|device| (Trait::kept(text_key(device)), device.to_owned()))
             .collect();
-        let devices = record.devices.iter().rev().map(|(key, seen)| SeenDevice {
-            device_hash: format!("{key:016x}"),
+        let devices = record.devices().rev().map(|(key, seen)| SeenDevice {
+            device_hash: device_hash(key),
             device: named.get(&key).cloned(),
             seen: SeenForm::new(seen, now),
         });
-        let addresses = record.ips.iter().rev().map(|(bits, seen)| SeenAddress {
-            ip: Address::from_bits(bits).to_string(),
-            seen: SeenForm::new(seen, now),
-        });
-        let holds = record.holds.iter().filter(|hold| hold.until_us > now.as_us()).map(|hold| HoldForm {
-            id: hold.event.to_string(),
-            since: Time::from_us(hold.since_us),
-            until: Time::from_us(hold.until_us),
-        });
+        let addresses = record
+            .addresses()
+            .rev()
+            .map(|(ip, seen)| SeenAddress { ip: ip.to_string(), seen: SeenForm::new(seen, now) });
+        let holds =
+            record.dealings().holds.iter().filter(|hold| hold.until_us > now.as_us()).map(|hold| HoldForm {
+                id: hold.event.to_string(),
+                since: Time::from_us(hold.since_us),
+                until: Time::from_us(hold.until_us),
+            });
         Self {
             customer: id.to_string(),
             profile,
-            first: time(record.first_us),
-            last: time(record.last_us),
+            first: time(as_us(record.first_s)),
+            last: time(as_us(record.last_s)),
             logins: record.logins,
             addresses: addresses.collect(),
             devices: devices.collect(),
@@ -221,8 +225,8 @@ impl CustomerForm {
 impl SeenForm {
     fn new(seen: &Seen, now: Time) -> Self {
         Self {
-            first: time(seen.first_us),
-            last: time(seen.last_us),
+            first: time(as_us(seen.first_s)),
+            last: time(as_us(seen.last_s)),
             accesses: seen.accesses,
             logins: seen.logins,
             days: seen.days,
@@ -232,21 +236,27 @@ impl SeenForm {
 }
 
 fn changes(record: &Customer) -> Vec<ChangeForm> {
+    let dealings = record.dealings();
     let changes = [
-        ("contact", record.contact),
-        ("password", record.password),
-        ("factor", record.factor),
-        ("bank_account", record.bank),
-        ("bank_account_by_stranger", record.bank_by_stranger),
+        ("contact", dealings.contact),
+        ("password", dealings.password),
+        ("factor", dealings.factor),
+        ("bank_account", dealings.bank),
+        ("bank_account_by_stranger", dealings.bank_by_stranger),
     ];
     let form = |what: &'static str, change: Change| ChangeForm {
         what,
         at: time(change.at_us),
         ip: change.ip.map(|ip| ip.to_string()),
-        device_hash: change.device.map(|device| format!("{device:016x}")),
+        device_hash: change.device.map(device_hash),
         own: change.own,
     };
     changes.into_iter().filter_map(|(what, change)| change.map(|change| form(what, change))).collect()
+}
+
+/// As the ledger knows a device: changes name it alike.
+fn device_hash(key: u64) -> String {
+    format!("{:014x}", Trait::kept(key))
 }
 
 /// 0 stands for never.

@@ -8,7 +8,6 @@ use model::{Event, Invalid};
 use serde::Serialize;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
@@ -16,7 +15,7 @@ use super::openapi::Refused;
 use super::problem::Problem;
 use super::{App, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, read_body};
 use crate::keys::Role;
-use crate::sequencer::{Answered, Ask, AskError};
+use crate::sequencer::{Answering, Ask, AskError};
 
 /// Events of one batch in the sequencer's queue at once.
 const PART_EVENTS: usize = 512;
@@ -48,7 +47,7 @@ pub struct RejectedEvent {
 }
 
 /// An event on its way: its line, and where its answer comes.
-type Waiting = (usize, oneshot::Receiver<Result<Answered, AskError>>);
+type Waiting = (usize, Answering);
 
 /// Facts without a question: NDJSON, or a JSON array. Good ones are recorded even if others are rejected.
 #[utoipa::path(
@@ -101,15 +100,15 @@ enum NotSent {
     Ask(AskError),
 }
 
-fn send(app: &App, json: &[u8]) -> Result<oneshot::Receiver<Result<Answered, AskError>>, NotSent> {
+fn send(app: &App, json: &[u8]) -> Result<Answering, NotSent> {
     let event = Event::from_json(json).map_err(NotSent::Invalid)?;
     let id = Some(event.id.as_str().to_owned());
     let observed = app.observer.observe(event, false, (app.clock)());
     let (observed, digest) = observed.map_err(NotSent::Invalid)?;
-    let (answer, answered) = oneshot::channel();
     let body = Body::Event(Box::new(observed));
-    app.sequencer.send(Ask { id, digest, body, japanese: true, answer }).map_err(NotSent::Ask)?;
-    Ok(answered)
+    let (ask, answering) = Ask::new(id, digest, body, true).map_err(NotSent::Ask)?;
+    app.sequencer.send(ask).map_err(NotSent::Ask)?;
+    Ok(answering)
 }
 
 impl BatchResult {

@@ -76,6 +76,12 @@ pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
         "Up to which input records are written back.",
         &plain(&gauges.checkpoint),
     );
+    family(
+        "sekisho_record_bytes",
+        "gauge",
+        "Bytes that records take in memory, about.",
+        &plain(&gauges.memory),
+    );
     family("sekisho_records_in_memory", "gauge", "Records in memory.", &plain(&gauges.records));
     family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
     if let Some(candidate) = app.sequencer.shadow().get() {

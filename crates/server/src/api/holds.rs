@@ -150,7 +150,7 @@ async fn of_customer(
 ) -> Result<HoldPage, Problem> {
     let key = RecordKey::customer(customer.as_str());
     let look = move |state: &engine::State, _: &engine::Policy| {
-        let holds = state.customer(customer.as_str()).map_or(&[][..], |record| &record.holds);
+        let holds = state.customer(customer.as_str()).map_or(&[][..], |record| &record.dealings().holds);
         let open = holds.iter().filter(|hold| hold.until_us > now.as_us());
         let ids: Vec<EventId> = open.map(|hold| hold.event.clone()).collect();
         (ids, state.seq())

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::key::RecordKey;
-use engine::record::attempts::{ATTEMPTS_HALF_LIFE_US, Attempts, FAILURES_HALF_LIFE_US};
+use engine::record::attempts::Attempts;
+use engine::record::customer::as_us;
 use engine::record::{Ip, Network};
 use model::{Address, Time};
 use serde::Serialize;
@@ -37,6 +38,10 @@ pub(super) struct IpForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     first: Option<Time>,
+    /// Last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last: Option<Time>,
     /// Logins in good order.
     logins: u32,
     /// Customers with an access in good order: exact up to 32, then an estimate.
@@ -93,7 +98,7 @@ pub(super) async fn get(
     let (bits, around) = (ip.bits(), ip.network().bits());
     let keys = vec![RecordKey::ip(ip), RecordKey::network(ip.network())];
     let look = move |state: &engine::State, _: &engine::Policy| {
-        (state.ip(bits).cloned().unwrap_or_default(), state.network(around).cloned().unwrap_or_default())
+        (state.ip(bits).cloned().unwrap_or_default(), state.network(around).copied().unwrap_or_default())
     };
     let (record, network) = app.sequencer.look(keys, look).await?;
     Ok(Json(form(&app, ip, &record, &network)))
@@ -111,7 +116,8 @@ fn form(app: &App, ip: Address, record: &Ip, network: &Network) -> IpForm {
         place: PlaceForm::from(&seen.place),
         organisation: seen.organisation,
         lists: listed.collect(),
-        first: Time::from_us(record.first_us).filter(|_| record.first_us != 0),
+        first: Time::from_us(as_us(record.first_s)).filter(|_| record.first_s != 0),
+        last: Time::from_us(as_us(record.last_s)).filter(|_| record.last_s != 0),
         logins: record.logins,
         customers: record.customers.count(),
         customers_settled: record.settled.count(),
@@ -125,14 +131,12 @@ fn form(app: &App, ip: Address, record: &Ip, network: &Network) -> IpForm {
 impl AttemptsForm {
     fn new(attempts: &Attempts, now: Time) -> Self {
         // Two decimals: further ones are only of the way decay is computed.
-        let value = |decayed: &engine::decayed::Decayed, half_life| {
-            (decayed.value(now, half_life) * 100.0).round() / 100.0
-        };
+        let value = |value: f64| (value * 100.0).round() / 100.0;
         Self {
-            recent: value(&attempts.recent, ATTEMPTS_HALF_LIFE_US),
-            all: value(&attempts.all, FAILURES_HALF_LIFE_US),
-            failed: value(&attempts.failed, FAILURES_HALF_LIFE_US),
-            unknown: value(&attempts.unknown, FAILURES_HALF_LIFE_US),
+            recent: value(attempts.recent(now)),
+            all: value(attempts.all(now)),
+            failed: value(attempts.failed(now)),
+            unknown: value(attempts.unknown(now)),
         }
     }
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use engine::input::{Body, DOCUMENT_BYTES_MAX};
-use engine::state::Document;
+use engine::record::Document;
 use intel::LISTS_MAX;
 use model::Time;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub(super) struct ListForm {
     /// `blocklist` (an event from it has the signal `ip.listed`), `hosting`, `vpn`, `tor`, or `allow`: what it holds is marked by no other list.
     #[schema(pattern = "^(tor|vpn|hosting|blocklist|allow)$")]
     kind: String,
-    /// Addresses and networks (CIDR); 1 MiB of them.
+    /// Addresses and networks (CIDR); 512 KiB of them.
     networks: Vec<String>,
 }
 
@@ -145,7 +145,7 @@ fn told(document: &Document, whole: bool) -> Option<ListTold> {
         kind: list.kind,
         entries: u64::try_from(list.networks.len()).unwrap_or(u64::MAX),
         from: "api",
-        at: Some(document.time),
+        at: Time::from_us(document.at_us),
         by: Some(document.by.clone()),
         networks: whole.then_some(list.networks),
     })

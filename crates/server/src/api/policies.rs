@@ -137,9 +137,10 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<J
     app.authorize(&headers, Role::may_read)?;
     let look = |state: &engine::State, policy: &Policy| {
         let active = policy.version();
-        let told = |document: &engine::state::Document| {
+        let told = |document: &engine::record::Document| {
             let version = version(document)?;
-            let (at, by, seq) = (document.time, document.by.clone(), document.seq);
+            let at = Time::from_us(document.at_us)?;
+            let (by, seq) = (document.by.clone(), document.seq);
             Some(PolicyVersion { version, at, by, active: version == active, seq })
         };
         let versions: Vec<_> = state.documents(PREFIX).into_iter().rev().filter_map(told).collect();
@@ -199,16 +200,16 @@ pub(super) async fn post(State(app): State<App>, request: Request) -> Result<Jso
     let asked = text.clone();
     let look = move |state: &engine::State, policy: &Policy| {
         let document = state.document(&document_name(policy.version()));
-        (policy.version(), document.is_some_and(|document| document.bytes == asked.as_bytes()))
+        (policy.version(), document.is_some_and(|document| document.bytes == asked.as_bytes()), state.seq())
     };
-    let (active, is_active) = app.sequencer.look(Vec::new(), look).await?;
+    let (active, is_active, seen_seq) = app.sequencer.look(Vec::new(), look).await?;
     match mode {
         Mode::Validate => {}
         Mode::Shadow => {
             let candidate = Candidate::new(compiled, actor.name, (app.clock)());
             app.sequencer.shadow().set(Some(candidate));
         }
-        Mode::Activate if is_active => {}
+        Mode::Activate if is_active => app.until_durable(seen_seq).await?,
         Mode::Activate => {
             let body = Body::Policy { version: 0, text, by: actor.name };
             let answered = app.sequencer.ask(None, [0; 16], body, false).await?;

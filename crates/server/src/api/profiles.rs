@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use engine::input::Body;
+use engine::key::RecordKey;
 use model::client::Language;
 use model::details::ContactValue;
 use model::{ContactType, CustomerId, HolderName, Time};
@@ -124,11 +125,11 @@ pub(super) async fn put(
         let problem = format!("came {}; allowed: at most {CONTACTS_MAX}", form.contacts.len());
         return Err(Problem::invalid("contacts", problem));
     }
-    let document = format!("profile/{id}");
-    let before = app
-        .sequencer
-        .look(Vec::new(), move |state, _| state.document(&document).map(|document| document.bytes.clone()))
-        .await?;
+    let (key, asked) = (RecordKey::profile(id.as_str()), id.clone());
+    let look = move |state: &engine::State, _: &engine::Policy| {
+        (state.profile(asked.as_str()).map(|profile| profile.bytes.clone()), state.seq())
+    };
+    let (before, seen_seq) = app.sequencer.look(vec![key], look).await?;
     let before = before.and_then(|sealed| opened(&app, &id, &sealed));
     let changed = before.as_ref() != Some(&form);
     if changed {
@@ -138,6 +139,8 @@ pub(super) async fn put(
         let holder = form.holder.as_ref().map(|holder| app.secret.holder_key(&holder.comparable()));
         let body = engine::input::Profile { customer: id, holder, opened: form.opened, sealed };
         app.sequencer.ask(None, [0; 16], Body::Profile(body), false).await?;
+    } else {
+        app.until_durable(seen_seq).await?;
     }
     Ok(Json(ProfileKept { profile: MaskedProfile::from(&form), changed }))
 }

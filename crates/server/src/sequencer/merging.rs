@@ -8,10 +8,12 @@ use std::time::Duration;
 use store::Checkpointer;
 
 use super::StartError;
-use super::batch::with_sources;
+use super::committing::with_sources;
 
 /// How long the thread rests when there is nothing to merge.
 const REST: Duration = Duration::from_millis(50);
+/// Rests to a tick.
+const RESTS_A_TICK: u64 = 10;
 
 /// The running thread.
 pub(super) struct Merging {
@@ -20,10 +22,17 @@ pub(super) struct Merging {
 }
 
 impl Merging {
-    pub(super) fn start(checkpointer: Checkpointer) -> Result<Self, StartError> {
+    /// Starts the thread, which calls `tick` twice a second.
+    pub(super) fn start(
+        checkpointer: Checkpointer,
+        tick: impl Fn() + Send + 'static,
+    ) -> Result<Self, StartError> {
         let (stop, stopped) = channel();
         let merge = move || {
-            loop {
+            for rests in 1_u64.. {
+                if rests.is_multiple_of(RESTS_A_TICK) {
+                    tick();
+                }
                 match checkpointer.step() {
                     Ok(_) => {}
                     // The log grows meanwhile; what it holds is as durable as before.

@@ -2,86 +2,159 @@
 
 use engine::input::Body;
 use engine::key::RecordKey;
+use engine::record::Document;
 use engine::{Input, Policy, State};
-use store::{Journal, OwnedEntry, State as Stored};
+use model::Time;
+use store::{Entry, Journal, OwnedEntry, State as Stored};
 
 use super::StartError;
-use super::batch::{INPUT_V1, decode};
-
-/// Under which name the state keeps the policy's text.
-pub(super) const POLICY: &str = "policy";
-/// Under which name the state keeps the policy's version.
-pub(super) const POLICY_VERSION: &str = "policy_version";
-/// Under which name the state keeps its documents.
-pub(super) const DOCUMENTS: &str = "documents";
+use super::committing::INPUT_V1;
+use super::residence::decode;
+use crate::policies::{FILE, PREFIX as POLICIES};
 
 /// Rows and bytes of the journal read at once.
 pub(crate) const READ_ROWS: usize = 4_096;
 pub(crate) const READ_BYTES: usize = 8 << 20;
+/// Documents read at once.
+const SCAN_RECORDS: usize = 1_024;
 
 /// What was recovered.
 pub(super) struct Recovered {
     pub(super) state: State,
     pub(super) policy: Policy,
-    pub(super) policy_text: String,
 }
 
-/// Replays the journal behind the stored state. Records are loaded as they are touched.
+/// Replays the journal behind the stored state. Records are loaded as they are touched; documents all.
 pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, StartError> {
-    let text = stored.meta(POLICY)?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let version =
-        stored.meta(POLICY_VERSION)?.and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
-    let policy_text = text.unwrap_or_default();
-    // Before the first policy came, nothing was asked.
-    let policy = match policy_text.is_empty() {
-        true => Policy::compile(Policy::SHIPPED, 0)?,
-        false => Policy::compile(&policy_text, version)?,
-    };
-    let mut recovered = Recovered { state: State::at(stored.seq()?), policy, policy_text };
-    if let Some(bytes) = stored.meta(DOCUMENTS)? {
-        recovered.state.load_documents(postcard::from_bytes(&bytes).unwrap_or_default());
+    let mut state = State::at(stored.seq()?);
+    if let Some(bytes) = stored.load(RecordKey::Shared.kind(), &RecordKey::Shared.bytes())? {
+        put(&mut state, RecordKey::Shared, &bytes)?;
     }
-    load(&mut recovered.state, stored, RecordKey::Shared)?;
+    load_documents(&mut state, stored)?;
+    let policy = match last_policy(&state, |_| true) {
+        // Before the first policy came, nothing was asked.
+        None => Policy::compile(Policy::SHIPPED, 0)?,
+        Some((version, text)) => compile(&text, version)?,
+    };
+    let mut recovered = Recovered { state, policy };
     loop {
         let entries = journal.read(recovered.state.seq(), READ_ROWS, READ_BYTES)?;
         if entries.is_empty() {
             return Ok(recovered);
         }
-        for entry in &entries {
-            recovered.apply(stored, entry)?;
+        let inputs = entries.iter().map(input).collect::<Result<Vec<Input>, _>>()?;
+        load(&mut recovered.state, stored, inputs.iter().flat_map(|input| input.body.touches()))?;
+        for input in &inputs {
+            recovered.state.apply(&recovered.policy, input);
+            if let Body::Policy { version, text, .. } = &input.body {
+                recovered.policy = compile(text, *version)?;
+            }
         }
     }
 }
 
 impl Recovered {
-    fn apply(&mut self, stored: &Stored, entry: &OwnedEntry) -> Result<(), StartError> {
-        let input = input(entry)?;
-        if let Body::Policy { version, text, .. } = &input.body {
-            self.policy = Policy::compile(text, *version)?;
-            self.policy_text.clone_from(text);
+    /// Makes `text` the policy, by an input of its own, unless it was the last that came from a file: one that came through
+    /// the API since stays.
+    pub(super) fn take_policy_file(
+        &mut self,
+        journal: &mut Journal,
+        text: &str,
+        time: Time,
+    ) -> Result<(), StartError> {
+        if last_policy(&self.state, |document| document.by == FILE).is_some_and(|(_, last)| last == text) {
+            return Ok(());
         }
-        for key in input.touches() {
-            if !self.state.holds(key) {
-                load(&mut self.state, stored, key)?;
-            }
-        }
-        self.state.apply(&self.policy, &input);
+        let version = self.policy.version().saturating_add(1);
+        let policy = Policy::compile(text, version)?;
+        let body = Body::Policy { version, text: text.to_owned(), by: FILE.to_owned() };
+        let input = Input { seq: self.state.seq().saturating_add(1), time, body };
+        let bytes = input.body.encode().map_err(|_never| StartError::Unreadable { seq: input.seq })?;
+        let answer = format!("{{\"version\":{version}}}");
+        let entry = Entry {
+            seq: input.seq,
+            id: None,
+            kind: INPUT_V1,
+            time: input.time.as_us(),
+            digest: None,
+            input: &bytes,
+            answer: answer.as_bytes(),
+        };
+        journal.append(&[entry])?;
+        self.state.apply(&policy, &input);
+        self.policy = policy;
         Ok(())
     }
 }
 
-fn load(state: &mut State, stored: &Stored, key: RecordKey) -> Result<(), StartError> {
-    if let Some(bytes) = stored.load(key.kind(), &key.bytes())? {
-        let record = decode(key, &bytes).map_err(|problem| {
-            StartError::Store(store::StoreError::Damaged { path: "state.db".into(), problem, source: None })
-        })?;
-        state.load(key, record);
+/// A policy that was in force. One that this version of the program refuses must not keep the server from starting: the
+/// shipped one takes its place, and that is told.
+pub(crate) fn compile(text: &str, version: u32) -> Result<Policy, StartError> {
+    match Policy::compile(text, version) {
+        Ok(policy) => Ok(policy),
+        Err(error) => {
+            crate::serve::log(
+                "policy.refused",
+                &format!("version {version}: {error}; the shipped one is used"),
+            );
+            Ok(Policy::compile(Policy::SHIPPED, version)?)
+        }
+    }
+}
+
+/// Version and text of the last policy that is wanted.
+fn last_policy(state: &State, wanted: impl Fn(&Document) -> bool) -> Option<(u32, String)> {
+    let documents = state.documents(POLICIES);
+    let last = documents.into_iter().rev().find(|document| wanted(document))?;
+    let version = last.name.strip_prefix(POLICIES)?.parse().ok()?;
+    Some((version, String::from_utf8_lossy(&last.bytes).into_owned()))
+}
+
+fn load(state: &mut State, stored: &Stored, keys: impl Iterator<Item = RecordKey>) -> Result<(), StartError> {
+    let missing = keys.filter(|key| !state.holds(*key)).map(|key| (key.kind(), key.bytes(), key));
+    let mut missing: Vec<(u8, Vec<u8>, RecordKey)> = missing.collect();
+    missing.sort_unstable();
+    missing.dedup();
+    let named: Vec<(u8, &[u8])> = missing.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
+    for ((_, _, key), bytes) in missing.iter().zip(stored.load_many(&named)?) {
+        if let Some(bytes) = bytes {
+            put(state, *key, &bytes)?;
+        }
     }
     Ok(())
 }
 
+fn load_documents(state: &mut State, stored: &Stored) -> Result<(), StartError> {
+    let kind = RecordKey::document("").kind();
+    let mut from = Vec::new();
+    loop {
+        let records = stored.scan(kind, &from, SCAN_RECORDS)?;
+        let Some((last, _)) = records.last() else { return Ok(()) };
+        // The next key in order is the last one with a zero byte behind it.
+        from.clone_from(last);
+        from.push(0);
+        for (key, bytes) in &records {
+            let key = RecordKey::parse(kind, key).ok_or_else(|| damaged(format!("{key:?} is no key")))?;
+            put(state, key, bytes)?;
+        }
+    }
+}
+
+fn put(state: &mut State, key: RecordKey, bytes: &[u8]) -> Result<(), StartError> {
+    let record = decode(key, bytes).map_err(damaged)?;
+    state.load(key, record);
+    Ok(())
+}
+
+fn damaged(problem: String) -> StartError {
+    StartError::Store(store::StoreError::Damaged { path: "state.db".into(), problem, source: None })
+}
+
 /// The input of a row of the journal.
 pub(crate) fn input(entry: &OwnedEntry) -> Result<Input, StartError> {
-    let input = (entry.kind == INPUT_V1).then(|| Input::decode(&entry.input).ok()).flatten();
-    input.ok_or(StartError::Unreadable { seq: entry.seq })
+    let body = (entry.kind == INPUT_V1).then(|| Body::decode(&entry.input).ok()).flatten();
+    match (body, Time::from_us(entry.time)) {
+        (Some(body), Some(time)) => Ok(Input { seq: entry.seq, time, body }),
+        _ => Err(StartError::Unreadable { seq: entry.seq }),
+    }
 }

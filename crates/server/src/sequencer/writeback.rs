@@ -1,143 +1,355 @@
-//! Records written behind: changed ones are copied out now and then and written by a thread of its own, so that no decision
-//! waits for it. Must not know inputs.
+//! Records written behind: changed ones are copied out little by little and written by a thread of its own, so that no
+//! decision waits for it; and when memory is full, those that are stored as they are leave it. Must not know inputs.
 //!
-//! Records stay in memory once they are touched; a budget after which written ones leave is still to come.
+//! A round copies the records as they are at one input and writes them in one transaction, which is finished only when the
+//! journal holds that input durably: the state is never ahead of it. After a round that could not be written its records
+//! count as changed again; the journal has everything meanwhile.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use engine::State;
 use engine::key::RecordKey;
-use engine::record::Record;
-use hashbrown::HashMap;
-use store::{DataFolder, State as Stored, StateReader};
+use engine::state::Copies;
+use store::{State as Stored, StoreError};
 
-use super::batch::{decode, with_sources};
-use super::recovery::{DOCUMENTS, POLICY, POLICY_VERSION};
+use super::committing::{Failure, with_sources};
+use super::residence::Residence;
 use super::{Gauges, StartError};
 
-/// Inputs after which changed records are copied out.
-const INPUTS_BETWEEN: u64 = 20_000;
+/// Ticks after which changed records are copied out, if there are any.
+const TICKS_BETWEEN: u64 = 10;
+/// Changed records after which they are copied out at once: so many inputs are replayed after a crash, about a third.
+const CHANGED_MAX: usize = 300_000;
+/// A round is given this many times its own length of rest.
+const REST_RATIO: u64 = 2;
+/// Copies on their way to the thread at once.
+const CHUNKS_MAX: usize = 4;
+/// Records a chunk has about.
+const CHUNK_RECORDS: usize = 4_096;
+/// How long the thread waits before it looks again whether the journal is as far.
+const WAIT: Duration = Duration::from_millis(1);
+/// Inputs within which a record was used to stay in memory, at first; halved while memory is full.
+const KEPT_INPUTS: u64 = 1 << 22;
 
-/// A record's kind and key, as the store names it.
-type StoredKey = (u8, Vec<u8>);
-
-/// Changed records as of an input.
-struct Checkpoint {
+/// A part of a round.
+struct Chunk {
+    copies: Copies,
+    /// The input as of which they are.
     seq: u64,
-    records: Vec<(StoredKey, Vec<u8>)>,
-    policy: String,
-    version: u32,
-    documents: Vec<u8>,
+    last: bool,
+}
+
+/// What became of a round.
+enum Report {
+    Stored,
+    Failed(Vec<RecordKey>),
 }
 
 /// The sequencer's side of it.
 pub(super) struct Writeback {
-    reader: StateReader,
-    checkpoints: Option<SyncSender<Checkpoint>>,
+    chunks: Option<SyncSender<Chunk>>,
+    reports: Receiver<Report>,
     thread: Option<JoinHandle<()>>,
-    /// Up to which input records were copied out.
-    copied: u64,
-    /// Nothing was stored at the start. Records do not leave memory while the server runs, so then none has to be looked
-    /// for: a look into SQLite for each new address and device would take longer than weighing the event.
-    nothing_stored: bool,
+    gauges: Arc<Gauges>,
+    round: Round,
+    /// What the thread had no room for.
+    unsent: Option<Chunk>,
+    /// Ticks so far, and those at which the round before began and ended.
+    ticks: u64,
+    began: u64,
+    ended: u64,
+    memory: Memory,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// Everything copied is stored.
+    None,
+    /// Records are being copied as of an input.
+    Copying(u64),
+    /// All are copied, not all stored.
+    Storing,
+}
+
+/// How much of it is taken.
+struct Memory {
+    bytes_max: usize,
+    /// As estimated when there were so many records.
+    bytes: usize,
+    records: u64,
+    /// The part looked at next.
+    part: usize,
+    kept_inputs: u64,
 }
 
 impl Writeback {
     pub(super) fn start(
-        folder: &DataFolder,
         stored: Stored,
-        gauges: Arc<Gauges>,
+        memory_bytes: usize,
+        gauges: &Arc<Gauges>,
+        failure: &Failure,
     ) -> Result<Self, StartError> {
-        let copied = stored.seq()?;
-        Gauges::set(&gauges.checkpoint, copied);
-        let reader = folder.view().state_reader()?;
-        let (checkpoints, waiting) = sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("writeback".to_owned())
-            .spawn(move || write(stored, &waiting, &gauges))?;
-        let nothing_stored = copied == 0;
-        Ok(Self { reader, checkpoints: Some(checkpoints), thread: Some(thread), copied, nothing_stored })
+        Gauges::set(&gauges.checkpoint, stored.seq()?);
+        let (chunks, waiting) = sync_channel(CHUNKS_MAX);
+        let (report, reports) = channel();
+        let thread = std::thread::Builder::new().name("writeback".to_owned()).spawn({
+            let writer = Writer { stored, gauges: Arc::clone(gauges), failure: Arc::clone(failure) };
+            move || writer.run(&waiting, &report)
+        })?;
+        let memory =
+            Memory { bytes_max: memory_bytes, bytes: 0, records: 0, part: 0, kept_inputs: KEPT_INPUTS };
+        Ok(Self {
+            chunks: Some(chunks),
+            reports,
+            thread: Some(thread),
+            gauges: Arc::clone(gauges),
+            round: Round::None,
+            unsent: None,
+            ticks: 0,
+            began: 0,
+            ended: 0,
+            memory,
+        })
     }
 
-    /// A record that is not in memory; `None` if there is none.
-    pub(super) fn load(&self, key: RecordKey) -> Result<Option<Record>, String> {
-        if self.nothing_stored {
-            return Ok(None);
+    /// Whether there is something to copy, and room to send it to.
+    pub(super) const fn is_copying(&self) -> bool {
+        matches!(self.round, Round::Copying(_))
+    }
+
+    /// Whether further records may come into memory.
+    pub(super) const fn has_room(&self) -> bool {
+        self.memory.bytes < self.memory.bytes_max
+    }
+
+    /// Begins a round if it is time, goes on with the one under way, and lets records leave memory.
+    pub(super) fn after_batch(
+        &mut self,
+        state: &mut State,
+        residence: &mut Residence,
+        at_most: usize,
+        ticked: bool,
+    ) {
+        self.ticks = self.ticks.saturating_add(u64::from(ticked));
+        self.hear(state);
+        if self.round == Round::None && self.is_time(state) {
+            self.begin(state);
         }
-        let bytes = self.reader.load(key.kind(), &key.bytes()).map_err(|error| with_sources(&error))?;
-        bytes.map(|bytes| decode(key, &bytes)).transpose()
-    }
-
-    /// Copies changed records out, if enough has happened and the copy before is written.
-    pub(super) fn after_commit(&mut self, state: &mut State, policy: &str, version: u32) {
-        if state.seq().saturating_sub(self.copied) >= INPUTS_BETWEEN {
-            self.copy_out(state, policy, version, false);
+        if self.is_copying() {
+            self.go_on(state, at_most);
+        }
+        self.memory.measure(state, &self.gauges);
+        if self.round == Round::None && residence.is_complete() {
+            self.memory.shrink(state, residence);
         }
     }
 
-    /// Copies out what is left.
-    pub(super) fn copy_out_rest(&mut self, state: &mut State, policy: &str, version: u32) {
-        self.copy_out(state, policy, version, true);
+    fn is_time(&self, state: &State) -> bool {
+        let rest = self.ended.saturating_sub(self.began).saturating_mul(REST_RATIO);
+        let rested = self.ticks >= self.ended.saturating_add(rest);
+        let changed = state.changed();
+        rested && (changed >= CHANGED_MAX || changed > 0 && self.ticks >= self.began + TICKS_BETWEEN)
+    }
+
+    fn begin(&mut self, state: &mut State) {
+        if state.begin_copying() {
+            self.round = Round::Copying(state.seq());
+            self.began = self.ticks;
+        }
+    }
+
+    /// Copies further records; false if there is nothing to do now.
+    pub(super) fn go_on(&mut self, state: &mut State, at_most: usize) -> bool {
+        let Round::Copying(seq) = self.round else { return false };
+        if let Some(chunk) = self.unsent.take() {
+            return self.send(chunk);
+        }
+        let (copies, done) = state.copy(at_most.min(CHUNK_RECORDS));
+        let chunk = Chunk { copies, seq, last: done };
+        self.send(chunk)
+    }
+
+    /// Sends a part; one that there is no room for is kept. False if so.
+    fn send(&mut self, chunk: Chunk) -> bool {
+        let last = chunk.last;
+        let sent = self.chunks.as_ref().map(|chunks| chunks.try_send(chunk));
+        match sent {
+            Some(Ok(())) | None => {
+                if last {
+                    self.round = Round::Storing;
+                }
+                true
+            }
+            Some(Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk))) => {
+                self.unsent = Some(chunk);
+                false
+            }
+        }
+    }
+
+    /// Hears what became of the round.
+    fn hear(&mut self, state: &mut State) {
+        while let Ok(report) = self.reports.try_recv() {
+            if let Report::Failed(keys) = report {
+                state.mark_changed(keys);
+            }
+            self.round = Round::None;
+            self.ended = self.ticks;
+        }
+    }
+
+    /// Copies and writes everything that changed. Waits for it.
+    pub(super) fn write_rest(&mut self, state: &mut State) {
+        for round in 0..2 {
+            if self.round == Round::None && (round == 0 || state.changed() > 0) {
+                self.begin(state);
+            }
+            while self.is_copying() {
+                if !self.go_on(state, CHUNK_RECORDS) {
+                    std::thread::sleep(WAIT);
+                }
+            }
+            if self.round == Round::Storing
+                && let Ok(report) = self.reports.recv()
+            {
+                if let Report::Failed(_) = report {
+                    return;
+                }
+                self.round = Round::None;
+            }
+        }
     }
 
     /// Waits until everything copied out is written.
     pub(super) fn finish(&mut self) {
-        self.checkpoints = None;
+        self.chunks = None;
         if let Some(thread) = self.thread.take() {
             // A panic there was told by the thread itself; what it lacked is replayed at the next start.
             let _ended = thread.join();
         }
     }
+}
 
-    fn copy_out(&mut self, state: &mut State, policy: &str, version: u32, wait: bool) {
-        let Some(checkpoints) = &self.checkpoints else { return };
-        let changed = state.take_changed();
-        let encoded = changed.iter().filter_map(|key| {
-            let bytes = state.record(*key)?.encode().ok()?;
-            Some(((key.kind(), key.bytes()), bytes))
-        });
-        let documents = postcard::to_allocvec(&state.documents("")).unwrap_or_default();
-        let policy = policy.to_owned();
-        let checkpoint =
-            Checkpoint { seq: state.seq(), records: encoded.collect(), policy, version, documents };
-        let sent = if wait {
-            checkpoints.send(checkpoint).is_ok()
-        } else {
-            match checkpoints.try_send(checkpoint) {
-                Ok(()) => true,
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-            }
-        };
-        if sent {
-            self.copied = state.seq();
-        } else {
-            // The one before is still being written: these stay changed, and go with the next.
-            state.mark_changed(changed);
-            self.copied = state.seq().saturating_sub(INPUTS_BETWEEN / 2);
+impl Memory {
+    /// Estimates what is taken, by one part of the records, whenever their number has grown by a fiftieth.
+    fn measure(&mut self, state: &State, gauges: &Gauges) {
+        const RECORDS_MIN: u64 = 10_000;
+        let records = state.records();
+        if records.abs_diff(self.records) < (self.records / 50).max(RECORDS_MIN) {
+            return;
+        }
+        self.records = records;
+        self.bytes = state.part_bytes(self.part % State::PARTS).saturating_mul(State::PARTS);
+        Gauges::set(&gauges.memory, u64::try_from(self.bytes).unwrap_or(u64::MAX));
+    }
+
+    /// Lets records of one part leave, if memory is full.
+    fn shrink(&mut self, state: &mut State, residence: &mut Residence) {
+        if self.bytes <= self.bytes_max {
+            self.kept_inputs = KEPT_INPUTS;
+            return;
+        }
+        let gone = state.forget(self.part % State::PARTS, self.kept_inputs);
+        residence.left(&gone);
+        self.part = self.part.wrapping_add(1);
+        if self.part.is_multiple_of(State::PARTS) {
+            self.bytes = state.part_bytes(0).saturating_mul(State::PARTS);
+            self.records = state.records();
+            self.kept_inputs /= 2;
         }
     }
 }
 
-fn write(mut stored: Stored, waiting: &Receiver<Checkpoint>, gauges: &Gauges) {
-    // A checkpoint that cannot be written is kept and tried with the next; the journal has everything meanwhile.
-    let mut kept: HashMap<StoredKey, Vec<u8>> = HashMap::new();
-    for checkpoint in waiting {
-        let Checkpoint { seq, records, policy, version, documents } = checkpoint;
-        kept.extend(records);
-        let meta = [
-            (POLICY, policy.as_bytes()),
-            (POLICY_VERSION, &version.to_be_bytes()[..]),
-            (DOCUMENTS, &documents),
-        ];
-        let changed = kept.iter().map(|((kind, key), bytes)| (*kind, key, Some(bytes)));
-        match stored.checkpoint(seq, changed, &meta) {
-            Ok(()) => {
-                kept.clear();
-                Gauges::set(&gauges.checkpoint, seq);
+/// The thread's side of it.
+struct Writer {
+    stored: Stored,
+    gauges: Arc<Gauges>,
+    failure: Failure,
+}
+
+impl Writer {
+    fn run(mut self, chunks: &Receiver<Chunk>, reports: &Sender<Report>) {
+        while let Ok(first) = chunks.recv() {
+            let report = self.write(first, chunks);
+            if reports.send(report).is_err() {
+                return;
             }
-            Err(error) => crate::serve::log("checkpoint.failed", &with_sources(&error)),
         }
+    }
+
+    /// Writes one round, as its parts come.
+    fn write(&mut self, first: Chunk, chunks: &Receiver<Chunk>) -> Report {
+        let seq = first.seq;
+        let mut parts = Parts { first: Some(first), chunks, keys: Vec::new(), ended: false };
+        let written = match self.journal_reaches(seq) {
+            true => {
+                let records = std::iter::from_fn(|| parts.next()).flatten();
+                self.stored.checkpoint_unless(seq, records, &[])
+            }
+            false => Err(StoreError::GivenUp),
+        };
+        // What was not written is known by its keys.
+        while parts.next().is_some() {}
+        match written {
+            Ok(()) => {
+                Gauges::set(&self.gauges.checkpoint, seq);
+                Report::Stored
+            }
+            Err(error) => {
+                crate::serve::log("checkpoint.failed", &with_sources(&error));
+                Report::Failed(parts.keys)
+            }
+        }
+    }
+
+    /// Waits until the journal holds an input durably; false if it never will.
+    fn journal_reaches(&self, seq: u64) -> bool {
+        while self.gauges.committed.load(Ordering::Relaxed) < seq {
+            if self.failure.get().is_some() {
+                return false;
+            }
+            std::thread::sleep(WAIT);
+        }
+        true
+    }
+}
+
+/// A record to write: kind, key, bytes.
+type ToWrite = Result<(u8, Vec<u8>, Option<Vec<u8>>), StoreError>;
+
+/// The parts of a round as they come.
+struct Parts<'a> {
+    first: Option<Chunk>,
+    chunks: &'a Receiver<Chunk>,
+    /// Of all that came.
+    keys: Vec<RecordKey>,
+    ended: bool,
+}
+
+impl Parts<'_> {
+    /// The records of the next part in the order in which they are stored; none after the last. A round whose end does not
+    /// come is given up.
+    fn next(&mut self) -> Option<Vec<ToWrite>> {
+        let chunk = match self.first.take() {
+            Some(first) => first,
+            None if self.ended => return None,
+            None => match self.chunks.recv() {
+                Ok(chunk) => chunk,
+                Err(_gone) => {
+                    self.ended = true;
+                    return Some(vec![Err(StoreError::GivenUp)]);
+                }
+            },
+        };
+        self.ended = chunk.last;
+        self.keys.extend(chunk.copies.iter().map(|(key, _)| key));
+        let mut records: Vec<_> =
+            chunk.copies.iter().map(|(key, bytes)| (key.kind(), key.bytes(), Some(bytes.to_vec()))).collect();
+        records.sort_unstable();
+        Some(records.into_iter().map(Ok).collect())
     }
 }

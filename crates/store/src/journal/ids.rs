@@ -10,7 +10,8 @@
 //!
 //! A hash only proposes rows; the id in the row decides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use rusqlite::{Connection, Transaction};
 use xxhash_rust::xxh3::xxh3_64;
@@ -29,11 +30,63 @@ pub(super) type Key = (u64, u64);
 /// Hashes in their order, written as a run: its name, which is its last row's number, and what the sieve needs.
 pub(super) type Run = (u64, Bits);
 
+/// Hashes of ids in memory.
+#[derive(Debug, Default)]
+struct Fresh {
+    rows: HashMap<u64, u64, BuildHasherDefault<Hashed>>,
+    /// Further rows with a hash that is in `rows`: hardly ever any.
+    more: BTreeSet<Key>,
+}
+
+/// What is hashed already needs no hashing.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+impl Fresh {
+    fn add(&mut self, (hash, seq): Key) {
+        if let Some(first) = self.rows.insert(hash, seq)
+            && first != seq
+        {
+            self.more.insert((hash, first));
+        }
+    }
+
+    /// The rows with a hash.
+    fn with(&self, hash: u64) -> impl Iterator<Item = u64> {
+        let more = self.more.range((hash, 0)..=(hash, u64::MAX)).map(|(_, seq)| *seq);
+        self.rows.get(&hash).copied().into_iter().chain(more)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        self.rows.iter().map(|(hash, seq)| (*hash, *seq)).chain(self.more.iter().copied())
+    }
+
+    fn retain_after(&mut self, up_to: u64) {
+        let kept: Vec<Key> = self.keys().filter(|(_, seq)| *seq > up_to).collect();
+        *self = Self::default();
+        kept.into_iter().for_each(|key| self.add(key));
+    }
+}
+
 /// The index of ids.
 #[derive(Debug)]
 pub(super) struct Ids {
     /// Of rows that are in no run.
-    fresh: BTreeSet<Key>,
+    fresh: Fresh,
     sieve: Sieve,
     /// Last row of the last run.
     indexed: u64,
@@ -44,7 +97,7 @@ impl Ids {
         let failed = || database.failed("reading its index of ids");
         let sieve = load_sieve(&database.connection).map_err(failed())?;
         let indexed = sieve.last_run().unwrap_or(0).max(first_seq.saturating_sub(1));
-        let mut fresh = BTreeSet::new();
+        let mut fresh = Fresh::default();
         let mut select = database
             .connection
             .prepare("SELECT seq, id FROM input WHERE seq > ?1 AND id IS NOT NULL")
@@ -53,7 +106,7 @@ impl Ids {
         while let Some(row) = rows.next().map_err(failed())? {
             let id = row.get_ref(1).map_err(failed())?;
             let id = id.as_bytes().map_err(|_| StoreError::damaged(&database.path, "an id is not text"))?;
-            fresh.insert((xxh3_64(id), row.get(0).map_err(failed())?));
+            fresh.add((xxh3_64(id), row.get(0).map_err(failed())?));
         }
         Ok(Self { fresh, sieve, indexed })
     }
@@ -64,8 +117,8 @@ impl Ids {
     }
 
     fn find_hashed(&self, database: &Database, id: &str, hash: u64) -> Result<Option<Found>, StoreError> {
-        for (_, seq) in self.fresh.range((hash, 0)..=(hash, u64::MAX)) {
-            if let Some(found) = rows::found(database, *seq, id)? {
+        for seq in self.fresh.with(hash) {
+            if let Some(found) = rows::found(database, seq, id)? {
                 return Ok(Some(found));
             }
         }
@@ -114,16 +167,10 @@ impl Ids {
         let mut bits = Bits::new();
         let mut insert =
             transaction.prepare_cached("INSERT INTO id_run(run, hash, seq) VALUES(?1, ?2, ?3)")?;
-        let mut batch = batch.iter().peekable();
-        let mut fresh = self.fresh.iter().peekable();
-        loop {
-            let next = match (fresh.peek(), batch.peek()) {
-                (Some(old), Some(new)) if old < new => fresh.next(),
-                (Some(_), None) => fresh.next(),
-                _ => batch.next(),
-            };
-            let Some((hash, seq)) = next else { break };
-            bits.add(*hash);
+        let mut keys: Vec<Key> = self.fresh.keys().chain(batch.iter().copied()).collect();
+        keys.sort_unstable();
+        for (hash, seq) in keys {
+            bits.add(hash);
             insert.execute((last, hash.cast_signed(), seq))?;
         }
         transaction.execute("INSERT INTO id_span(run, sieve) VALUES(?1, ?2)", (last, bits.to_bytes()))?;
@@ -133,11 +180,11 @@ impl Ids {
     /// A batch with these keys is durable, and so is the run.
     pub(super) fn added(&mut self, batch: Vec<Key>, run: Option<Run>) {
         if let Some((last, bits)) = run {
-            self.fresh.clear();
+            self.fresh = Fresh::default();
             self.sieve.add(last, &bits);
             self.indexed = last;
         } else {
-            self.fresh.extend(batch);
+            batch.into_iter().for_each(|key| self.fresh.add(key));
         }
     }
 
@@ -145,7 +192,7 @@ impl Ids {
     pub(super) fn trimmed(&mut self, up_to: u64) {
         self.sieve.remove_up_to(up_to);
         if up_to > self.indexed {
-            self.fresh.retain(|(_, seq)| *seq > up_to);
+            self.fresh.retain_after(up_to);
         }
         self.indexed = self.indexed.max(up_to);
     }

@@ -96,7 +96,7 @@ impl Journal {
         let removed = remove(&mut self.database.connection, step).map_err(self.failed("trimming"));
         self.poisoning(self.last_seq.saturating_add(1), removed)?;
         self.first_seq = step.saturating_add(1);
-        self.ids.trimmed(step);
+        super::finder::write(&self.ids).trimmed(step);
         Ok(Trimmed { rows: step.saturating_sub(from), more: step < up_to_seq })
     }
 }
