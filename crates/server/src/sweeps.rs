@@ -318,7 +318,8 @@ impl Worker {
                 return Some(SweepState::Done);
             }
             Ok(Err(_)) if self.shared.is_closing.load(Ordering::SeqCst) => return None,
-            Ok(Err(error)) => told(&error),
+            // Where the folder lies is nothing for who asks over the network.
+            Ok(Err(error)) => told(&error).replace(&self.data.display().to_string(), "DATA"),
             Err(_panic) => "it ended unexpectedly; the server's log says where".to_owned(),
         };
         log("sweep.failed", &format!("sweep {id}: {problem}"));

@@ -110,7 +110,7 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("POST", "/v1/holds/x/release", &["operator", "admin"]),
         ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
         ("POST", "/v1/sweeps", &["operator", "admin"]),
-        ("DELETE", "/v1/sweeps/1", &["operator", "admin"]),
+        ("POST", "/v1/sweeps/1/stop", &["operator", "admin"]),
         ("PUT", "/v1/customers/x", &["admin"]),
         ("PUT", "/v1/lists/x", &["admin"]),
         ("DELETE", "/v1/lists/x", &["admin"]),

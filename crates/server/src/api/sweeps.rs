@@ -1,4 +1,4 @@
-//! `GET|POST /v1/sweeps`, `GET|DELETE /v1/sweeps/{id}`: history re-examined, and what was found.
+//! `GET|POST /v1/sweeps`, `GET /v1/sweeps/{id}`, `POST /v1/sweeps/{id}/stop`: history re-examined, and what was found.
 
 #![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
 
@@ -327,7 +327,7 @@ fn page(folder: &Path, verdict: Option<Verdict>, after: u64, limit: usize) -> st
 
 /// Stops a sweep that waits or is running; one that is over stays as it is.
 #[utoipa::path(
-    delete, path = "/v1/sweeps/{id}", tag = "sweeps",
+    post, path = "/v1/sweeps/{id}/stop", tag = "sweeps",
     params(("id" = u32, Path, description = "Its number", example = 1)),
     responses(
         (status = 202, body = SweepTold, description = "The sweep, or sweeps, as they are now"),

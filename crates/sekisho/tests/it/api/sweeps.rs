@@ -61,7 +61,7 @@ fn history_is_swept_and_findings_are_read_page_by_page() {
     let states: Vec<_> = listed["sweeps"].as_array().unwrap().iter().map(|sweep| &sweep["state"]).collect();
     assert_eq!(states, ["failed", "done", "done"]);
     assert_eq!(done(&api, &id)["summary"], sweep["summary"]);
-    assert_eq!(api.of("operator").delete(&format!("/v1/sweeps/{id}")).unwrap().json()["state"], "done");
+    assert_eq!(good(api.of("operator").post(&format!("/v1/sweeps/{id}/stop"), ""))["state"], "done");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_cannot_be_swept_is_refused() {
         assert!(problem.to_string().contains(said), "{said}: {problem}");
     }
     refused(operator.get("/v1/sweeps/1"), 404);
-    refused(operator.delete("/v1/sweeps/1"), 404);
+    refused(operator.post("/v1/sweeps/1/stop", ""), 404);
     refused(operator.get("/v1/sweeps/-1"), 400);
     let empty =
         good(operator.post("/v1/sweeps", &json!({"procedures": [procedure]}).to_string()))["id"].clone();
