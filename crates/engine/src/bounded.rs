@@ -100,13 +100,14 @@ mod tests {
         assert_eq!((recent.get(1), recent.get(2)), (Some(&2), None));
     }
 
+    impl Key for (u8, u8) {
+        fn group(self) -> u8 {
+            self.0
+        }
+    }
+
     #[test]
     fn groups_do_not_take_each_others_room() {
-        impl Key for (u8, u8) {
-            fn group(self) -> u8 {
-                self.0
-            }
-        }
         let mut recent = Recent::<(u8, u8), u32>::default();
         for key in [(1, 1), (2, 1), (2, 2), (2, 3), (1, 2)] {
             recent.touch(key, 2, |count| *count += 1);

@@ -50,8 +50,9 @@ pub fn describe(files: &[HistoryFile], watch: &Watch) -> Result<Description, His
     };
     let mut nulls: BTreeMap<String, u64> = BTreeMap::new();
     for file in files {
-        let metadata =
-            std::fs::metadata(&file.path).map_err(HistoryError::io(&file.path, "reading its size"))?;
+        let metadata = crate::live::open(&file.path)
+            .and_then(|handle| handle.metadata())
+            .map_err(HistoryError::io(&file.path, "reading its size"))?;
         description.bytes = description.bytes.saturating_add(metadata.len());
         let order = file.footer(schema::ORDER_KEY).unwrap_or("unknown").to_owned();
         let count = description.orders.entry(order).or_default();

@@ -1,6 +1,5 @@
 //! Finding and opening history files. Must not know what is asked of them.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow_schema::DataType;
@@ -9,10 +8,12 @@ use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
 use crate::schema::{self, column};
-use crate::{HistoryError, guard};
+use crate::{HistoryError, guard, live};
 
 /// Files in one history at most; more should be compacted.
 pub const FILES_MAX: usize = 100_000;
+/// How often a folder that changes meanwhile is listed.
+const LISTINGS_MAX: usize = 20;
 
 /// One history file with its footer read.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ impl HistoryFile {
     /// # Errors
     /// Not readable, damaged, or without the columns of history.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
-        let file = File::open(path).map_err(HistoryError::io(path, "opening"))?;
+        let file = live::open(path).map_err(HistoryError::io(path, "opening"))?;
         if file.metadata().map_err(HistoryError::io(path, "reading its size"))?.len() == 0 {
             return Err(HistoryError::unsuitable(
                 path,
@@ -161,7 +162,7 @@ pub fn is_parquet(path: &Path) -> bool {
 }
 
 /// All files under the given paths in a fixed order: files as given, folders in depth by name; names beginning with `.`
-/// or `_` are left out.
+/// or `_` are left out, and so is what another file of the same folder holds too (see [`live`]).
 ///
 /// # Errors
 /// A path does not exist, a folder cannot be listed, or there are more than [`FILES_MAX`].
@@ -177,6 +178,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, HistoryError> {
     }
     found.sort();
     found.dedup();
+    let found = live::without_superseded(found);
     if found.len() > FILES_MAX {
         let problem = format!(
             "{} history files; at most {FILES_MAX}: run `sekisho history compact` first",
@@ -188,13 +190,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, HistoryError> {
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), HistoryError> {
-    let entries = std::fs::read_dir(folder).map_err(HistoryError::io(folder, "listing"))?;
-    for entry in entries {
-        let entry = entry.map_err(HistoryError::io(folder, "listing"))?;
-        if entry.file_name().to_str().is_none_or(|name| name.starts_with(['.', '_'])) {
-            continue;
-        }
-        let path = entry.path();
+    for path in settled(folder)? {
         if path.is_dir() {
             walk(&path, found)?;
         } else if is_parquet(&path) {
@@ -205,6 +201,35 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), HistoryError> {
         }
     }
     Ok(())
+}
+
+/// What is in a folder, as of one moment. Listing is not: a server that merges files meanwhile may hide the old ones from
+/// the end of a listing whose beginning the new one has missed. Two listings that agree have missed nothing.
+fn settled(folder: &Path) -> Result<Vec<PathBuf>, HistoryError> {
+    let mut entries = list(folder)?;
+    if entries.iter().any(|path| live::LiveName::of(path).is_some()) {
+        for _ in 0..LISTINGS_MAX {
+            let again = list(folder)?;
+            if again == entries {
+                break;
+            }
+            entries = again;
+        }
+    }
+    Ok(entries)
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, HistoryError> {
+    let failed = || HistoryError::io(folder, "listing");
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        if entry.file_name().to_str().is_some_and(|name| !name.starts_with(['.', '_'])) {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// Opens all history files under the given paths.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod files;
 pub mod guard;
 pub mod import;
+pub mod live;
 pub mod procedures;
 mod reading;
 pub mod rows;

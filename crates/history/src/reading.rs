@@ -1,6 +1,5 @@
 //! Reading columns of row groups. Must not know what is asked of them.
 
-use std::fs::File;
 use std::ops::Range;
 
 use arrow_array::cast::AsArray as _;
@@ -23,7 +22,7 @@ pub(crate) fn open(
     names: &[&str],
     selection: Option<RowSelection>,
 ) -> Result<Batches, HistoryError> {
-    let handle = File::open(&file.path).map_err(HistoryError::io(&file.path, "opening"))?;
+    let handle = crate::live::open(&file.path).map_err(HistoryError::io(&file.path, "opening"))?;
     let mask = match names {
         [] => ProjectionMask::all(),
         _ => ProjectionMask::leaves(

@@ -12,7 +12,9 @@ use arrow_array::{
 };
 use arrow_schema::ArrowError;
 use model::customer::text_key;
-use model::{Address, Channel, ContactType, Credential, Event, EventKind, Factor, Outcome};
+use model::{
+    Address, Channel, ContactType, Credential, CustomerId, Event, EventKind, Factor, Money, Outcome, Time,
+};
 
 use crate::schema::schema;
 
@@ -23,6 +25,57 @@ pub struct Recorded {
     pub country: Option<[u8; 2]>,
     /// Autonomous system of the address.
     pub asn: Option<u32>,
+}
+
+/// One row, its texts borrowed: what importers make of an [`Event`], and what a running server has instead of one.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The sender's identifier.
+    pub id: &'a str,
+    /// When it happened.
+    pub time: Time,
+    /// What was done.
+    pub kind: EventKind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// In whose name.
+    pub customer: Option<&'a CustomerId>,
+    /// How it reached the broker.
+    pub channel: Option<Channel>,
+    /// Source address.
+    pub ip: Option<Address>,
+    /// `User-Agent`.
+    pub user_agent: Option<&'a str>,
+    /// Device identifier.
+    pub device: Option<&'a str>,
+    /// TLS fingerprint.
+    pub ja4: Option<&'a str>,
+    /// Session identifier.
+    pub session: Option<&'a str>,
+    /// Preferred language.
+    pub language: Option<&'a str>,
+    /// Why it ended as it did.
+    pub reason: Option<&'a str>,
+    /// What the password verifier said.
+    pub credential: Option<Credential>,
+    /// The further factor used.
+    pub factor: Option<Factor>,
+    /// Hash of the user name, where nobody is named.
+    pub username_hash: Option<&'a str>,
+    /// How much.
+    pub amount: Option<Money>,
+    /// Which share of the balance, in millionths.
+    pub balance_share_ppm: Option<u32>,
+    /// Bank and branch, `0001-001`.
+    pub bank_branch: Option<&'a str>,
+    /// The bank account, hashed.
+    pub bank_account_key: Option<&'a str>,
+    /// Which contact changed.
+    pub contact_type: Option<ContactType>,
+    /// The order as JSON.
+    pub order: Option<&'a str>,
+    /// Facts that change with time.
+    pub recorded: Recorded,
 }
 
 /// Turns a bank account into its keyed hash; without a key the account's number is not kept at all.
@@ -159,58 +212,89 @@ impl RowBuffer {
 
     /// Adds one event as a row.
     pub fn push(&mut self, event: &Event, recorded: Recorded) {
-        self.push_keys(event);
-        self.push_client(event);
-        self.push_details(event);
-        let country = recorded.country.as_ref().and_then(|letters| std::str::from_utf8(letters).ok());
-        self.country.append_option(country);
-        self.asn.append_option(recorded.asn);
+        let client = &event.client;
+        let bank = event.bank_account.as_ref();
+        let bank_branch = bank.map(|bank| format!("{}-{}", bank.bank, bank.branch));
+        let bank_account_key = bank.and_then(|bank| self.hasher.hash(bank));
+        let order = event.order.as_ref().and_then(|order| serde_json::to_string(order).ok());
+        self.push_row(&Row {
+            id: event.id.as_str(),
+            time: event.time,
+            kind: event.kind,
+            outcome: event.outcome,
+            customer: event.customer.as_ref(),
+            channel: event.channel,
+            ip: client.ip,
+            user_agent: client.user_agent.as_ref().map(|text| text.as_str()),
+            device: client.device.as_ref().map(|text| text.as_str()),
+            ja4: client.ja4.as_ref().map(|text| text.as_str()),
+            session: client.session.as_ref().map(|text| text.as_str()),
+            language: client.language.as_ref().map(|text| text.as_str()),
+            reason: event.reason.as_ref().map(|text| text.as_str()),
+            credential: event.credential,
+            factor: event.factor,
+            username_hash: event.username_hash.as_ref().map(|text| text.as_str()),
+            amount: event.amount,
+            balance_share_ppm: event.balance_share.map(model::event::Share::as_ppm),
+            bank_branch: bank_branch.as_deref(),
+            bank_account_key: bank_account_key.as_deref(),
+            contact_type: event.contact.as_ref().map(|contact| contact.r#type),
+            order: order.as_deref(),
+            recorded,
+        });
     }
 
-    fn push_keys(&mut self, event: &Event) {
-        self.customer_key.push(event.customer.as_ref().map_or(0, |customer| customer.key().0));
-        let (hi, lo) = event.client.ip.map_or((0, 0), |ip| halves(ip.bits()));
+    /// Adds a row.
+    pub fn push_row(&mut self, row: &Row<'_>) {
+        self.push_keys(row);
+        self.push_client(row);
+        self.push_details(row);
+        let Recorded { country, asn } = row.recorded;
+        self.country.append_option(country.as_ref().and_then(|letters| std::str::from_utf8(letters).ok()));
+        self.asn.append_option(asn);
+    }
+
+    fn push_keys(&mut self, row: &Row<'_>) {
+        self.customer_key.push(row.customer.map_or(0, |customer| customer.key().0));
+        let (hi, lo) = row.ip.map_or((0, 0), |ip| halves(ip.bits()));
         self.ip_hi.push(hi);
         self.ip_lo.push(lo);
-        self.device_key.push(event.client.device.as_ref().map_or(0, |device| text_key(device.as_str())));
-        self.time.push(event.time.as_us());
-        self.kind.append_option(position(EventKind::ALL, Some(event.kind)));
-        self.outcome.append_option(position(Outcome::ALL, Some(event.outcome)));
+        self.device_key.push(row.device.map_or(0, text_key));
+        self.time.push(row.time.as_us());
+        self.kind.append_option(position(EventKind::ALL, Some(row.kind)));
+        self.outcome.append_option(position(Outcome::ALL, Some(row.outcome)));
     }
 
-    fn push_client(&mut self, event: &Event) {
-        let client = &event.client;
-        self.id.append_value(event.id.as_str());
-        self.customer.append_option(event.customer.as_ref().map(model::CustomerId::as_str));
-        self.channel.append_option(position(Channel::ALL, event.channel));
-        match client.ip {
+    fn push_client(&mut self, row: &Row<'_>) {
+        self.id.append_value(row.id);
+        self.customer.append_option(row.customer.map(CustomerId::as_str));
+        self.channel.append_option(position(Channel::ALL, row.channel));
+        match row.ip {
             None => self.ip.append_null(),
             Some(address) => {
                 write_address(&mut self.text, address);
                 self.ip.append_value(&self.text);
             }
         }
-        self.user_agent.append_option(client.user_agent.as_ref().map(|text| text.as_str()));
-        self.device.append_option(client.device.as_ref().map(|text| text.as_str()));
-        self.ja4.append_option(client.ja4.as_ref().map(|text| text.as_str()));
-        self.session.append_option(client.session.as_ref().map(|text| text.as_str()));
-        self.language.append_option(client.language.as_ref().map(|text| text.as_str()));
-        self.username_hash.append_option(event.username_hash.as_ref().map(|text| text.as_str()));
+        self.user_agent.append_option(row.user_agent);
+        self.device.append_option(row.device);
+        self.ja4.append_option(row.ja4);
+        self.session.append_option(row.session);
+        self.language.append_option(row.language);
+        self.username_hash.append_option(row.username_hash);
     }
 
-    fn push_details(&mut self, event: &Event) {
-        self.reason.append_option(event.reason.as_ref().map(|text| text.as_str()));
-        self.credential.append_option(position(Credential::ALL, event.credential));
-        self.factor.append_option(position(Factor::ALL, event.factor));
-        let contact_type = event.contact.as_ref().map(|contact| contact.r#type);
-        self.contact_type.append_option(position(ContactType::ALL, contact_type));
-        self.amount_minor.append_option(event.amount.map(|amount| amount.minor));
-        self.amount_currency.append_option(event.amount.map(|amount| amount.currency.code()));
-        self.balance_share.append_option(event.balance_share.map(model::event::Share::as_ppm));
-        let bank = event.bank_account.as_ref();
-        append_display(&mut self.bank_branch, bank.map(|bank| format!("{}-{}", bank.bank, bank.branch)));
-        self.bank_account_key.append_option(bank.and_then(|bank| self.hasher.hash(bank)));
-        self.order.append_option(event.order.as_ref().and_then(|order| serde_json::to_string(order).ok()));
+    fn push_details(&mut self, row: &Row<'_>) {
+        self.reason.append_option(row.reason);
+        self.credential.append_option(position(Credential::ALL, row.credential));
+        self.factor.append_option(position(Factor::ALL, row.factor));
+        self.contact_type.append_option(position(ContactType::ALL, row.contact_type));
+        self.amount_minor.append_option(row.amount.map(|amount| amount.minor));
+        self.amount_currency.append_option(row.amount.map(|amount| amount.currency.code()));
+        self.balance_share.append_option(row.balance_share_ppm);
+        self.bank_branch.append_option(row.bank_branch);
+        self.bank_account_key.append_option(row.bank_account_key);
+        self.order.append_option(row.order);
     }
 
     /// The rows as a record batch of [`schema`]; the buffer is empty afterwards.
@@ -293,19 +377,6 @@ fn write_address(text: &mut String, address: Address) {
             text.push(digit(octet / 10));
         }
         text.push(digit(octet));
-    }
-}
-
-/// Appends what `Display` prints, without an intermediate string.
-fn append_display<T: std::fmt::Display>(builder: &mut StringBuilder, value: Option<T>) {
-    use std::fmt::Write as _;
-    match value {
-        None => builder.append_null(),
-        Some(value) => {
-            // Writing into the builder cannot fail.
-            let _infallible = write!(builder, "{value}");
-            builder.append_value("");
-        }
     }
 }
 

@@ -206,6 +206,16 @@ pub(crate) fn write_sorted(
     batches: &[RecordBatch],
     order: Order,
 ) -> Result<(u64, u64), HistoryError> {
+    write_sorted_on(std::thread::available_parallelism().map_or(1, NonZeroUsize::get), path, batches, order)
+}
+
+/// As [`write_sorted`], on so many threads: one is the caller's own.
+pub(crate) fn write_sorted_on(
+    threads: usize,
+    path: &Path,
+    batches: &[RecordBatch],
+    order: Order,
+) -> Result<(u64, u64), HistoryError> {
     let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
     let order_of_rows = sorted_rows(batches, order).map_err(HistoryError::arrow(path))?;
     let properties = schema::writer_properties(order.as_str(), &nulls(batches));
@@ -214,7 +224,7 @@ pub(crate) fn write_sorted(
     let (mut writer, columns) = writer.into_serialized_writer().map_err(failed)?;
     let columns = columns.create_column_writers(0).map_err(failed)?;
     let mut row_group = writer.next_row_group().map_err(failed)?;
-    for chunk in encode(batches, order_of_rows.as_ref(), columns).map_err(failed)? {
+    for chunk in encode(threads, batches, order_of_rows.as_ref(), columns).map_err(failed)? {
         chunk.append_to_row_group(&mut row_group).map_err(failed)?;
     }
     row_group.close().map_err(failed)?;
@@ -236,6 +246,7 @@ fn nulls(batches: &[RecordBatch]) -> String {
 
 /// Sorts and encodes every column. Not on rayon's threads: a caller may be waiting on one of them.
 fn encode(
+    cores: usize,
     batches: &[RecordBatch],
     rows: Option<&UInt32Array>,
     writers: Vec<ArrowColumnWriter>,
@@ -249,7 +260,6 @@ fn encode(
             encoded.push((place, encode_column(batches, place, rows, writer)?));
         }
     };
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let parts: Vec<Result<Vec<_>, ParquetError>> = std::thread::scope(|threads| {
         let others: Vec<_> = (1..cores).map(|_| threads.spawn(work)).collect();
         let own = work();
@@ -288,7 +298,7 @@ fn encode_column(
 }
 
 /// A Parquet error while writing is nearly always the disk's: say so with the operating system's reason.
-fn writing(path: &Path, error: ParquetError) -> HistoryError {
+pub(crate) fn writing(path: &Path, error: ParquetError) -> HistoryError {
     HistoryError::Io { path: path.to_owned(), doing: "writing", source: std::io::Error::other(error) }
 }
 

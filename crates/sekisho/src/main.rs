@@ -23,6 +23,11 @@ use clap::{Parser, Subcommand};
 
 use crate::session::Session;
 
+/// Inputs are made by one thread and dropped by another, millions of records live long: what the system's allocator is
+/// slowest at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The checkpoint for online securities brokers.
 #[derive(Debug, Parser)]
 #[command(name = "sekisho", version, max_term_width = 110)]

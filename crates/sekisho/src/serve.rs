@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use server::exporter::ExportOptions;
 use server::keys::Role;
 use server::serve::{ServeOptions, serve, stop_asked};
 
@@ -37,6 +39,13 @@ pub(crate) struct Args {
     /// sekisho.toml, whose [intel] is used unless --intel is given.
     #[arg(long)]
     config: Option<PathBuf>,
+    /// How many days inputs stay in the journal at least. So long a repeated id is recognised and `state verify` can
+    /// recompute; the history keeps events for good.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    journal_days: u32,
+    /// How many milliseconds an event may wait before it is added to the history.
+    #[arg(long, value_name = "MS", default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(..=60_000))]
+    export_after_ms: u64,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -56,7 +65,13 @@ pub(crate) enum KeyCommand {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
-    let options = ServeOptions { data: args.data.clone(), listen: args.listen, policy: args.policy.clone() };
+    let export = ExportOptions {
+        flush_after: Duration::from_millis(args.export_after_ms),
+        journal_keep: Duration::from_secs(u64::from(args.journal_days) * 24 * 60 * 60),
+        ..ExportOptions::default()
+    };
+    let options =
+        ServeOptions { data: args.data.clone(), listen: args.listen, policy: args.policy.clone(), export };
     let data = args.data.display();
     let started = |at: SocketAddr, has_keys: bool| {
         say::note(format!("listening at http://{at}, data in {data}; Ctrl-C stops"));

@@ -2,9 +2,10 @@
 //! hashed), put into one order, weighed, made durable, and answered.
 //!
 //! The one path of an input: [`api`] reads and checks it, [`observe`] completes it, the [`sequencer`] applies and journals it.
-//! Nothing is acknowledged that a power cut could lose. Must not know how records are weighed: that is `engine`'s.
+//! The [`exporter`] makes history of it. Nothing is acknowledged that a power cut could lose. Must not know how records are weighed: that is `engine`'s.
 
 pub mod api;
+pub mod exporter;
 mod indexer;
 pub mod keys;
 pub mod lists;

@@ -17,6 +17,7 @@ pub struct Secret {
     accounts: [u8; 32],
     digests: [u8; 32],
     profiles: [u8; 32],
+    history_tag: u32,
 }
 
 impl std::fmt::Debug for Secret {
@@ -58,7 +59,9 @@ impl Secret {
     /// Keys derived from these bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
+        let tag = blake3::derive_key("sekisho history files v1", bytes);
         Self {
+            history_tag: tag.first_chunk().map_or(0, |first| u32::from_be_bytes(*first)),
             accounts: blake3::derive_key("sekisho state bank account v1", bytes),
             digests: blake3::derive_key("sekisho journal event digest v1", bytes),
             profiles: blake3::derive_key("sekisho profile envelope v1", bytes),
@@ -75,6 +78,12 @@ impl Secret {
     #[must_use]
     pub fn holder_key(&self, comparable: &str) -> u64 {
         self.key("holder", comparable)
+    }
+
+    /// What tells the history files of this folder's server from those of others. Not secret: it stands in their names.
+    #[must_use]
+    pub const fn history_tag(&self) -> u32 {
+        self.history_tag
     }
 
     fn key(&self, what: &str, text: &str) -> u64 {
@@ -119,6 +128,8 @@ mod tests {
         assert_ne!(first.account_key("0001-001-1234567"), elsewhere.account_key("0001-001-1234567"));
         assert_eq!(first.digest(b"x"), again.digest(b"x"));
         assert_ne!(first.account_key("x"), first.holder_key("x"));
+        assert_eq!(first.history_tag(), again.history_tag());
+        assert_ne!(first.history_tag(), elsewhere.history_tag());
         std::fs::write(one.path().join("secret"), b"short").unwrap();
         assert!(Secret::of_folder(one.path()).is_err());
         std::fs::remove_file(one.path().join("secret")).unwrap();

@@ -13,6 +13,7 @@ mod committing;
 mod merging;
 pub(crate) mod recovery;
 mod residence;
+mod trim;
 mod warming;
 mod writeback;
 
@@ -26,15 +27,17 @@ use engine::key::RecordKey;
 use engine::policy::PolicyError;
 use engine::{Policy, State};
 use model::Time;
-use store::{DataFolder, Limits, Mark, StoreError};
+use store::{DataFolder, Limits, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use self::applying::{Applier, Flying};
 use self::asking::Message;
 pub use self::asking::{Answered, Answering, Ask, AskError};
 use self::committing::Committer;
+pub(crate) use self::committing::{INPUT_V1, with_sources};
 use self::merging::Merging;
 use self::residence::Residence;
+use self::trim::Trimming;
 use self::writeback::Writeback;
 use crate::shadow::Shadow;
 
@@ -99,14 +102,28 @@ pub struct Gauges {
     pub memory: AtomicU64,
     /// 1 if nothing is taken any more.
     pub refusing: AtomicU64,
+    /// Up to which input the history holds everything. The exporter sets this and the next four.
+    pub exported: AtomicU64,
+    /// Up to which input the journal is old enough to go.
+    pub trimmable: AtomicU64,
+    /// Files of the history that are of this server.
+    pub export_files: AtomicU64,
+    /// Exports and merges that failed since the start.
+    pub export_failures: AtomicU64,
+    /// 1 while exporting fails.
+    pub export_failing: AtomicU64,
+    /// Up to which input the written records survive a power cut, as far as that was asked for.
+    pub synced: AtomicU64,
+    /// The first input there is in the journal.
+    pub first: AtomicU64,
 }
 
 impl Gauges {
-    fn add(counter: &AtomicU64, amount: u64) {
+    pub(crate) fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Ordering::Relaxed);
     }
 
-    fn set(gauge: &AtomicU64, value: u64) {
+    pub(crate) fn set(gauge: &AtomicU64, value: u64) {
         gauge.store(value, Ordering::Relaxed);
     }
 }
@@ -195,6 +212,12 @@ impl Handle {
     pub fn gauges(&self) -> &Gauges {
         &self.gauges
     }
+
+    /// The same, for those who outlive the handle.
+    #[must_use]
+    pub fn shared_gauges(&self) -> Arc<Gauges> {
+        Arc::clone(&self.gauges)
+    }
 }
 
 fn stopping() -> AskError {
@@ -236,6 +259,7 @@ pub fn start(
     let nothing_stored = stored.seq()? == 0;
     let reader = folder.view().state_reader()?;
     Gauges::set(&gauges.committed, journal.last_seq());
+    Gauges::set(&gauges.seq, recovered.state.seq());
     let ticking = messages.downgrade();
     let merging = Merging::start(journal.checkpointer()?, move || {
         // One that is lost comes again.
@@ -244,8 +268,9 @@ pub fn start(
     let writeback = Writeback::start(stored, options.memory_bytes, &gauges, &failure)?;
     let finder = journal.finder()?;
     let committer = Committer {
-        marked: journal.marked(Mark::Checkpointed)?,
+        trimming: Trimming::of(&journal, &gauges)?,
         journal,
+        clock: Arc::clone(&clock),
         gauges: Arc::clone(&gauges),
         failure: Arc::clone(&failure),
     };

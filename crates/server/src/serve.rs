@@ -12,6 +12,7 @@ use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
 use crate::api::{App, description, router};
+use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
 use crate::readers::Readers;
@@ -31,6 +32,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// The policy's file; the shipped policy without one.
     pub policy: Option<PathBuf>,
+    /// How the journal becomes history.
+    pub export: ExportOptions,
 }
 
 /// Why the server cannot start.
@@ -58,6 +61,9 @@ pub enum ServeError {
 fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> ServeError {
     move |source| ServeError::Io { what: what.into(), source }
 }
+
+/// The history in the data folder.
+const HISTORY: &str = "history";
 
 /// The wall clock, as a whole microsecond.
 #[must_use]
@@ -87,6 +93,14 @@ pub fn serve(
     let clock = wall_clock();
     let (sequencer, thread) =
         sequencer::start(&folder, &policy, Arc::clone(&clock), &sequencer::Options::default())?;
+    let places = Places {
+        journal: folder.view().clone(),
+        history: options.data.join(HISTORY),
+        tag: secret.history_tag(),
+    };
+    let exporter =
+        exporter::start(places, options.export.clone(), Arc::clone(&clock), sequencer.shared_gauges())
+            .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
     let (indexer, indexing) = indexer::start(folder.view())?;
@@ -136,11 +150,16 @@ pub fn serve(
             } => Ok(()),
         }
     });
+    // Lets the journal go, so that its writer, which ends last, can close it.
+    let exporter = exporter.stop();
     // Ends the last handles of the sequencer, whose thread then writes back and ends.
     drop(runtime);
     let _ended = thread.join();
     let _ended = indexing.join();
     let _ended = sweeping.join();
+    if let Some(exporter) = exporter {
+        exporter.rest();
+    }
     served
 }
 

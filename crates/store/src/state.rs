@@ -2,7 +2,7 @@
 //! checkpoints, each true up to one sequence number. Must not know what a record means.
 //!
 //! The journal is the truth and this is a saving of time: a lost checkpoint is replayed. So it is synced only when its log
-//! is merged, see `schema`. Never is it ahead of the journal, as long as checkpoints hold only what has been appended.
+//! is merged, see `schema`, or when the journal is to be trimmed behind it ([`State::sync`]). Never is it ahead of the journal, as long as checkpoints hold only what has been appended.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -27,6 +27,9 @@ const SET: &str =
 /// The name in `meta` of the sequence number up to which records are true and the number of checkpoints so far, as 8 bytes
 /// each, the highest first. They only grow, see `Schema::progress`.
 const SEQ: &str = "seq";
+
+/// The name in `meta` of the sequence number up to which the state was last made durable, as 8 bytes, the highest first.
+const SYNCED: &str = "synced";
 
 /// Key and bytes of a record.
 pub type Record = (Vec<u8>, Vec<u8>);
@@ -214,6 +217,26 @@ impl State {
         self.seq = seq;
         self.checkpoints = checkpoints;
         Ok(())
+    }
+
+    /// Makes the last checkpoint durable and says up to which sequence number it is true. A power cut may take back those
+    /// after it; behind it the journal may be trimmed. Costs a sync of the log.
+    ///
+    /// # Errors
+    /// It could not be written or synced; nothing is lost by that, but nothing more is durable either.
+    pub fn sync(&mut self) -> Result<u64, StoreError> {
+        let database = &mut self.reader.database;
+        let failed = database.failed("making a checkpoint durable");
+        let connection = &mut database.connection;
+        // A commit that syncs makes everything before it in the log durable too, and knows of the log's folder.
+        let synced = connection.pragma_update(None, "synchronous", "FULL").and_then(|()| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            set(&transaction, SYNCED, &self.seq.to_be_bytes())?;
+            transaction.commit()
+        });
+        let restored = connection.pragma_update(None, "synchronous", STATE.synchronous);
+        synced.and(restored).map_err(failed)?;
+        Ok(self.seq)
     }
 }
 

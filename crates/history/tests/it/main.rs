@@ -3,4 +3,5 @@
 mod damaged;
 mod describe;
 mod import;
+mod live;
 mod sweep;

@@ -9,6 +9,7 @@
 
 mod api;
 mod bad_input;
+mod export;
 mod http;
 mod process;
 mod serve;

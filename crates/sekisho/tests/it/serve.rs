@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
+use crate::export::{exported_ids, id_of};
 use crate::http::{Answer, Connection};
 use crate::process::{BINARY, Place, run, stderr};
 
@@ -230,7 +231,8 @@ fn the_past_decides_and_survives_a_restart() {
     server.stop();
 }
 
-/// Under load, killed at random moments: every acknowledged event is there once, with the answer that was given.
+/// Under load, killed at random moments: every acknowledged event is there once, with the answer that was given, and once in
+/// the history.
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     const SENDERS: u64 = 4;
@@ -243,7 +245,11 @@ fn what_was_acknowledged_survives_kill_9() {
     let mut acknowledged: BTreeMap<String, String> = BTreeMap::new();
     let sent = AtomicU64::new(0);
     for round in 0..rounds {
-        let server = Server::start(&place, &[]);
+        // So often that a kill meets every step of exporting and merging now and then.
+        let server = Server::start(
+            &place,
+            &["--export-after-ms", ["0", "5", "40"][usize::try_from(round % 3).unwrap()]],
+        );
         let (address, enough) = (server.address.clone(), 40 + round * 37 % 400);
         let count = AtomicU64::new(0);
         let answered: Vec<(String, String)> = std::thread::scope(|threads| {
@@ -275,6 +281,8 @@ fn what_was_acknowledged_survives_kill_9() {
             senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
         });
         acknowledged.extend(answered);
+        // Whatever was going on, nobody who looks now sees an event twice.
+        exported_ids(&place);
     }
     let server = Server::start(&place, &[]);
     let mut connection = server.connect(&key);
@@ -294,6 +302,11 @@ fn what_was_acknowledged_survives_kill_9() {
     assert!(copied.status.success(), "{}", stderr(&copied));
     assert!(!run(&["state", "restore", "--from", &data, "--data", &copy]).status.success(), "it holds data");
     server.stop();
+    let exported = exported_ids(&place);
+    let missing: Vec<&String> = acknowledged.keys().filter(|body| !exported.contains(id_of(body))).collect();
+    assert!(missing.is_empty(), "acknowledged and not in the history: {missing:?}");
+    // All but the policy.
+    assert_eq!(u64::try_from(exported.len()).unwrap() + 1, before);
     let verified = run(&["state", "verify", "--data", &data, "--json"]);
     let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert!(verified.status.success(), "{found}");

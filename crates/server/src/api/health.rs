@@ -83,6 +83,34 @@ pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
         &plain(&gauges.memory),
     );
     family("sekisho_records_in_memory", "gauge", "Records in memory.", &plain(&gauges.records));
+    let (seq, exported) = (gauges.seq.load(Ordering::Relaxed), gauges.exported.load(Ordering::Relaxed));
+    let lag = AtomicU64::new(seq.saturating_sub(exported));
+    family(
+        "sekisho_journal_first_seq",
+        "gauge",
+        "The first input there is in the journal.",
+        &plain(&gauges.first),
+    );
+    family(
+        "sekisho_exported_seq",
+        "gauge",
+        "Up to which input the history holds everything.",
+        &plain(&gauges.exported),
+    );
+    family("sekisho_export_lag_inputs", "gauge", "Inputs that are not in the history yet.", &plain(&lag));
+    family(
+        "sekisho_history_files",
+        "gauge",
+        "Files of the history that this server wrote.",
+        &plain(&gauges.export_files),
+    );
+    family(
+        "sekisho_export_failures_total",
+        "counter",
+        "Exports and merges of files that failed since the start.",
+        &plain(&gauges.export_failures),
+    );
+    family("sekisho_export_failing", "gauge", "1 while exporting fails.", &plain(&gauges.export_failing));
     family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
     if let Some(candidate) = app.sequencer.shadow().get() {
         const NAME: &str = "sekisho_shadow_total";

@@ -235,10 +235,12 @@ impl Applier {
             self.writeback.write_rest(&mut self.state);
         }
         self.writeback.finish();
-        if let Some(mut committer) = committer.filter(|_| self.failure.get().is_none()) {
-            committer.mark();
-        }
         self.merging.finish();
+        // The journal's writer closes it last, and so merges its log.
+        drop(self.finder);
+        if let Some(mut committer) = committer.filter(|_| self.failure.get().is_none()) {
+            committer.trim();
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Makes batches durable and answers them, on a thread of its own, so that the next batch is applied meanwhile. Must not know
 //! the state.
 
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 
@@ -9,14 +8,15 @@ use engine::input::Body;
 use engine::state::Outcome;
 use engine::{Policy, Verdict};
 use model::Time;
-use store::{Entry, Found, Journal, Mark};
+use store::{Entry, Found, Journal};
 
-use super::Gauges;
 use super::answer::decision_json;
 use super::asking::{Answered, Ask, AskError};
+use super::trim::Trimming;
+use super::{Clock, Gauges};
 
 /// The kind under which the journal keeps inputs of [`engine::input::Body`]'s encoding, version 1.
-pub(super) const INPUT_V1: u8 = 1;
+pub(crate) const INPUT_V1: u8 = 1;
 
 /// Why nothing is taken any more. Records in memory are ahead of the journal from then on: they must not be written back,
 /// and only a restart, which replays the journal, is right again.
@@ -44,8 +44,8 @@ pub(super) struct Committer {
     pub(super) journal: Journal,
     pub(super) gauges: Arc<Gauges>,
     pub(super) failure: Failure,
-    /// Up to which input the journal knows that records are written back.
-    pub(super) marked: u64,
+    pub(super) trimming: Trimming,
+    pub(super) clock: Clock,
 }
 
 impl Committer {
@@ -79,7 +79,7 @@ impl Committer {
             let answered = self.answered_before(&twin);
             tell(twin, answered);
         }
-        self.mark();
+        self.trim();
     }
 
     /// Makes inputs durable; gives their answers.
@@ -134,15 +134,9 @@ impl Committer {
         let _first = self.failure.set(problem);
     }
 
-    /// Tells the journal up to where records are written back: only behind that it may be trimmed.
-    pub(super) fn mark(&mut self) {
-        let written = self.gauges.checkpoint.load(Ordering::Relaxed);
-        if written > self.marked {
-            match self.journal.mark(Mark::Checkpointed, written) {
-                Ok(()) => self.marked = written,
-                Err(error) => crate::serve::log("mark.failed", &with_sources(&error)),
-            }
-        }
+    /// Lets the journal forget what is neither needed nor young.
+    pub(super) fn trim(&mut self) {
+        self.trimming.step(&mut self.journal, &self.gauges, (self.clock)());
         if let Some(refusing) = self.journal.refusing()
             && self.failure.get().is_none()
         {
@@ -179,7 +173,7 @@ pub(super) fn tell(ask: Ask, answered: Result<Answered, AskError>) {
 }
 
 /// An error and what caused it, in one line.
-pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

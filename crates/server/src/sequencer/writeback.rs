@@ -18,7 +18,7 @@ use store::{State as Stored, StoreError};
 
 use super::committing::{Failure, with_sources};
 use super::residence::Residence;
-use super::{Gauges, StartError};
+use super::{Gauges, StartError, trim};
 
 /// Ticks after which changed records are copied out, if there are any.
 const TICKS_BETWEEN: u64 = 10;
@@ -297,6 +297,7 @@ impl Writer {
         match written {
             Ok(()) => {
                 Gauges::set(&self.gauges.checkpoint, seq);
+                trim::sync_if_needed(&mut self.stored, &self.gauges);
                 Report::Stored
             }
             Err(error) => {

@@ -29,6 +29,20 @@ impl Entry<'_> {
         let digest = self.digest.map_or(0, <[u8]>::len);
         id.saturating_add(digest).saturating_add(self.input.len()).saturating_add(self.answer.len())
     }
+
+    /// The same row, with its bytes copied.
+    #[must_use]
+    pub fn to_owned(&self) -> OwnedEntry {
+        OwnedEntry {
+            seq: self.seq,
+            id: self.id.map(str::to_owned),
+            kind: self.kind,
+            time: self.time,
+            digest: self.digest.map(<[u8]>::to_vec),
+            input: self.input.to_vec(),
+            answer: self.answer.to_vec(),
+        }
+    }
 }
 
 /// One input and its answer, read back.

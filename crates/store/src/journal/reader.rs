@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use rusqlite::OptionalExtension as _;
 
-use super::{Found, OwnedEntry, ids, rows, trim};
+use super::{Entry, Found, OwnedEntry, ids, rows, trim};
 use crate::schema::JOURNAL;
 use crate::sqlite::Database;
 use crate::{Mark, StoreError};
@@ -62,6 +62,21 @@ impl JournalReader {
     /// The file could not be read.
     pub fn get(&self, seq: u64) -> Result<Option<OwnedEntry>, StoreError> {
         rows::get(&self.database, seq)
+    }
+
+    /// Shows `take` the rows after a sequence number, in order, without copying them: at most `limit_rows`, and only as long as
+    /// it takes them; what it does not take, it will see again. The journal's log cannot begin anew meanwhile: take little
+    /// at a time.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn visit(
+        &self,
+        after_seq: u64,
+        limit_rows: usize,
+        take: impl FnMut(&Entry<'_>) -> bool,
+    ) -> Result<(), StoreError> {
+        rows::visit(&self.database, after_seq, limit_rows, take)
     }
 
     /// See [`Journal::find`](super::Journal::find); slower, because a reader keeps nothing in memory: some microseconds for

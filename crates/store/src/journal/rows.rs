@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, Row};
 
-use super::{Found, OwnedEntry};
+use super::{Entry, Found, OwnedEntry};
 use crate::StoreError;
 use crate::sqlite::Database;
 
@@ -40,35 +40,53 @@ pub(super) fn read(
     limit_rows: usize,
     limit_bytes: usize,
 ) -> Result<Vec<OwnedEntry>, StoreError> {
-    let failed = || database.failed("reading rows");
-    let mut entries = Vec::new();
+    let mut entries: Vec<OwnedEntry> = Vec::new();
     let mut bytes: usize = 0;
+    visit(database, after_seq, limit_rows, |entry| {
+        bytes = bytes.saturating_add(entry.bytes());
+        let fits = bytes <= limit_bytes || entries.is_empty();
+        if fits {
+            entries.push(entry.to_owned());
+        }
+        fits
+    })?;
+    Ok(entries)
+}
+
+/// See [`super::JournalReader::visit`].
+pub(super) fn visit(
+    database: &Database,
+    after_seq: u64,
+    limit_rows: usize,
+    mut take: impl FnMut(&Entry<'_>) -> bool,
+) -> Result<(), StoreError> {
+    let failed = || database.failed("reading rows");
     let mut expected = after_seq.saturating_add(1);
     let limit_rows = i64::try_from(limit_rows).unwrap_or(i64::MAX);
     let after = i64::try_from(after_seq).unwrap_or(i64::MAX);
     let mut select = database.connection.prepare_cached(READ).map_err(failed())?;
     let mut rows = select.query((after, limit_rows)).map_err(failed())?;
+    let mut is_empty = true;
     while let Some(row) = rows.next().map_err(failed())? {
         let entry = entry(row).map_err(failed())?;
         if entry.seq != expected {
-            return Err(gap(database, after_seq, expected, entry.seq, entries.is_empty()));
+            return Err(gap(database, after_seq, expected, entry.seq, is_empty));
         }
-        bytes = bytes.saturating_add(entry.as_entry().bytes());
-        if bytes > limit_bytes && !entries.is_empty() {
+        is_empty = false;
+        if !take(&entry) {
             break;
         }
-        entries.push(entry);
         expected = expected.saturating_add(1);
     }
     drop(rows);
     drop(select);
-    if entries.is_empty() && limit_rows > 0 {
+    if is_empty && limit_rows > 0 {
         let (first, _) = span(database)?;
         if expected < first {
             return Err(StoreError::Trimmed { after: after_seq, first });
         }
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// See [`super::JournalReader::read_back`].
@@ -122,14 +140,14 @@ pub(super) fn found_row(row: &Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found { seq: row.get(0)?, digest: row.get(1)?, answer: row.get(2)? })
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<OwnedEntry> {
-    Ok(OwnedEntry {
+fn entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Entry<'a>> {
+    Ok(Entry {
         seq: row.get(0)?,
-        id: row.get(1)?,
+        id: row.get_ref(1)?.as_str_or_null()?,
         kind: row.get(2)?,
         time: row.get(3)?,
-        digest: row.get(4)?,
-        input: row.get(5)?,
-        answer: row.get(6)?,
+        digest: row.get_ref(4)?.as_blob_or_null()?,
+        input: row.get_ref(5)?.as_blob()?,
+        answer: row.get_ref(6)?.as_blob()?,
     })
 }

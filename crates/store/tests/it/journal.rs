@@ -152,6 +152,33 @@ fn trimming_stays_behind_everybody_and_forgets_in_steps() {
 }
 
 #[test]
+fn a_visitor_sees_rows_as_they_are_until_it_has_enough() {
+    let place = tempfile::tempdir().unwrap();
+    let mut journal = open(place.path());
+    append(&mut journal, 10).unwrap();
+    let reader = reader(place.path());
+    let mut seen = Vec::new();
+    let visit = |after, limit, seen: &mut Vec<OwnedEntry>, enough: usize| {
+        reader.visit(after, limit, |entry| {
+            let takes = seen.len() < enough;
+            if takes {
+                seen.push(entry.to_owned());
+            }
+            takes
+        })
+    };
+    visit(0, 100, &mut seen, 4).unwrap();
+    visit(4, 3, &mut seen, 100).unwrap();
+    visit(7, 100, &mut seen, 100).unwrap();
+    visit(10, 100, &mut seen, 100).unwrap();
+    assert_eq!(seen, reader.read(0, 100, usize::MAX).unwrap());
+    journal.mark(Mark::Exported, 10).unwrap();
+    journal.mark(Mark::Checkpointed, 10).unwrap();
+    journal.trim(4).unwrap();
+    assert!(matches!(visit(0, 100, &mut seen, 100), Err(StoreError::Trimmed { after: 0, first: 5 })));
+}
+
+#[test]
 fn a_journal_trimmed_to_its_end_goes_on_counting() {
     let place = tempfile::tempdir().unwrap();
     let mut journal = open(place.path());

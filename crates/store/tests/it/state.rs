@@ -85,6 +85,28 @@ fn a_reader_and_a_copy_see_whole_checkpoints() {
     assert_eq!((copied.seq().unwrap(), copied.count(1).unwrap()), (3, 200));
 }
 
+/// Whether a disk has what it was asked to keep cannot be seen from here; that it was asked and that nothing else changed can.
+#[test]
+fn a_checkpoint_is_made_durable_on_request() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("state.db");
+    let mut state = State::open(&path, Limits::default()).unwrap();
+    assert_eq!(state.sync().unwrap(), 0);
+    let new: [Change<'_>; 1] = [(1, b"a", Some(b"new"))];
+    state.checkpoint(7, new, &[]).unwrap();
+    let reader = StateReader::open(&path).unwrap();
+    for _ in 0..2 {
+        assert_eq!(state.sync().unwrap(), 7);
+        assert_eq!((reader.seq().unwrap(), state.seq().unwrap()), (7, 7));
+        assert_eq!(state.meta("synced").unwrap(), Some(7_u64.to_be_bytes().to_vec()));
+    }
+    state.checkpoint(8, std::iter::empty::<Change<'_>>(), &[]).unwrap();
+    drop(state);
+    let mut state = State::open(&path, Limits::default()).unwrap();
+    assert_eq!(state.meta("synced").unwrap(), Some(7_u64.to_be_bytes().to_vec()));
+    assert_eq!((state.sync().unwrap(), state.load(1, b"a").unwrap()), (8, Some(b"new".to_vec())));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
