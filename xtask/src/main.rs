@@ -7,6 +7,7 @@ mod ci;
 mod edges;
 mod files;
 mod licences;
+mod nginx;
 mod report;
 mod requirements;
 mod shell;

@@ -133,7 +133,10 @@ fn part_starts(file: &HistoryFile, group: usize, parts: usize) -> Result<Vec<usi
 }
 
 /// The batch with exactly history's columns: absent ones are null, other text types become ours, further ones are dropped.
-fn conform(path: &Path, batch: &arrow_array::RecordBatch) -> Result<arrow_array::RecordBatch, HistoryError> {
+pub(crate) fn conform(
+    path: &Path,
+    batch: &arrow_array::RecordBatch,
+) -> Result<arrow_array::RecordBatch, HistoryError> {
     let wanted = schema::schema();
     if batch.schema().fields() == wanted.fields() {
         return Ok(batch.clone());

@@ -7,6 +7,7 @@ mod columns;
 pub mod compact;
 pub mod describe;
 pub mod error;
+pub mod events;
 pub mod files;
 pub mod guard;
 pub mod import;

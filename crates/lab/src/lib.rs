@@ -1,5 +1,11 @@
 //! The laboratory: Sekisho's ideas tried on made and on public data, with figures anybody can repeat.
 
 pub mod bulk;
+pub mod http;
+mod latency;
+pub mod load;
+pub mod replay;
 pub mod score;
 pub mod simulate;
+
+pub use latency::Latency;

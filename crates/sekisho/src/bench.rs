@@ -1,6 +1,7 @@
 //! `sekisho bench`: prints the figures this product promises. Timing decides nothing here; people read it.
 
 mod decide;
+mod http;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -70,6 +71,8 @@ enum What {
     Apply,
     /// Decisions through the journal.
     Durable,
+    /// Decisions over HTTP.
+    Http,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -121,6 +124,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     }
     if wanted(What::Durable) {
         decide::durable(size, runs)?;
+    }
+    if wanted(What::Http) {
+        let size = match args.smoke {
+            true => http::Size { customers: 2_000, seconds: 10, requests: 5_000 },
+            false => http::Size { customers: 100_000, seconds: 10, requests: lab::load::REQUESTS_MAX },
+        };
+        http::run(size, runs, session)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,6 @@
-//! `sekisho demo`: a simulated brokerage's year, swept, in one command.
+//! `sekisho demo`: a simulated brokerage's year, swept, and a smaller one's decided live, in one command.
+
+mod live;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +19,13 @@ pub(crate) struct Args {
     /// Another seed, another brokerage.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Folder for the simulation and the report; one that an earlier demo made is replaced.
+    /// Customers of the smaller brokerage that is decided live.
+    #[arg(long, default_value_t = 2_000)]
+    live_customers: u32,
+    /// Keep the server running at the end, until Ctrl-C.
+    #[arg(long)]
+    stay: bool,
+    /// Folder for the simulations, the report and the server's data; one that an earlier demo made is replaced.
     #[arg(long, default_value = "sekisho-demo")]
     out: PathBuf,
 }
@@ -42,10 +50,18 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     say::line(format!("{} accesses simulated in {:.1} s.", say::thousands(summary.rows), timer.seconds()));
     let sweep = sweep::Args::of_simulation(&place, args.out.join("sweep"));
     let code = sweep::run(&sweep, session)?;
+    say::line(format!("The truth that the sweep did not see: {}", place.join("truth.csv").display()));
+    let folder = args.out.join("live");
+    let live =
+        live::Live { folder: &folder, customers: args.live_customers, seed: args.seed, stay: args.stay };
+    if let Some(stopped) = live::run(&live, session)? {
+        return Ok(stopped);
+    }
     say::line(format!(
-        "\nThat took {:.1} s in all. The truth that the sweep did not see: {}\nYour own logs: sekisho import --help, sekisho sweep --help, docs/import.md",
+        "\nThat took {:.1} s in all. The report of the sweep: {}\nYour own logs: sekisho import --help, sekisho sweep --help, sekisho \
+         replay --help, docs/import.md",
         timer.seconds(),
-        place.join("truth.csv").display()
+        args.out.join("sweep/report.html").display()
     ));
     Ok(code)
 }
@@ -54,7 +70,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
 const MARK: &str = ".sekisho-demo";
 
 fn clear(args: &Args) -> anyhow::Result<()> {
-    for part in ["brokerage", "sweep"] {
+    let data = args.out.join("live/data");
+    if data.is_dir() {
+        // Not under the feet of a server that was told to stay.
+        drop(store::DataFolder::open(&data)?);
+    }
+    for part in ["brokerage", "sweep", "live"] {
         let path = args.out.join(part);
         if path.exists() {
             std::fs::remove_dir_all(&path)?;

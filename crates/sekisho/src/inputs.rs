@@ -60,6 +60,22 @@ pub(crate) fn time(text: &str, timezone: Option<&str>) -> anyhow::Result<model::
     Ok(parse_time(text, parse_timezone(timezone.unwrap_or("UTC"))?)?)
 }
 
+/// The key for a server: from a file, else from the environment; never an argument, which others on the machine could see.
+pub(crate) fn key(file: Option<&Path>) -> anyhow::Result<String> {
+    const VARIABLE: &str = "SEKISHO_KEY";
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("{}: reading the key failed", path.display()))?,
+        None => std::env::var(VARIABLE)
+            .context("a key is needed: --key-file FILE, or SEKISHO_KEY in the environment; make one: sekisho key create")?,
+    };
+    let key = text.trim();
+    if key.is_empty() || key.len() > 512 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("that is no key: it is one word of at most 512 letters, as `sekisho key create` printed it");
+    }
+    Ok(key.to_owned())
+}
+
 /// The secret that account numbers are hashed with: a file, never an argument.
 pub(crate) fn account_hasher(key_file: Option<&PathBuf>) -> anyhow::Result<history::rows::AccountHasher> {
     const BYTES_MIN: usize = 16;

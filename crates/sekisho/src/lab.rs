@@ -1,4 +1,4 @@
-//! `sekisho lab`: simulate, score, sweep-quality.
+//! `sekisho lab`: simulate, score, sweep-quality, load.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
@@ -12,7 +12,7 @@ use lab::score::{ScoreOptions, score_rba};
 use lab::simulate::{Attack, SimulateOptions, simulate};
 
 use crate::session::{Session, Stopwatch};
-use crate::{quality, say};
+use crate::{load, quality, say};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Score(ScoreArgs),
     /// Measure the sweep on simulated brokerages: what it catches, and whom it suspects wrongly.
     SweepQuality(quality::Args),
+    /// Put load on a running server and measure its answers.
+    Load(load::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,6 +94,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<ExitCo
         }
         Command::Score(args) => score(args, session),
         Command::SweepQuality(args) => quality::run(args, session),
+        Command::Load(args) => load::run(args, session),
     }
 }
 

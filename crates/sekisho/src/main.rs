@@ -10,7 +10,10 @@ mod history;
 mod import;
 mod inputs;
 mod lab;
+mod load;
+mod own_server;
 mod quality;
+mod replay;
 mod say;
 mod serve;
 mod session;
@@ -41,7 +44,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Simulate a brokerage's year with its attacks, sweep it, and say where the report lies.
+    /// Simulate a brokerage's year with its attacks, sweep it, decide a smaller one live, and say where to look.
     Demo(demo::Args),
     /// Make history (Parquet) of logs: events, CSV, OCSF, web server and SSH logs, the RBA data set.
     Import(import::Args),
@@ -55,6 +58,8 @@ enum Command {
     Lab(lab::Command),
     /// Answer events live: POST /v1/decide and /v1/events.
     Serve(serve::Args),
+    /// Tell the past again, to a server or to a data folder: facts and questions, in order of time.
+    Replay(Box<replay::Args>),
     /// Keys for the API.
     #[command(subcommand)]
     Key(serve::KeyCommand),
@@ -88,6 +93,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(args, &session),
         Command::History(command) => history::run(command, &session),
         Command::Lab(command) => lab::run(command, &session),
+        Command::Replay(args) => replay::run(args, &session),
         Command::Bench(args) => bench::run(args, &session),
         Command::Serve(_) | Command::Key(_) | Command::State(_) => Ok(ExitCode::SUCCESS),
     };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// Exit code when everything was done but some lines were rejected.
 pub(crate) const REJECTED: u8 = 3;
 /// Exit code when the user stopped the run (128 + SIGINT).
-const STOPPED: u8 = 130;
+pub(crate) const STOPPED: u8 = 130;
 
 /// A line of result. A closed pipe (`| head`) is no error.
 pub(crate) fn line(text: impl std::fmt::Display) {

@@ -10,6 +10,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often the display is brought up to date.
 const REFRESH: Duration = Duration::from_millis(100);
+const REFRESHES_A_SECOND: u64 = 10;
+
+/// What a display asks the work for, if it has figures of its own.
+type Figures<'a> = Option<&'a (dyn Fn() -> String + Sync)>;
 
 /// One run of the program.
 pub(crate) struct Session {
@@ -36,8 +40,39 @@ impl Session {
         Ok(Self { quiet, current, asked })
     }
 
+    /// Waits for Ctrl-C or SIGTERM.
+    pub(crate) fn wait_for_stop(&self) {
+        while !self.asked.load(Ordering::SeqCst) {
+            std::thread::park_timeout(REFRESH);
+        }
+    }
+
     /// Runs `work` with a fresh watch and a progress bar of the given unit ("bytes" are shown as such).
     pub(crate) fn watched<T>(&self, what: &'static str, bytes: bool, work: impl FnOnce(&Watch) -> T) -> T {
+        let template = match bytes {
+            true => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} {prefix}",
+            false => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta} {prefix}",
+        };
+        self.shown(what, template, None, work)
+    }
+
+    /// The same with figures of the work's own, which are asked for once a second.
+    pub(crate) fn watched_with<T>(
+        &self,
+        what: &'static str,
+        figures: Figures<'_>,
+        work: impl FnOnce(&Watch) -> T,
+    ) -> T {
+        self.shown(what, "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}  {prefix}", figures, work)
+    }
+
+    fn shown<T>(
+        &self,
+        what: &'static str,
+        template: &'static str,
+        figures: Figures<'_>,
+        work: impl FnOnce(&Watch) -> T,
+    ) -> T {
         let watch = Arc::new(Watch::default());
         if let Ok(mut current) = self.current.lock() {
             *current = Arc::clone(&watch);
@@ -48,7 +83,7 @@ impl Session {
         }
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let display = (!self.quiet).then(|| scope.spawn(|| show(what, bytes, &watch, &done)));
+            let display = (!self.quiet).then(|| scope.spawn(|| show(what, template, figures, &watch, &done)));
             let _ended =
                 Ended { done: &done, display: display.as_ref().map(|display| display.thread().clone()) };
             work(&watch)
@@ -71,15 +106,14 @@ impl Drop for Ended<'_> {
     }
 }
 
-fn show(what: &'static str, bytes: bool, watch: &Watch, done: &AtomicBool) {
+fn show(what: &'static str, template: &str, figures: Figures<'_>, watch: &Watch, done: &AtomicBool) {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let template = match bytes {
-        true => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} {prefix}",
-        false => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta} {prefix}",
-    };
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(what);
-    while !done.load(Ordering::SeqCst) {
+    for refresh in 0_u64.. {
+        if done.load(Ordering::SeqCst) {
+            break;
+        }
         let reading = watch.read();
         if reading.total > 0 {
             bar.set_length(reading.total.max(reading.done));
@@ -87,6 +121,11 @@ fn show(what: &'static str, bytes: bool, watch: &Watch, done: &AtomicBool) {
         bar.set_position(reading.done);
         if reading.rejected > 0 {
             bar.set_prefix(format!("{} rejected", reading.rejected));
+        }
+        if let Some(figures) = figures
+            && refresh.is_multiple_of(REFRESHES_A_SECOND)
+        {
+            bar.set_prefix(figures());
         }
         std::thread::park_timeout(REFRESH);
     }

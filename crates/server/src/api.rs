@@ -9,6 +9,7 @@ mod event_form;
 mod event_list;
 mod event_sent;
 pub mod events;
+pub mod forward;
 pub mod health;
 mod holds;
 mod ips;
@@ -30,7 +31,7 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 
 use self::problem::Problem;
 use self::traffic::Traffic;
@@ -115,6 +116,9 @@ pub fn router(app: App) -> Router {
         .route("/v1/sweeps/{id}", get(sweeps::get))
         .route("/v1/sweeps/{id}/stop", post(sweeps::stop))
         .route("/openapi.json", get(openapi::document))
+        .route("/v1/forward/{kind}", any(forward::forward))
+        .route("/v1/forward/{kind}/", any(forward::forward_below))
+        .route("/v1/forward/{kind}/{*path}", any(forward::forward_below))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -19,6 +19,7 @@ pub struct Observer {
     secret: Secret,
     /// Lists that came over the API; swapped whole.
     own: RwLock<Arc<NamedLists>>,
+    asked_age_days_max: Option<u32>,
 }
 
 /// What is known of an address without having seen it.
@@ -36,7 +37,13 @@ impl Observer {
     /// An observer with these files and this secret.
     #[must_use]
     pub fn new(intel: Arc<Intel>, secret: Secret) -> Self {
-        Self { intel, secret, own: RwLock::default() }
+        Self { intel, secret, own: RwLock::default(), asked_age_days_max: None }
+    }
+
+    /// Refuses questions about what lies further back. Without it a replay may ask about any time.
+    #[must_use]
+    pub fn with_asked_age_max(self, days: Option<u32>) -> Self {
+        Self { asked_age_days_max: days, ..self }
     }
 
     /// Takes these lists in place of those that came over the API before, from the next event on.
@@ -57,11 +64,8 @@ impl Observer {
     /// # Errors
     /// Its time lies ahead of `now`, or so far back that it cannot be meant.
     pub fn observe(&self, event: Event, asked: bool, now: Time) -> Result<(Observed, [u8; 16]), Invalid> {
-        check_age(&event, asked, now)?;
-        let mut bytes = serde_json::to_vec(&event).map_err(|error| Invalid::new(".", error.to_string()))?;
-        // A fact is another input than a question: it has no decision to be given again.
-        bytes.push(u8::from(asked));
-        let digest = self.secret.digest(&bytes);
+        self.check_age(&event, asked, now)?;
+        let digest = self.digest(&event, asked)?;
         let additions = Additions {
             account: event.bank_account.as_ref().map(|account| Account {
                 key: self.secret.account_key(&account.identity()),
@@ -77,6 +81,34 @@ impl Observer {
             asked,
         };
         Ok((Observed::new(event, additions, now)?, digest))
+    }
+
+    /// What tells an event from another with the same identifier.
+    ///
+    /// # Errors
+    /// Never for events that were read.
+    pub fn digest(&self, event: &Event, asked: bool) -> Result<[u8; 16], Invalid> {
+        let mut bytes = serde_json::to_vec(event).map_err(|error| Invalid::new(".", error.to_string()))?;
+        // A fact is another input than a question: it has no decision to be given again.
+        bytes.push(u8::from(asked));
+        Ok(self.secret.digest(&bytes))
+    }
+
+    /// Facts may be old: a broker tells its past. A question is about what is being done.
+    fn check_age(&self, event: &Event, asked: bool, now: Time) -> Result<(), Invalid> {
+        let days = i64::from(self.asked_age_days_max.unwrap_or(u32::MAX));
+        let problem = if event.time.as_us() < EARLIEST_US {
+            format!("came {}; allowed: the time at which it happened, from 2000-01-01 on", event.time)
+        } else if asked && event.time < now.plus_us(days.saturating_mul(DAY_US).saturating_neg()) {
+            format!(
+                "came {}, more than {days} days ago; allowed: what is being done; tell the past as facts \
+                 (POST /v1/events)",
+                event.time
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Invalid::new("time", problem))
     }
 
     fn agent(&self, text: &str) -> Agent {
@@ -137,24 +169,6 @@ impl Observer {
 
 /// 2000-01-01T00:00:00Z: what lies before is a clock that was never set.
 const EARLIEST_US: i64 = 946_684_800 * SECOND_US;
-/// How far back an event may lie that is asked about.
-const ASKED_AGE_DAYS_MAX: i64 = 400;
-
-/// Facts may be old: a broker tells its past. A question is about what is being done.
-fn check_age(event: &Event, asked: bool, now: Time) -> Result<(), Invalid> {
-    let problem = if event.time.as_us() < EARLIEST_US {
-        format!("came {}; allowed: the time at which it happened, from 2000-01-01 on", event.time)
-    } else if asked && event.time < now.plus_us(-ASKED_AGE_DAYS_MAX * DAY_US) {
-        format!(
-            "came {}, more than {ASKED_AGE_DAYS_MAX} days ago; allowed: what is being done; tell the past as facts \
-             (POST /v1/events)",
-            event.time
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Invalid::new("time", problem))
-}
 
 /// Words by which automation tools name themselves.
 const AUTOMATION: [&str; 10] = [

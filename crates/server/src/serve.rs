@@ -34,6 +34,8 @@ pub struct ServeOptions {
     pub policy: Option<PathBuf>,
     /// How the journal becomes history.
     pub export: ExportOptions,
+    /// How many days back a question may lie; any for none.
+    pub ask_days: Option<u32>,
 }
 
 /// Why the server cannot start.
@@ -109,7 +111,7 @@ pub fn serve(
     let (openapi, traffic) = description();
     let app = App {
         sequencer,
-        observer: Arc::new(Observer::new(intel, secret.clone())),
+        observer: Arc::new(Observer::new(intel, secret.clone()).with_asked_age_max(options.ask_days)),
         keys,
         clock,
         secret,

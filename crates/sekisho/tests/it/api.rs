@@ -118,10 +118,10 @@ fn roles_may_what_they_are_for_and_nothing_else() {
     ];
     for (method, path, allowed) in operations {
         for key in ["", "sekisho_nonsense"] {
-            refused(api.server.connect(key).send(method, path, "{}"), 401);
+            refused(api.server.connect(key).send(method, path, &[], "{}"), 401);
         }
         for role in ROLES {
-            let status = api.of(role).send(method, path, "{}").unwrap().status;
+            let status = api.of(role).send(method, path, &[], "{}").unwrap().status;
             assert_eq!(status != 403, allowed.contains(&role), "{method} {path} {role}: {status}");
             assert!(status != 401 && status < 500, "{method} {path} {role}: {status}");
         }
@@ -133,9 +133,9 @@ fn roles_may_what_they_are_for_and_nothing_else() {
 fn requests_are_told_and_measured() {
     let api = Api::start();
     let mut reader = api.of("reader");
-    let answer = reader.send_with("GET", "/v1/customers/secret-customer?x=1", "", "X-Request-Id: abc-1\r\n");
+    let answer = reader.send("GET", "/v1/customers/secret-customer?x=1", &[("X-Request-Id", "abc-1")], "");
     assert!(answer.unwrap().headers.contains("x-request-id: abc-1"));
-    let answer = reader.send_with("GET", "/v1/events", "", "X-Request-Id: a b\r\n").unwrap();
+    let answer = reader.send("GET", "/v1/events", &[("X-Request-Id", "a b")], "").unwrap();
     assert!(!answer.headers.contains("x-request-id: a b"), "{answer:?}");
     let metrics = reader.get("/metrics").unwrap().body;
     let labels = "method=\"GET\",route=\"/v1/customers/{id}\",status=\"4xx\"";

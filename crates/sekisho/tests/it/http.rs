@@ -35,33 +35,29 @@ impl Connection {
     }
 
     pub(crate) fn get(&mut self, path: &str) -> std::io::Result<Answer> {
-        self.send("GET", path, "")
+        self.send("GET", path, &[], "")
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &str) -> std::io::Result<Answer> {
-        self.send("POST", path, body)
+        self.send("POST", path, &[], body)
     }
 
     pub(crate) fn put(&mut self, path: &str, body: &str) -> std::io::Result<Answer> {
-        self.send("PUT", path, body)
+        self.send("PUT", path, &[], body)
     }
 
     pub(crate) fn delete(&mut self, path: &str) -> std::io::Result<Answer> {
-        self.send("DELETE", path, "")
+        self.send("DELETE", path, &[], "")
     }
 
-    pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
-        self.send_with(method, path, body, "")
-    }
-
-    /// With further headers, each ended by a line's end.
-    pub(crate) fn send_with(
+    pub(crate) fn send(
         &mut self,
         method: &str,
         path: &str,
+        headers: &[(&str, &str)],
         body: &str,
-        headers: &str,
     ) -> std::io::Result<Answer> {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.key,

@@ -9,8 +9,13 @@
 
 mod api;
 mod bad_input;
+mod demo;
 mod export;
+mod forward;
 mod http;
+mod load;
+mod nginx;
 mod process;
+mod replay;
 mod serve;
 mod stopping;

@@ -19,9 +19,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 64;
 /// The name of requests to paths that do not exist.
 const OTHER: &str = "other";
+/// Front ends' questions.
+const FORWARD: &str = "GET /v1/forward/{kind}";
 /// Paths asked so often that only what is slow or refused is told of them.
-const FREQUENT: [&str; 5] =
-    ["POST /v1/decide", "POST /v1/events", "GET /healthz", "GET /readyz", "GET /metrics"];
+const FREQUENT: [&str; 6] =
+    ["POST /v1/decide", "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
 /// From which on such a request is slow.
 const SLOW: Duration = Duration::from_millis(100);
 
@@ -132,6 +134,8 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
     let began = Instant::now();
     let operation = match request.extensions().get::<MatchedPath>() {
+        // Asked with any method, and with the customer's own path behind it.
+        Some(path) if path.as_str().starts_with("/v1/forward/") => FORWARD.to_owned(),
         Some(path) => format!("{} {}", request.method(), path.as_str()),
         None => OTHER.to_owned(),
     };

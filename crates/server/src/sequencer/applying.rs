@@ -234,9 +234,10 @@ impl Applier {
         if self.failure.get().is_none() && committer.is_some() {
             self.writeback.write_rest(&mut self.state);
         }
+        // Who writes a file closes it last, and so merges its log.
+        drop(self.residence);
         self.writeback.finish();
         self.merging.finish();
-        // The journal's writer closes it last, and so merges its log.
         drop(self.finder);
         if let Some(mut committer) = committer.filter(|_| self.failure.get().is_none()) {
             committer.trim();

@@ -104,11 +104,11 @@ pub(super) fn read_back(
     let (mut entries, mut bytes) = (Vec::new(), 0_usize);
     while let Some(row) = rows.next().map_err(failed())? {
         let entry = entry(row).map_err(failed())?;
-        bytes = bytes.saturating_add(entry.as_entry().bytes());
+        bytes = bytes.saturating_add(entry.bytes());
         if bytes > limit_bytes && !entries.is_empty() {
             break;
         }
-        entries.push(entry);
+        entries.push(entry.to_owned());
     }
     Ok(entries)
 }
@@ -118,7 +118,7 @@ pub(super) fn get(database: &Database, seq: u64) -> Result<Option<OwnedEntry>, S
     let failed = || database.failed("reading a row");
     let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
     let mut select = database.connection.prepare_cached(GET).map_err(failed())?;
-    select.query_row([seq], entry).optional().map_err(failed())
+    select.query_row([seq], |row| entry(row).map(|entry| entry.to_owned())).optional().map_err(failed())
 }
 
 fn gap(database: &Database, after: u64, expected: u64, found: u64, at_once: bool) -> StoreError {

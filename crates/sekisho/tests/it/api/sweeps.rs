@@ -18,11 +18,12 @@ fn done(api: &Api, id: &Value) -> Value {
 #[test]
 fn history_is_swept_and_findings_are_read_page_by_page() {
     let api = Api::start();
-    let kinds = json!({"kinds": ["withdrawal"], "since": "2000-01-01T00:00:00Z"}).to_string();
+    let kinds = json!({"kinds": ["withdrawal"], "since": "2000-01-01T00:00:00Z", "history": "imported"});
+    let kinds = kinds.to_string();
     let none = refused(api.of("operator").post("/v1/sweeps", &kinds), 409);
-    assert!(none["detail"].as_str().unwrap().contains("history"), "{none}");
+    assert!(none["detail"].as_str().unwrap().contains("imported"), "{none}");
     api.place.simulate();
-    std::fs::rename(api.place.path("brokerage/history"), api.place.path("data/history")).unwrap();
+    std::fs::rename(api.place.path("brokerage/history"), api.place.path("data/imported")).unwrap();
     let taken = api.of("operator").post("/v1/sweeps", &kinds).unwrap();
     assert_eq!(taken.status, 202, "{taken:?}");
     let id = taken.json()["id"].clone();
@@ -47,11 +48,12 @@ fn history_is_swept_and_findings_are_read_page_by_page() {
 
     let one = &clear["findings"][0];
     let procedure = json!({"id": "p-1", "customer": "C-nobody", "time": one["time"], "kind": "withdrawal"});
-    let inline = json!({"procedures": [procedure], "unmask": true}).to_string();
+    let inline = json!({"procedures": [procedure], "unmask": true, "history": "imported"}).to_string();
     let second = good(api.of("operator").post("/v1/sweeps", &inline))["id"].clone();
     let second = done(&api, &second);
     assert_eq!(second["findings"][0]["customer"], "C-nobody", "{second}");
-    let nothing = json!({"kinds": ["factor.remove"], "since": "2099-01-01T00:00:00Z"}).to_string();
+    let nothing = json!({"kinds": ["factor.remove"], "since": "2099-01-01T00:00:00Z", "history": "imported"})
+        .to_string();
     let third = good(api.of("operator").post("/v1/sweeps", &nothing))["id"].clone();
     let third = done(&api, &third);
     assert!(third["problem"].as_str().unwrap().contains("nothing to examine"), "{third}");

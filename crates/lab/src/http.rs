@@ -1,0 +1,28 @@
+//! As much of HTTP/1.1 as asking a Sekisho server needs: where it is, what it answered, one connection kept open. Must not know
+//! what is asked. No TLS: the server speaks none either.
+//!
+//! Heads are parsed by `httparse`; what is around them is little, because whoever measures a server must not be busier than it.
+
+mod answer;
+mod client;
+mod target;
+
+pub(crate) use answer::Answer;
+pub(crate) use client::{Client, connect, head};
+pub use target::{Target, TargetError};
+
+/// Why a server's bytes are no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The connection failed.
+    #[error("the connection to {address} failed")]
+    Io {
+        /// The server.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not HTTP/1.1, or more of it than is read here.
+    #[error("what answers is no Sekisho server: {0}")]
+    Foreign(String),
+}
