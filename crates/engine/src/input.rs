@@ -57,6 +57,8 @@ pub enum Body {
         released: bool,
         /// Who settled it.
         by: String,
+        /// Why, if they said so.
+        reason: Option<Reason>,
     },
     /// A document is kept from here on in place of what had its name.
     Document {

@@ -8,6 +8,7 @@ mod client;
 mod procedure;
 mod view;
 
+pub use address::CARRIER_CUSTOMERS_MIN;
 pub use view::View;
 
 pub(crate) use procedure::VELOCITY_HALF_LIFE_US;

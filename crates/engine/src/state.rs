@@ -218,7 +218,8 @@ impl State {
     /// A document.
     #[must_use]
     pub fn document(&self, name: &str) -> Option<&Document> {
-        self.documents.get(text_key(name)).map(AsRef::as_ref)
+        // One that was removed has no name; of two with one hash, only the one kept has this one.
+        self.documents.get(text_key(name)).map(AsRef::as_ref).filter(|kept: &&Document| kept.name == name)
     }
 
     /// The documents whose names begin so, in the order of their names.
@@ -400,8 +401,9 @@ impl State {
     fn note_profile(&mut self, input: &Input, profile: &Profile) -> Outcome {
         let (key, changes) = (text_key(profile.customer.as_str()), &mut self.changes);
         if let Some(customer) = self.customers.change(key, changes) {
-            customer.holder = profile.holder.or(customer.holder);
-            customer.opened_s = profile.opened.map(customer::seconds).or(customer.opened_s);
+            // A profile takes the place of the one before: what it no longer says is not known any more.
+            customer.holder = profile.holder;
+            customer.opened_s = profile.opened.map(customer::seconds);
         }
         if let Some(kept) = self.profiles.change(key, changes) {
             // Not by its customer's identifier: that is in it, sealed.

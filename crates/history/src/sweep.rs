@@ -4,6 +4,7 @@
 //! judges them (`verdict`). What the columns mean is documented in `docs/sweep.md`. Must not know how results are
 //! written or shown: `output`, `evidence` and `report` do.
 
+mod ask;
 mod evidence;
 mod extract;
 mod filter;
@@ -23,6 +24,7 @@ use intel::Intel;
 use model::Time;
 use model::time::DAY_US;
 
+pub use ask::{OUTPUTS, procedures_of_history};
 pub use evidence::{ADDRESS_CUSTOMERS_SHOWN_MAX, ADDRESSES_SHOWN_MAX, ALARMS_SHOWN_MAX, CUSTOMERS_SHOWN_MAX};
 pub use extract::extract;
 pub use finding::{COLUMNS, COLUMNS_CORE, Finding};

@@ -28,7 +28,9 @@ pub use config::{Column, IntelConfig, ListConfig};
 pub use country::Country;
 pub use error::IntelError;
 pub use facts::{Facts, Intel};
-pub use lists::{LIST_ENTRIES_MAX, LISTS_MAX, List, ListKind, ListSet};
+pub use lists::{
+    BadNetwork, LIST_ENTRIES_MAX, LISTS_MAX, List, ListKind, ListSet, NamedLists, NamedListsBuilder,
+};
 pub use range_csv::RANGES_MAX;
 pub use report::{BadLine, FileReport, FileRole, LoadReport};
 pub use unknown::Unknown;

@@ -136,6 +136,10 @@ impl Lists {
             list.list.entries = list.list.entries.saturating_add(report.entries);
             reports.push(report);
         }
+        Ok(Self::compile(gathered))
+    }
+
+    fn compile(gathered: Vec<Gathered>) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         let mut all = Vec::with_capacity(gathered.len());
         for (number, list) in (0..).zip(gathered) {
@@ -143,7 +147,7 @@ impl Lists {
             toggles(list.v6, ListSet::of(number), &mut v6);
             all.push(list.list);
         }
-        Ok(Self { all, ranges: Ranges { v4: sweep(v4), v6: sweep(v6) } })
+        Self { all, ranges: Ranges { v4: sweep(v4), v6: sweep(v6) } }
     }
 
     pub(crate) fn get(&self, ip: IpAddr) -> ListSet {
@@ -166,6 +170,71 @@ impl Lists {
 
     pub(crate) fn memory_bytes(&self) -> usize {
         self.ranges.memory_bytes()
+    }
+}
+
+/// Lists that came another way than by files.
+#[derive(Default)]
+pub struct NamedLists(Lists);
+
+/// Lists in the making.
+#[derive(Default)]
+pub struct NamedListsBuilder(Vec<Gathered>);
+
+/// A network of a list that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadNetwork {
+    /// Its place in the list, from 0.
+    pub place: usize,
+    /// What came and what is allowed.
+    pub problem: String,
+}
+
+impl NamedListsBuilder {
+    /// Adds a list of addresses and networks (CIDR).
+    ///
+    /// # Errors
+    /// The first entry that is neither.
+    pub fn add<'a>(
+        &mut self,
+        name: &str,
+        kind: ListKind,
+        networks: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), BadNetwork> {
+        let list = List { name: name.to_owned(), kind, entries: 0 };
+        let mut gathered = Gathered { list, v4: Vec::new(), v6: Vec::new() };
+        for (place, network) in networks.into_iter().enumerate() {
+            gathered.add(Span::parse_network(network).map_err(|problem| BadNetwork { place, problem })?);
+            gathered.list.entries = gathered.list.entries.saturating_add(1);
+        }
+        self.0.push(gathered);
+        Ok(())
+    }
+
+    /// The lists, ready for lookups. Beyond [`LISTS_MAX`] there is no room for more: the last ones are left out.
+    #[must_use]
+    pub fn compile(mut self) -> NamedLists {
+        self.0.truncate(LISTS_MAX);
+        NamedLists(Lists::compile(self.0))
+    }
+}
+
+impl NamedLists {
+    /// The lists that hold an address.
+    pub fn listed(&self, ip: IpAddr) -> impl Iterator<Item = &List> {
+        self.0.members(self.0.get(ip))
+    }
+}
+
+impl fmt::Debug for NamedLists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NamedLists").field(&self.0.all).finish()
+    }
+}
+
+impl fmt::Debug for NamedListsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|gathered| &gathered.list)).finish()
     }
 }
 

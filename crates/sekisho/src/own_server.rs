@@ -39,6 +39,8 @@ pub(crate) fn with<T>(
         listen,
         policy: None,
         export: server::exporter::ExportOptions::default(),
+        // What is told here may be of any time.
+        ask_days: None,
     };
     let (told, started) = mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// How many milliseconds an event may wait before it is added to the history.
     #[arg(long, value_name = "MS", default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(..=60_000))]
     export_after_ms: u64,
+    /// How many days back an event may lie that is asked about; 0 for any, as a replay of the past needs it.
+    #[arg(long, value_name = "DAYS", default_value_t = 400)]
+    ask_days: u32,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -54,7 +57,7 @@ pub(crate) enum KeyCommand {
     Create {
         /// What the key is called, e.g. the system that will use it.
         name: String,
-        /// What it allows: sender (decide, events), reader, admin.
+        /// What it allows: sender (ask and tell), reader, operator (also holds and sweeps), admin.
         #[arg(long)]
         role: Role,
         /// The server's data folder.
@@ -70,8 +73,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         journal_keep: Duration::from_secs(u64::from(args.journal_days) * 24 * 60 * 60),
         ..ExportOptions::default()
     };
-    let options =
-        ServeOptions { data: args.data.clone(), listen: args.listen, policy: args.policy.clone(), export };
+    let options = ServeOptions {
+        data: args.data.clone(),
+        listen: args.listen,
+        policy: args.policy.clone(),
+        export,
+        ask_days: Some(args.ask_days).filter(|days| *days > 0),
+    };
     let data = args.data.display();
     let started = |at: SocketAddr, has_keys: bool| {
         say::note(format!("listening at http://{at}, data in {data}; Ctrl-C stops"));

@@ -10,7 +10,7 @@ use history::procedures::{Examined, read_procedures};
 use history::staging::Staging;
 use history::sweep::{
     Columns, OutputOptions, REPORT, RESULT_CSV, RESULT_PARQUET, SUMMARY, Summary, SweepOptions, Swept,
-    Verdict, Window,
+    Verdict, Window, procedures_of_history,
 };
 use history::writer::Order;
 use intel::Intel;
@@ -23,7 +23,7 @@ use crate::{import, inputs, say};
 const REJECTED_HISTORY: &str = "rejected-history.ndjson";
 /// Lines of the procedures' file that could not be accepted.
 const REJECTED_PROCEDURES: &str = "rejected-procedures.ndjson";
-/// Everything a sweep may leave in its folder.
+/// Everything this command may leave in its folder.
 const OUTPUTS: &[&str] =
     &[RESULT_CSV, RESULT_PARQUET, SUMMARY, REPORT, REJECTED_HISTORY, REJECTED_PROCEDURES];
 
@@ -152,28 +152,6 @@ impl Args {
     }
 }
 
-/// Says what history holds instead of the procedures that were asked for.
-fn no_procedures(wanted: &[EventKind], files: &[HistoryFile], session: &Session) -> anyhow::Result<String> {
-    let found = session.watched("history", false, |watch| history::describe::describe(files, watch))?;
-    let kinds: Vec<String> = found
-        .kinds
-        .iter()
-        .map(|(kind, outcomes)| format!("{kind} ({})", say::thousands(outcomes.values().sum())))
-        .collect();
-    let span = match (found.first, found.last) {
-        (Some(first), Some(last)) => format!(" from {first} to {last}"),
-        _ => String::new(),
-    };
-    let done = if wanted.contains(&EventKind::Login) { "" } else { " and did not fail" };
-    let wanted: Vec<&str> = wanted.iter().map(|kind| kind.as_str()).collect();
-    Ok(format!(
-        "there is nothing to examine: no {} that names a customer{done}, in the time that --since and --until leave; the \
-         history{span} holds {}",
-        wanted.join(" or "),
-        kinds.join(", ")
-    ))
-}
-
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     let timer = Stopwatch::start();
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
@@ -277,16 +255,9 @@ fn procedures(
     let Some(path) = &args.procedures else {
         let since = args.moment("since", args.since.as_ref())?;
         let until = args.moment("until", args.until.as_ref())?;
-        let window = Window {
-            from: since.map_or(0, model::Time::as_us),
-            to: until.map_or(i64::MAX, model::Time::as_us),
-        };
         let found = session.watched("procedures", false, |watch| {
-            history::sweep::extract(files, &args.kind, window, watch)
+            procedures_of_history(files, &args.kind, since, until, watch)
         })?;
-        if found.is_empty() {
-            bail!(no_procedures(&args.kind, files, session)?);
-        }
         return Ok((found, 0));
     };
     let timezone = args.logs.timezone.as_deref().map(history::import::parse_timezone).transpose()?;
@@ -319,10 +290,7 @@ fn procedures(
 fn options(args: &Args, examined: &[Examined]) -> anyhow::Result<SweepOptions> {
     let length = inputs::duration_us(&args.window).context("--window")?;
     let (from, to) = (args.moment("from", args.from.as_ref())?, args.moment("to", args.to.as_ref())?);
-    let window = Window::around(examined, Some(length), from, to);
-    if window.from >= window.to {
-        bail!("the window is empty: --from is not before --to");
-    }
+    let window = Window::asked(examined, Some(length), from, to)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let columns = match args.columns {
         Counted::All => Columns::All,

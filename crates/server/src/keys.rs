@@ -21,8 +21,10 @@ model::words! {
     Role, "role" {
         /// Ask for decisions and send events: the broker's systems.
         Sender = "sender",
-        /// Read decisions, events, customers.
+        /// Read everything that can be read.
         Reader = "reader",
+        /// Read, settle holds, run sweeps: an analyst.
+        Operator = "operator",
         /// Everything.
         Admin = "admin",
     }
@@ -38,7 +40,19 @@ impl Role {
     /// Whether records may be read.
     #[must_use]
     pub const fn may_read(self) -> bool {
-        matches!(self, Self::Reader | Self::Admin)
+        matches!(self, Self::Reader | Self::Operator | Self::Admin)
+    }
+
+    /// Whether holds may be settled and sweeps started.
+    #[must_use]
+    pub const fn may_operate(self) -> bool {
+        matches!(self, Self::Operator | Self::Admin)
+    }
+
+    /// Whether what decisions depend on may be changed: policies, lists, profiles.
+    #[must_use]
+    pub const fn may_change(self) -> bool {
+        matches!(self, Self::Admin)
     }
 }
 
@@ -89,6 +103,10 @@ pub fn create(folder: &Path, name: &str, role: Role) -> Result<String, KeyError>
     let mut entries = read(&path)?;
     if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
         return Err(KeyError::Name("needs a name of 1 to 64 bytes".to_owned()));
+    }
+    if name.starts_with('(') {
+        let problem = "must not begin with `(`: such names stand for the server itself";
+        return Err(KeyError::Name(problem.to_owned()));
     }
     if entries.iter().any(|entry| entry.name == name) {
         return Err(KeyError::Name(format!("named {name:?} exists already; choose another name")));
@@ -147,20 +165,20 @@ impl Keys {
         self.known.read().map_or(true, |known| known.1.is_empty())
     }
 
-    /// What a key allows. The file is read again when it changed, so that a key taken out of it stops working at once.
+    /// Whose key it is, and what it allows. The file is read again when it changed, so that a key taken out of it stops working at once.
     #[must_use]
-    pub fn role(&self, key: &str) -> Option<Role> {
+    pub fn find(&self, key: &str) -> Option<(String, Role)> {
         if !key.starts_with(PREFIX) {
             return None;
         }
         self.refresh();
-        self.find(&hash(key))
+        self.find_hash(&hash(key))
     }
 
     /// Comparing hashes of random keys tells nothing by its time.
-    fn find(&self, hash: &str) -> Option<Role> {
+    fn find_hash(&self, hash: &str) -> Option<(String, Role)> {
         let known = self.known.read().ok()?;
-        known.1.iter().find(|entry| entry.hash == hash).map(|entry| entry.role)
+        known.1.iter().find(|entry| entry.hash == hash).map(|entry| (entry.name.clone(), entry.role))
     }
 
     fn refresh(&self) {
@@ -192,13 +210,13 @@ mod tests {
         assert!(keys.is_empty());
         let key = create(folder.path(), "site", Role::Sender).unwrap();
         assert!(!std::fs::read_to_string(folder.path().join("keys.json")).unwrap().contains(&key));
-        assert_eq!(keys.role(&key), Some(Role::Sender));
+        assert_eq!(keys.find(&key), Some(("site".to_owned(), Role::Sender)));
         std::fs::remove_file(folder.path().join("keys.json")).unwrap();
-        assert_eq!(keys.role(&key), None, "taken away");
+        assert_eq!(keys.find(&key), None, "taken away");
         let key = create(folder.path(), "site", Role::Sender).unwrap();
-        assert_eq!(keys.role(&key), Some(Role::Sender));
-        assert_eq!(keys.role("sekisho_nonsense"), None);
-        assert_eq!(keys.role(""), None);
+        assert_eq!(keys.find(&key), Some(("site".to_owned(), Role::Sender)));
+        assert_eq!(keys.find("sekisho_nonsense"), None);
+        assert_eq!(keys.find(""), None);
         assert!(
             create(folder.path(), "site", Role::Admin).unwrap_err().to_string().contains("exists already")
         );

@@ -6,11 +6,18 @@
 
 pub mod api;
 pub mod exporter;
+mod indexer;
 pub mod keys;
+pub mod lists;
 pub mod observe;
+pub mod policies;
+mod profile;
+mod readers;
 pub mod secret;
 pub mod sequencer;
 pub mod serve;
+pub mod shadow;
+mod sweeps;
 pub mod verify;
 
 pub use serve::{ServeError, ServeOptions, serve};

@@ -1,12 +1,13 @@
 //! From an event to an input: what files say of its address and user agent is added, and what must not be kept is hashed.
 //! Must not know what any of it is worth.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use engine::Observed;
 use engine::input::{Account, Additions, Agent, Place};
-use intel::{Intel, ListKind};
+use intel::{Intel, List, ListKind, NamedLists};
 use model::customer::text_key;
+use model::time::{DAY_US, SECOND_US};
 use model::{Event, Invalid, Time};
 
 use crate::secret::Secret;
@@ -16,24 +17,55 @@ use crate::secret::Secret;
 pub struct Observer {
     intel: Arc<Intel>,
     secret: Secret,
+    /// Lists that came over the API; swapped whole.
+    own: RwLock<Arc<NamedLists>>,
+    asked_age_days_max: Option<u32>,
+}
+
+/// What is known of an address without having seen it.
+#[derive(Debug, Default)]
+pub struct LookedUp {
+    /// What an event from it would be given.
+    pub place: Place,
+    /// Whose network it is.
+    pub organisation: Option<String>,
+    /// Lists that hold it: name, kind, and where the list came from (`file`, `api`).
+    pub listed: Vec<(String, ListKind, &'static str)>,
 }
 
 impl Observer {
     /// An observer with these files and this secret.
     #[must_use]
-    pub const fn new(intel: Arc<Intel>, secret: Secret) -> Self {
-        Self { intel, secret }
+    pub fn new(intel: Arc<Intel>, secret: Secret) -> Self {
+        Self { intel, secret, own: RwLock::default(), asked_age_days_max: None }
+    }
+
+    /// Refuses questions about what lies further back. Without it a replay may ask about any time.
+    #[must_use]
+    pub fn with_asked_age_max(self, days: Option<u32>) -> Self {
+        Self { asked_age_days_max: days, ..self }
+    }
+
+    /// Takes these lists in place of those that came over the API before, from the next event on.
+    pub fn set_lists(&self, lists: NamedLists) {
+        if let Ok(mut own) = self.own.write() {
+            *own = Arc::new(lists);
+        }
+    }
+
+    /// What the server's files know.
+    #[must_use]
+    pub const fn intel(&self) -> &Arc<Intel> {
+        &self.intel
     }
 
     /// The event as an input's body, and what tells it from another with the same identifier.
     ///
     /// # Errors
-    /// Its time lies ahead of `now`.
+    /// Its time lies ahead of `now`, or so far back that it cannot be meant.
     pub fn observe(&self, event: Event, asked: bool, now: Time) -> Result<(Observed, [u8; 16]), Invalid> {
-        let mut bytes = serde_json::to_vec(&event).map_err(|error| Invalid::new(".", error.to_string()))?;
-        // A fact is another input than a question: it has no decision to be given again.
-        bytes.push(u8::from(asked));
-        let digest = self.secret.digest(&bytes);
+        self.check_age(&event, asked, now)?;
+        let digest = self.digest(&event, asked)?;
         let additions = Additions {
             account: event.bank_account.as_ref().map(|account| Account {
                 key: self.secret.account_key(&account.identity()),
@@ -49,6 +81,34 @@ impl Observer {
             asked,
         };
         Ok((Observed::new(event, additions, now)?, digest))
+    }
+
+    /// What tells an event from another with the same identifier.
+    ///
+    /// # Errors
+    /// Never for events that were read.
+    pub fn digest(&self, event: &Event, asked: bool) -> Result<[u8; 16], Invalid> {
+        let mut bytes = serde_json::to_vec(event).map_err(|error| Invalid::new(".", error.to_string()))?;
+        // A fact is another input than a question: it has no decision to be given again.
+        bytes.push(u8::from(asked));
+        Ok(self.secret.digest(&bytes))
+    }
+
+    /// Facts may be old: a broker tells its past. A question is about what is being done.
+    fn check_age(&self, event: &Event, asked: bool, now: Time) -> Result<(), Invalid> {
+        let days = i64::from(self.asked_age_days_max.unwrap_or(u32::MAX));
+        let problem = if event.time.as_us() < EARLIEST_US {
+            format!("came {}; allowed: the time at which it happened, from 2000-01-01 on", event.time)
+        } else if asked && event.time < now.plus_us(days.saturating_mul(DAY_US).saturating_neg()) {
+            format!(
+                "came {}, more than {days} days ago; allowed: what is being done; tell the past as facts \
+                 (POST /v1/events)",
+                event.time
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Invalid::new("time", problem))
     }
 
     fn agent(&self, text: &str) -> Agent {
@@ -74,19 +134,41 @@ impl Observer {
             asn: facts.asn,
             ..Place::default()
         };
-        for list in self.intel.listed(facts.lists) {
-            match list.kind {
-                ListKind::Hosting => place.hosting = true,
-                ListKind::Vpn => place.vpn = true,
-                ListKind::Tor => place.tor = true,
-                ListKind::Blocklist => place.lists.push(list.name.clone()),
-                // What the operator trusts is no sign of anything.
-                ListKind::Allow => {}
-            }
+        let mut allowed = false;
+        let mut note = |list: &List| match list.kind {
+            ListKind::Hosting => place.hosting = true,
+            ListKind::Vpn => place.vpn = true,
+            ListKind::Tor => place.tor = true,
+            ListKind::Blocklist => place.lists.push(list.name.clone()),
+            ListKind::Allow => allowed = true,
+        };
+        self.intel.listed(facts.lists).for_each(&mut note);
+        self.own().listed(ip.ip()).for_each(&mut note);
+        if allowed {
+            // What the operator trusts is no sign of anything, whatever other lists say of it.
+            place = Place { country: place.country, asn: place.asn, ..Place::default() };
         }
         place
     }
+
+    /// What is known of an address without having seen it.
+    #[must_use]
+    pub fn look_up(&self, ip: model::Address) -> LookedUp {
+        let facts = self.intel.lookup(ip.ip());
+        let told = |list: &List, from| (list.name.clone(), list.kind, from);
+        let mut listed: Vec<_> = self.intel.listed(facts.lists).map(|list| told(list, "file")).collect();
+        listed.extend(self.own().listed(ip.ip()).map(|list| told(list, "api")));
+        let organisation = facts.asn.and_then(|asn| self.intel.organisation(asn)).map(str::to_owned);
+        LookedUp { place: self.place(ip), organisation, listed }
+    }
+
+    fn own(&self) -> Arc<NamedLists> {
+        self.own.read().map(|own| Arc::clone(&own)).unwrap_or_default()
+    }
 }
+
+/// 2000-01-01T00:00:00Z: what lies before is a clock that was never set.
+const EARLIEST_US: i64 = 946_684_800 * SECOND_US;
 
 /// Words by which automation tools name themselves.
 const AUTOMATION: [&str; 10] = [

@@ -16,6 +16,7 @@ const BYTES: usize = 32;
 pub struct Secret {
     accounts: [u8; 32],
     digests: [u8; 32],
+    profiles: [u8; 32],
     history_tag: u32,
 }
 
@@ -63,6 +64,7 @@ impl Secret {
             history_tag: tag.first_chunk().map_or(0, |first| u32::from_be_bytes(*first)),
             accounts: blake3::derive_key("sekisho state bank account v1", bytes),
             digests: blake3::derive_key("sekisho journal event digest v1", bytes),
+            profiles: blake3::derive_key("sekisho profile envelope v1", bytes),
         }
     }
 
@@ -88,6 +90,19 @@ impl Secret {
         let hash = blake3::keyed_hash(&self.accounts, format!("{what} {text}").as_bytes());
         let (first, _) = hash.as_bytes().split_at(8);
         first.try_into().map_or(0, u64::from_be_bytes)
+    }
+
+    /// What profiles are sealed with.
+    pub(crate) const fn profile_key(&self) -> &[u8; 32] {
+        &self.profiles
+    }
+
+    /// The identifier under which the settlement of a held event is journaled, so that it happens once. No sender can
+    /// guess it.
+    #[must_use]
+    pub fn settlement_id(&self, event: &str) -> String {
+        let hash = blake3::keyed_hash(&self.digests, format!("settlement of {event}").as_bytes());
+        format!("settlement-{}", hash.to_hex().get(..32).unwrap_or_default())
     }
 
     /// What tells one event from another with the same identifier: keyed, because it covers what is not kept.

@@ -39,6 +39,7 @@ use self::merging::Merging;
 use self::residence::Residence;
 use self::trim::Trimming;
 use self::writeback::Writeback;
+use crate::shadow::Shadow;
 
 /// Asks waiting for the sequencer at most.
 pub const QUEUE_MAX: usize = 8_192;
@@ -132,6 +133,7 @@ impl Gauges {
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     gauges: Arc<Gauges>,
+    shadow: Arc<Shadow>,
 }
 
 impl Handle {
@@ -197,6 +199,12 @@ impl Handle {
     #[must_use]
     pub fn is_taking(&self) -> bool {
         !self.messages.is_closed() && self.gauges.refusing.load(Ordering::Relaxed) == 0
+    }
+
+    /// The candidate policy beside the live one.
+    #[must_use]
+    pub fn shadow(&self) -> &Shadow {
+        &self.shadow
     }
 
     /// What the sequencer tells of itself.
@@ -272,6 +280,7 @@ pub fn start(
     if !nothing_stored {
         warming::start(folder.view().state_reader()?, messages.downgrade())?;
     }
+    let shadow = Arc::new(Shadow::default());
     let applier = Applier {
         state: recovered.state,
         policy: Arc::new(recovered.policy),
@@ -284,8 +293,9 @@ pub fn start(
         clock,
         gauges: Arc::clone(&gauges),
         failure,
+        shadow: Arc::clone(&shadow),
     };
     let thread =
         std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || applier.run(waiting))?;
-    Ok((Handle { messages, gauges }, thread))
+    Ok((Handle { messages, gauges, shadow }, thread))
 }

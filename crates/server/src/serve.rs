@@ -11,12 +11,14 @@ use model::Time;
 use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
-use crate::api::{App, router};
+use crate::api::{App, description, router};
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
+use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
+use crate::{indexer, lists, sweeps};
 
 /// How long requests that have begun may take once the server is asked to stop.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -32,6 +34,8 @@ pub struct ServeOptions {
     pub policy: Option<PathBuf>,
     /// How the journal becomes history.
     pub export: ExportOptions,
+    /// How many days back a question may lie; any for none.
+    pub ask_days: Option<u32>,
 }
 
 /// Why the server cannot start.
@@ -100,12 +104,31 @@ pub fn serve(
         exporter::start(places, options.export.clone(), Arc::clone(&clock), sequencer.shared_gauges())
             .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
-    let app = App { sequencer, observer: Arc::new(Observer::new(Arc::new(intel), secret)), keys, clock };
+    let intel = Arc::new(intel);
+    let (indexer, indexing) = indexer::start(folder.view())?;
+    let (sweeps, sweeping) = sweeps::start(&options.data, Arc::clone(&intel), Arc::clone(&clock))
+        .map_err(io("looking for sweeps"))?;
+    let (openapi, traffic) = description();
+    let app = App {
+        sequencer,
+        observer: Arc::new(Observer::new(intel, secret.clone()).with_asked_age_max(options.ask_days)),
+        keys,
+        clock,
+        secret,
+        readers: Readers::new(folder.view().clone()),
+        indexer,
+        sweeps,
+        changing_lists: Arc::default(),
+        traffic: Arc::new(traffic),
+        openapi,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(io("starting the runtime"))?;
     let served = runtime.block_on(async move {
+        let known = app.sequencer.look(Vec::new(), |state, _| lists::documents(state)).await;
+        app.observer.set_lists(lists::compile(&known.unwrap_or_default()));
         let listener = TcpListener::bind(options.listen)
             .await
             .map_err(io(format!("listening at {}", options.listen)))?;
@@ -134,6 +157,8 @@ pub fn serve(
     // Ends the last handles of the sequencer, whose thread then writes back and ends.
     drop(runtime);
     let _ended = thread.join();
+    let _ended = indexing.join();
+    let _ended = sweeping.join();
     if let Some(exporter) = exporter {
         exporter.rest();
     }
@@ -160,6 +185,17 @@ fn policy_text(path: Option<&Path>) -> Result<String, ServeError> {
         None => Ok(Policy::SHIPPED.to_owned()),
         Some(path) => std::fs::read_to_string(path).map_err(io(format!("reading {}", path.display()))),
     }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// One line of the structured log, to standard error: `{"event":…,"detail":…}`. No personal data.

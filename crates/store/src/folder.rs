@@ -19,6 +19,7 @@ use crate::{Journal, JournalReader, Limits, State, StateReader, StoreError, jour
 /// Names of the files.
 const JOURNAL_FILE: &str = "journal.db";
 const STATE_FILE: &str = "state.db";
+const INDEX_FILE: &str = "index.db";
 const LOCK_FILE: &str = "lock";
 
 /// How often snapshots are taken until they fit together. Trimming at that very moment again and again is no accident.
@@ -41,6 +42,12 @@ impl FolderView {
     #[must_use]
     pub fn state_path(&self) -> PathBuf {
         self.path.join(STATE_FILE)
+    }
+
+    /// Where `index.db` is. It is no part of a backup: a server without one makes it.
+    #[must_use]
+    pub fn index_path(&self) -> PathBuf {
+        self.path.join(INDEX_FILE)
     }
 
     /// See [`JournalReader::open`].

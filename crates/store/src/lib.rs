@@ -2,6 +2,7 @@
 //!
 //! [`Journal`] (`journal.db`) holds every input in order with the answer given: the truth. [`State`] (`state.db`) holds
 //! what the inputs add up to, written behind and true up to a sequence number; the rest is replayed from the journal.
+//! [`Index`] (`index.db`) says which inputs concern whom; it is derived and rebuilt when it is damaged.
 //! [`DataFolder`] keeps two servers apart and copies both files, consistent with each other, while they are in use.
 //!
 //! The crate knows bytes, not meaning: what an input, an answer or a record is stays with its callers. It knows no clock,
@@ -14,6 +15,7 @@
 mod copy;
 mod error;
 mod folder;
+mod index;
 mod journal;
 mod limits;
 mod schema;
@@ -23,6 +25,7 @@ mod whole;
 
 pub use error::StoreError;
 pub use folder::{DataFolder, FolderView};
+pub use index::{Index, IndexReader, IndexRow, Reached};
 pub use journal::{
     Checkpointer, Entry, Finder, Found, ID_BYTES_MAX, Journal, JournalReader, Mark, OwnedEntry, Trimmed,
 };

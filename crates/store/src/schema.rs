@@ -60,3 +60,28 @@ pub(crate) const STATE: Schema = Schema {
     synchronous: "NORMAL",
     progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",
 };
+
+/// `index.db`. Derived: a power cut may take runs back, whoever follows the journal adds them again. A run's number is the
+/// last row of the journal that it covers.
+pub(crate) const INDEX: Schema = Schema {
+    application_id: 0x5345_4b49,
+    migrations: &["
+        CREATE TABLE entry(
+            run INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            key INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            PRIMARY KEY(run, kind, key, seq)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE run(run INTEGER PRIMARY KEY, first INTEGER NOT NULL) STRICT;
+        CREATE TABLE reached(
+            one INTEGER PRIMARY KEY CHECK(one = 1),
+            seq INTEGER NOT NULL,
+            digest INTEGER NOT NULL,
+            commits INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO reached(one, seq, digest, commits) VALUES(1, 0, 0, 0);
+    "],
+    synchronous: "NORMAL",
+    progress: "SELECT printf('%020d', commits) FROM reached",
+};

@@ -9,7 +9,7 @@ use crate::record::attempts::Attempts;
 /// Attempts from which a ratio says something.
 const RATIO_ATTEMPTS_MIN: f64 = 5.0;
 /// Long-standing customers from which an address is a carrier's or a company's.
-const CARRIER_CUSTOMERS_MIN: u64 = 8;
+pub const CARRIER_CUSTOMERS_MIN: u64 = 8;
 
 /// Logins at the address; of IPv6 at its /64, in which one machine can change its address at will.
 fn tried<'a>(view: &View<'a>) -> &'a Attempts {

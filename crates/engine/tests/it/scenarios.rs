@@ -54,6 +54,7 @@ fn the_thief_of_2020_is_stopped_before_the_first_withdrawal() {
         event: holds[0].event.clone(),
         released: false,
         by: "ops".to_owned(),
+        reason: None,
     };
     assert_eq!(world.input(day(92), settled.clone()), Outcome::Settled(true));
     assert_eq!(world.input(day(92), settled), Outcome::Settled(false));

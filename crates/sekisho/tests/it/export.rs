@@ -56,7 +56,7 @@ fn a_sweep_sees_a_procedure_while_the_server_runs() {
     let place = Place::new();
     let server = Server::start(&place, &[]);
     let mut sender = server.connect(&key(&place, "sender"));
-    let at = |line: String, time: &str| line.replace("2026-01-05T10:00:00+09:00", time);
+    let at = |line: String, time: &str| line.replace(&*crate::serve::YESTERDAY, time);
     let past: Vec<String> = (1..=28)
         .map(|day| {
             let login = event(&format!("l-{day}"), "login", "C1", "198.51.100.7");

@@ -4,7 +4,7 @@
 use crate::http::{Answer, Connection};
 use crate::nginx::{Nginx, Site};
 use crate::process::Place;
-use crate::serve::{Server, event, key};
+use crate::serve::{Server, YESTERDAY, days_ago, event, key};
 
 /// Customers with a month of logins from one place each: C1 here, C2 and C3 elsewhere. A stranger changed C2's bank account from
 /// here.
@@ -12,20 +12,17 @@ fn past(sender: &mut Connection) {
     let mut lines = Vec::new();
     for day in 1..=28 {
         let login = event(&format!("l-{day}"), "login", "C1", "127.0.0.1").replace("d-C1", "home");
-        lines.push(login.replace("2026-01-05", &format!("2025-12-{day:02}")));
+        lines.push(login.replace(&*YESTERDAY, &days_ago(60 - day)));
         for customer in ["C2", "C3"] {
             let login = event(&format!("{customer}-{day}"), "login", customer, "198.51.100.7");
             let login = login.replace(&format!("d-{customer}"), "home");
-            lines.push(login.replace("2026-01-05", &format!("2025-12-{day:02}")));
+            lines.push(login.replace(&*YESTERDAY, &days_ago(60 - day)));
         }
     }
-    // Now, as the server's clock has it: a change counts for some days.
-    #[expect(clippy::disallowed_methods, reason = "the server's clock is what is tested against")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = model::Time::from_us(i64::try_from(now.as_micros()).unwrap()).unwrap().to_string();
+    // Now: a change counts for some days.
     for kind in ["password.change", "bank_account.change"] {
         let change = event(kind, kind, "C2", "127.0.0.1").replace("d-C2", "evil");
-        lines.push(change.replace("2026-01-05T10:00:00+09:00", &now));
+        lines.push(change.replace(&*YESTERDAY, &days_ago(0)));
     }
     let told = sender.post("/v1/events", &lines.join("\n")).unwrap().json();
     assert_eq!(told.get("accepted"), Some(&lines.len().into()), "{told}");

@@ -42,6 +42,14 @@ impl Connection {
         self.send("POST", path, &[], body)
     }
 
+    pub(crate) fn put(&mut self, path: &str, body: &str) -> std::io::Result<Answer> {
+        self.send("PUT", path, &[], body)
+    }
+
+    pub(crate) fn delete(&mut self, path: &str) -> std::io::Result<Answer> {
+        self.send("DELETE", path, &[], "")
+    }
+
     pub(crate) fn send(
         &mut self,
         method: &str,

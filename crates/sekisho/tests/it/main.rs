@@ -1,7 +1,13 @@
 //! The binary as a user meets it: real processes, real signals, real limits of a file system.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its fixture should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot set up its fixture, or finds something else in an answer, should stop"
+)]
 
+mod api;
 mod bad_input;
 mod demo;
 mod export;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::process::{BINARY, Place, run, stderr};
-use crate::serve::{Server, event, key, metric};
+use crate::serve::{Server, YESTERDAY, event, key, metric};
 
 /// When the last days of the simulated brokerage begin.
 const ASK_FROM: &str = "2020-08-20T00:00:00+09:00";
@@ -42,7 +42,7 @@ fn a_server_and_a_data_folder_decide_the_same_and_a_second_time_changes_nothing(
     let (done, locally) = replay("", &local);
     assert!(done.status.success(), "{}", stderr(&done));
 
-    let server = Server::start(&place, &["--intel", &intel]);
+    let server = Server::start(&place, &["--intel", &intel, "--ask-days", "0"]);
     let key = key(&place, "sender");
     let url = format!("http://{}", server.address);
     let remote = [&[history.as_str()], what.as_slice(), &[&there, "--against", &url]].concat();
@@ -72,7 +72,7 @@ fn a_server_and_a_data_folder_decide_the_same_and_a_second_time_changes_nothing(
 #[test]
 fn what_is_not_taken_is_listed_by_file_and_line() {
     let place = Place::new();
-    let ahead = event("3", "login", "C3", "192.0.2.7").replace("2026-01-05", "2999-01-05");
+    let ahead = event("3", "login", "C3", "192.0.2.7").replace(&*YESTERDAY, "2999-01-05T10:00:00+09:00");
     let conflict = event("1", "login", "C1", "192.0.2.8");
     let lines = [event("1", "login", "C1", "192.0.2.7"), "{\"id\":2}".to_owned(), ahead, conflict];
     let file = place.write("events.ndjson", lines.join("\n"));
@@ -98,8 +98,8 @@ fn what_is_not_taken_is_listed_by_file_and_line() {
 /// `count` events, a second apart.
 fn many(place: &Place, count: u32) -> String {
     let lines = (0..count).map(|number| {
-        let time = format!("2026-01-05T10:{:02}:{:02}", number / 60, number % 60);
-        event(&format!("e-{number}"), "withdrawal", "C1", "192.0.2.7").replace("2026-01-05T10:00:00", &time)
+        let time = YESTERDAY.parse::<model::Time>().unwrap().plus_us(i64::from(number) * 1_000_000);
+        event(&format!("e-{number}"), "withdrawal", "C1", "192.0.2.7").replace(&*YESTERDAY, &time.to_string())
     });
     place.write("many.ndjson", lines.collect::<Vec<_>>().join("\n"))
 }

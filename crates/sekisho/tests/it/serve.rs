@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::export::{exported_ids, id_of};
 use crate::http::{Answer, Connection};
@@ -16,6 +17,7 @@ const KILL_ROUNDS: u64 = 6;
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    told: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -23,7 +25,7 @@ impl Server {
         Self::start_on(&place.text("data"), arguments)
     }
 
-    fn start_on(data: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn start_on(data: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
         command.args(["serve", "--data", data, "--listen", "127.0.0.1:0"]).args(arguments);
         Self::spawn(command)
@@ -41,18 +43,32 @@ impl Server {
     pub(crate) fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut told = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        told.read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next());
-        let address = address.unwrap_or_else(|| panic!("it did not start: {line}")).to_owned();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let (told, mut address) = (Arc::new(Mutex::new(String::new())), None);
+        while address.is_none() {
+            let mut line = String::new();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "it did not start: {}", told.lock().unwrap());
+            address =
+                line.split_once("http://").and_then(|(_, rest)| rest.split(',').next()).map(str::to_owned);
+            told.lock().unwrap().push_str(&line);
+        }
         // Whatever else it tells must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
-        Self { child, address }
+        let rest = Arc::clone(&told);
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                rest.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        Self { child, address: address.unwrap_or_default(), told }
     }
 
     pub(crate) fn connect(&self, key: &str) -> Connection {
         Connection::open(&self.address, key).unwrap()
+    }
+
+    /// What it told so far.
+    pub(crate) fn told(&self) -> String {
+        self.told.lock().unwrap().clone()
     }
 
     /// SIGTERM, and wait for the end.
@@ -82,10 +98,21 @@ pub(crate) fn key(place: &Place, role: &str) -> String {
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
+/// When the events of these tests happen: questions must be about what is being done.
+pub(crate) static YESTERDAY: LazyLock<String> = LazyLock::new(|| days_ago(1));
+
+pub(crate) fn days_ago(days: u64) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the server has the wall clock too")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let us = now.as_micros() - u128::from(days) * 86_400_000_000;
+    model::Time::from_us(i64::try_from(us).unwrap()).unwrap().to_string()
+}
+
 pub(crate) fn event(id: &str, kind: &str, customer: &str, ip: &str) -> String {
     format!(
-        "{{\"id\":\"{id}\",\"time\":\"2026-01-05T10:00:00+09:00\",\"kind\":\"{kind}\",\"customer\":\"{customer}\",\
-         \"client\":{{\"ip\":\"{ip}\",\"device\":\"d-{customer}\"}},\"outcome\":\"succeeded\"}}"
+        "{{\"id\":\"{id}\",\"time\":\"{}\",\"kind\":\"{kind}\",\"customer\":\"{customer}\",\
+         \"client\":{{\"ip\":\"{ip}\",\"device\":\"d-{customer}\"}},\"outcome\":\"succeeded\"}}",
+        *YESTERDAY
     )
 }
 
@@ -121,7 +148,9 @@ fn asks_are_answered_once_and_bad_ones_get_problem_documents() {
     for (body, status, said) in [
         (withdrawal.replace("device", "devise"), 422, "client.devise"),
         ("not json".to_owned(), 422, "field"),
-        (withdrawal.replace("2026-01-05", "2099-01-05").replace("w-1", "w-2"), 422, "ahead"),
+        (withdrawal.replace(&*YESTERDAY, "2099-01-05T10:00:00+09:00").replace("w-1", "w-2"), 422, "ahead"),
+        (withdrawal.replace(&*YESTERDAY, &days_ago(401)).replace("w-1", "w-3"), 422, "400 days"),
+        (withdrawal.replace(&*YESTERDAY, "1999-12-31T23:59:59Z").replace("w-1", "w-4"), 422, "2000-01-01"),
         (format!("[{}]", "x".repeat(70_000)), 413, "65536"),
     ] {
         let answer = server.connect(&sender_key(&sender)).post("/v1/decide", &body).unwrap();
@@ -175,14 +204,9 @@ fn the_past_decides_and_survives_a_restart() {
     let place = Place::new();
     let key = key(&place, "sender");
     let server = Server::start(&place, &[]);
-    let at = |line: String, time: &str| line.replace("2026-01-05T10:00:00+09:00", time);
+    let at = |line: String, time: &str| line.replace(&*YESTERDAY, time);
     let past: Vec<String> = (1..=28)
-        .map(|day| {
-            at(
-                event(&format!("l-{day}"), "login", "C1", "198.51.100.7"),
-                &format!("2025-12-{day:02}T12:00:00+09:00"),
-            )
-        })
+        .map(|day| at(event(&format!("l-{day}"), "login", "C1", "198.51.100.7"), &days_ago(60 - day)))
         .collect();
     let mut sender = server.connect(&key);
     assert_eq!(sender.post("/v1/events", &past.join("\n")).unwrap().json()["accepted"], 28);
@@ -365,5 +389,5 @@ fn what_cannot_start_says_why() {
         run(&["serve", "--data", &place.text("data"), "--listen", "127.0.0.1:0", "--policy", &policy]);
     assert!(stderr(&refused).contains("line 4, column 8"), "{}", stderr(&refused));
     let taken = run(&["key", "create", "x", "--role", "king", "--data", &place.text("data")]);
-    assert!(stderr(&taken).contains("sender, reader, admin"), "{}", stderr(&taken));
+    assert!(stderr(&taken).contains("sender, reader, operator, admin"), "{}", stderr(&taken));
 }

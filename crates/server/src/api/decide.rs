@@ -6,7 +6,11 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use engine::input::Body;
 use model::Event;
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::event_sent::EventSent;
+use super::openapi::Refused;
 use super::problem::Problem;
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
@@ -14,6 +18,70 @@ use crate::keys::Role;
 /// Says that the answer was given before.
 const REPEATED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// A decision.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "w-1", "decision": "step_up", "score": 0, "policy": 1, "seq": 2,
+    "reasons": [{"signal": "match.history_ip", "rule": "money_needs_proof", "points": 0, "text": "普段と異なる環境からの出金です"}],
+}))]
+pub struct DecisionForm {
+    /// The event.
+    id: String,
+    /// `allow`, `step_up` (after proof), `hold` (let it wait) or `deny`.
+    decision: String,
+    /// Points of the rules that fired, at most 100.
+    score: u16,
+    /// The rules that fired.
+    reasons: Vec<ReasonForm>,
+    /// Rules in shadow that would have fired.
+    #[schema(required = false)]
+    shadow: Vec<ReasonForm>,
+    /// Where it is held.
+    hold: Option<HeldForm>,
+    /// The policy's version.
+    policy: u32,
+    /// The event's place in the journal.
+    seq: u64,
+}
+
+/// A rule that fired.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReasonForm {
+    /// The first signal it asks for.
+    signal: String,
+    /// Its name.
+    rule: String,
+    /// Points it gave.
+    points: u16,
+    /// The reason in words, in the language that was asked for.
+    text: String,
+}
+
+/// For how long something is held.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeldForm {
+    /// Until then, if nobody settles it.
+    #[schema(format = DateTime)]
+    until: String,
+}
+
+/// What to do about an event: usually before it is done, with outcome `attempted`.
+#[utoipa::path(
+    post, path = "/v1/decide", tag = "send", request_body = EventSent,
+    params(("Accept-Language" = Option<String>, Header, description = "`en` for reasons in English; else Japanese")),
+    responses(
+        (status = 200, body = DecisionForm, description = "The decision, durable", headers(
+            ("Idempotent-Replayed" = String, description = "`true` where the event came before and is answered as then"),
+        )),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "The id came before with other content, or as a fact"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
 pub(super) async fn decide(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let japanese = prefers_japanese(request.headers());

@@ -6,7 +6,12 @@ use axum::extract::{Request, State};
 use engine::input::Body;
 use model::{Event, Invalid};
 use serde::Serialize;
+use serde::de::{SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
+use super::event_sent::EventSent;
+use super::openapi::Refused;
 use super::problem::Problem;
 use super::{App, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, read_body};
 use crate::keys::Role;
@@ -16,7 +21,8 @@ use crate::sequencer::{Answering, Ask, AskError};
 const PART_EVENTS: usize = 512;
 
 /// What became of a batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"accepted": 1, "repeated": 0, "rejected": [{"line": 2, "field": "time", "detail": "…", "retry": false}]}))]
 pub struct BatchResult {
     /// Events recorded by this request.
     accepted: u64,
@@ -27,7 +33,7 @@ pub struct BatchResult {
 }
 
 /// An event that was not taken.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RejectedEvent {
     /// Its line, or its place in the array, from 1.
     line: usize,
@@ -43,15 +49,27 @@ pub struct RejectedEvent {
 /// An event on its way: its line, and where its answer comes.
 type Waiting = (usize, Answering);
 
+/// Facts without a question: NDJSON, or a JSON array. Good ones are recorded even if others are rejected.
+#[utoipa::path(
+    post, path = "/v1/events", tag = "send",
+    request_body(
+        content(
+            (Vec<EventSent> = "application/json"),
+            (String = "application/x-ndjson"),
+        ),
+        description = "At most 10,000 events and 8 MiB",
+    ),
+    responses(
+        (status = 200, body = BatchResult, description = "What became of each event"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        Refused,
+    ),
+)]
 pub(super) async fn events(State(app): State<App>, request: Request) -> Result<Json<BatchResult>, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let body = read_body(request, BATCH_BYTES_MAX).await?;
     let lines = split(&body)?;
-    if lines.len() > BATCH_EVENTS_MAX {
-        let detail =
-            format!("came more than {BATCH_EVENTS_MAX} events; allowed: that many a batch; split it");
-        return Err(Problem::too_large(detail));
-    }
     let mut result = BatchResult { accepted: 0, repeated: 0, rejected: Vec::new() };
     // Part by part, so that a batch takes up only a part of the queue, and its events stay in order.
     for part in lines.chunks(PART_EVENTS) {
@@ -59,10 +77,10 @@ pub(super) async fn events(State(app): State<App>, request: Request) -> Result<J
         for (line, json) in part {
             match send(&app, json) {
                 Ok(answer) => waiting.push((*line, answer)),
-                Err(Refused::Invalid(invalid)) => {
+                Err(NotSent::Invalid(invalid)) => {
                     result.reject(*line, Some(invalid.field), invalid.problem, false);
                 }
-                Err(Refused::Ask(error)) => result.reject(*line, None, error.to_string(), error.may_retry()),
+                Err(NotSent::Ask(error)) => result.reject(*line, None, error.to_string(), error.may_retry()),
             }
         }
         for (line, answer) in waiting {
@@ -77,19 +95,19 @@ pub(super) async fn events(State(app): State<App>, request: Request) -> Result<J
     Ok(Json(result))
 }
 
-enum Refused {
+enum NotSent {
     Invalid(Invalid),
     Ask(AskError),
 }
 
-fn send(app: &App, json: &[u8]) -> Result<Answering, Refused> {
-    let event = Event::from_json(json).map_err(Refused::Invalid)?;
+fn send(app: &App, json: &[u8]) -> Result<Answering, NotSent> {
+    let event = Event::from_json(json).map_err(NotSent::Invalid)?;
     let id = Some(event.id.as_str().to_owned());
     let observed = app.observer.observe(event, false, (app.clock)());
-    let (observed, digest) = observed.map_err(Refused::Invalid)?;
+    let (observed, digest) = observed.map_err(NotSent::Invalid)?;
     let body = Body::Event(Box::new(observed));
-    let (ask, answering) = Ask::new(id, digest, body, true).map_err(Refused::Ask)?;
-    app.sequencer.send(ask).map_err(Refused::Ask)?;
+    let (ask, answering) = Ask::new(id, digest, body, true).map_err(NotSent::Ask)?;
+    app.sequencer.send(ask).map_err(NotSent::Ask)?;
     Ok(answering)
 }
 
@@ -105,6 +123,37 @@ impl AskError {
     }
 }
 
+/// What reading an array ends with when it has too many elements.
+const TOO_MANY: &str = "too many elements";
+
+fn too_many() -> Problem {
+    Problem::too_large(format!(
+        "came more than {BATCH_EVENTS_MAX} events; allowed: that many a batch; split it"
+    ))
+}
+
+/// The elements of an array, up to the limit: an array of millions of tiny ones is not gathered first.
+struct Elements;
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = array.next_element()? {
+            if elements.len() >= BATCH_EVENTS_MAX {
+                return Err(serde::de::Error::custom(TOO_MANY));
+            }
+            elements.push(element);
+        }
+        Ok(elements)
+    }
+}
+
 /// The events of a body with their lines, or places in the array.
 fn split(body: &[u8]) -> Result<Vec<(usize, &[u8])>, Problem> {
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(body.len());
@@ -112,17 +161,25 @@ fn split(body: &[u8]) -> Result<Vec<(usize, &[u8])>, Problem> {
     if body.first() != Some(&b'[') {
         let lines =
             body.split(|byte| *byte == b'\n').zip(1..).map(|(line, number)| (number, line.trim_ascii()));
-        return Ok(lines.filter(|(_, line)| !line.is_empty()).take(BATCH_EVENTS_MAX + 1).collect());
+        let lines: Vec<_> = lines.filter(|(_, line)| !line.is_empty()).take(BATCH_EVENTS_MAX + 1).collect();
+        return if lines.len() > BATCH_EVENTS_MAX { Err(too_many()) } else { Ok(lines) };
     }
-    let elements: Vec<&serde_json::value::RawValue> = serde_json::from_slice(body).map_err(|error| {
-        Problem::unreadable(format!("neither NDJSON nor a JSON array of events: {error}"))
-    })?;
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let read = serde::Deserializer::deserialize_seq(&mut deserializer, Elements);
+    let elements = match read.and_then(|elements| deserializer.end().map(|()| elements)) {
+        Ok(elements) => elements,
+        Err(error) if error.to_string().starts_with(TOO_MANY) => return Err(too_many()),
+        Err(error) => {
+            let problem = format!("neither NDJSON nor a JSON array of events: {error}");
+            return Err(Problem::unreadable(problem));
+        }
+    };
     Ok(elements.into_iter().zip(1..).map(|(element, place)| (place, element.get().as_bytes())).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{BATCH_EVENTS_MAX, split};
 
     #[test]
     fn lines_and_arrays() {
@@ -137,5 +194,11 @@ mod tests {
         assert_eq!(numbers(" [{}, {\"a\":1}]"), [(1, 2), (2, 7)]);
         assert_eq!(numbers(""), []);
         assert!(split(b"[{}").is_err());
+        assert!(split(b"[{}]]").is_err());
+        let of = |count: usize| format!("[{}{{}}]", "{},".repeat(count - 1));
+        assert_eq!(split(of(BATCH_EVENTS_MAX).as_bytes()).unwrap().len(), BATCH_EVENTS_MAX);
+        let refused = split(of(BATCH_EVENTS_MAX + 1).as_bytes()).unwrap_err();
+        assert_eq!(refused.status, 413, "{refused:?}");
+        assert_eq!(split("{}\n".repeat(BATCH_EVENTS_MAX + 1).as_bytes()).unwrap_err().status, 413);
     }
 }

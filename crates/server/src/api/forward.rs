@@ -14,6 +14,7 @@ use model::client::{Language, UserAgentText};
 use model::{Address, Channel, Client, Event, EventKind, Invalid, Outcome, Time};
 use serde::Deserialize;
 
+use super::decide::DecisionForm;
 use super::problem::Problem;
 use super::{App, prefers_japanese};
 use crate::keys::Role;
@@ -53,7 +54,32 @@ struct StepUp {
     redirect: Option<HeaderValue>,
 }
 
-/// `/v1/forward/{kind}`, with `?step_up=` or `?redirect=`.
+/// A front end's question, with any method: what is asked stands in headers; docs/forward-auth.md. 401 and 403 are decisions.
+#[utoipa::path(
+    get, path = "/v1/forward/{kind}", tag = "send",
+    params(
+        ("kind" = String, Path, description = "What is done; docs/events.md names the kinds", example = "withdrawal"),
+        ("step_up" = Option<String>, Query, description = "Told beside a 401: where proof is given", example = "/proof"),
+        ("redirect" = Option<String>, Query, description = "A 303 to there instead of the 401", example = "/proof"),
+        ("X-Sekisho-Customer" = Option<String>, Header, description = "The customer; needed, but for `login`"),
+        ("X-Sekisho-Ip" = Option<String>, Header, description = "The customer's address; else the last of `X-Forwarded-For`"),
+        ("X-Sekisho-Session" = Option<String>, Header, description = "An identifier of the session"),
+        ("X-Sekisho-Device" = Option<String>, Header, description = "The device"),
+        ("X-Sekisho-Ja4" = Option<String>, Header, description = "JA4 TLS fingerprint"),
+        ("X-Sekisho-Channel" = Option<String>, Header, description = "`web` unless given"),
+        ("X-Request-Id" = Option<String>, Header, description = "The event's identifier becomes `fwd-` and this"),
+    ),
+    responses(
+        (status = 200, body = DecisionForm, description = "`allow`"),
+        (status = 303, body = DecisionForm, description = "`step_up`, with `redirect`"),
+        (status = 401, body = DecisionForm, description = "`step_up`"),
+        (status = 403, body = DecisionForm, description = "`hold` or `deny`"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "No key, or not one that may ask"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The id came with other content"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "A header cannot be accepted; `field` names it"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "Not at the moment"),
+    ),
+)]
 pub(super) async fn forward(
     State(app): State<App>,
     Path(kind): Path<String>,
@@ -84,7 +110,7 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, step_up: StepUp) -> 
     let id = event.id.as_str().to_owned();
     // The same subrequest again comes later: what tells it from another must not be its time.
     let timeless = Event { time: Time::MIN, ..event.clone() };
-    let (_, digest) = app.observer.observe(timeless, true, now).map_err(Problem::invalid_event)?;
+    let digest = app.observer.digest(&timeless, true).map_err(Problem::invalid_event)?;
     let (observed, _) = app.observer.observe(event, true, now).map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
     let answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;

@@ -13,10 +13,24 @@ use super::App;
 use super::problem::Problem;
 use crate::sequencer::AskError;
 
+/// Whether the process lives.
+#[utoipa::path(
+    get, path = "/healthz", tag = "server", security(()),
+    responses((status = 200, body = String, content_type = "text/plain", description = "So it is")),
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// Whether inputs are taken.
+#[utoipa::path(
+    get, path = "/readyz", tag = "server", security(()),
+    responses(
+        (status = 200, body = String, content_type = "text/plain", description = "So it is"),
+        (status = 503, body = Problem, content_type = "application/problem+json",
+         description = "None are taken; `detail` says why"),
+    ),
+)]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     if !app.sequencer.is_taking() {
         let why = "the journal could not be written; remove the cause, then restart";
@@ -25,6 +39,11 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Probl
     Ok("ready\n")
 }
 
+/// What the server counts, for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "server", security(()),
+    responses((status = 200, body = String, content_type = "text/plain", description = "So it is")),
+)]
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let gauges = app.sequencer.gauges();
     let mut text = String::new();
@@ -93,5 +112,16 @@ pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     );
     family("sekisho_export_failing", "gauge", "1 while exporting fails.", &plain(&gauges.export_failing));
     family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
+    if let Some(candidate) = app.sequencer.shadow().get() {
+        const NAME: &str = "sekisho_shadow_total";
+        let help = "Questions by what was answered and what the candidate on trial would have answered.";
+        let _infallible = write!(text, "# HELP {NAME} {help}\n# TYPE {NAME} gauge\n");
+        for pair in candidate.pairs() {
+            let (live, candidate) = (pair.live.as_str(), pair.candidate.as_str());
+            let labels = format!("live=\"{live}\",candidate=\"{candidate}\"");
+            let _infallible = writeln!(text, "{NAME}{{{labels}}} {}", pair.count);
+        }
+    }
+    app.traffic.write(&mut text);
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

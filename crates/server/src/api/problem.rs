@@ -3,16 +3,19 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use engine::policy::PolicyError;
 use model::Invalid;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::readers::ReadError;
 use crate::sequencer::AskError;
 
 /// A problem document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// Stable name of the problem: `about:blank#invalid-event` and the like.
-    pub r#type: String,
+    pub r#type: &'static str,
     /// The same in words.
     pub title: &'static str,
     /// HTTP status.
@@ -22,19 +25,27 @@ pub struct Problem {
     /// The field, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The line of a text, from 1, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The column of that line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
     /// Seconds after which to come again.
     #[serde(skip)]
     retry_after_s: Option<u16>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            r#type: format!("about:blank#{name}"),
+            r#type: name,
             title,
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            line: None,
+            column: None,
             retry_after_s: None,
         }
     }
@@ -44,35 +55,99 @@ impl Problem {
     pub fn invalid_event(invalid: Invalid) -> Self {
         let problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid-event",
+            "about:blank#invalid-event",
             "The event cannot be accepted",
             invalid.problem,
         );
         Self { field: Some(invalid.field), ..problem }
     }
 
+    /// A field of a body cannot be accepted.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let title = "The request cannot be accepted";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "about:blank#invalid", title, detail);
+        Self { field: Some(field.into()), ..problem }
+    }
+
+    /// A policy does not compile.
+    #[must_use]
+    pub fn invalid_policy(error: PolicyError) -> Self {
+        let title = "The policy is refused; the one in force stays";
+        let problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "about:blank#invalid-policy", title, error.problem);
+        Self {
+            field: Some("policy".to_owned()),
+            line: u32::try_from(error.line).ok(),
+            column: u32::try_from(error.column).ok(),
+            ..problem
+        }
+    }
+
+    /// The path or the query cannot be understood.
+    #[must_use]
+    pub fn invalid_query(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "about:blank#invalid-query",
+            "The path or the query cannot be understood",
+            detail,
+        )
+    }
+
+    /// What the path names does not exist.
+    #[must_use]
+    pub fn absent(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "about:blank#absent", "There is no such thing", detail)
+    }
+
+    /// It does not fit what is so already.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "about:blank#conflict", "It does not fit what is so already", detail)
+    }
+
+    /// Nothing is wrong with the request, but not now.
+    #[must_use]
+    pub fn not_now(detail: impl Into<String>, retry_after_s: u16) -> Self {
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "about:blank#not-now", "Not at the moment", detail);
+        Self { retry_after_s: Some(retry_after_s), ..problem }
+    }
+
     /// The body as a whole cannot be read.
     #[must_use]
     pub fn unreadable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body cannot be read", detail)
+        Self::new(StatusCode::BAD_REQUEST, "about:blank#unreadable-body", "The body cannot be read", detail)
     }
 
     /// The body is too large.
     #[must_use]
     pub fn too_large(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "about:blank#too-large", "The body is too large", detail)
     }
 
     /// No key, or an unknown one.
     #[must_use]
     pub fn unauthorized(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A key is needed", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "about:blank#unauthorized", "A key is needed", detail)
     }
 
     /// The key does not allow it.
     #[must_use]
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key does not allow this", detail)
+        Self::new(StatusCode::FORBIDDEN, "about:blank#forbidden", "The key does not allow this", detail)
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        if matches!(error, ReadError::Busy) {
+            return Self::not_now(error.to_string(), 1);
+        }
+        // The path of a file is for operators, who find it in the log.
+        crate::serve::log("read.failed", &crate::serve::told(&error));
+        Self::not_now("the server could not read its records; its log says why", 10)
     }
 }
 
@@ -82,17 +157,27 @@ impl From<AskError> for Problem {
         match error {
             AskError::Conflict { .. } => Self::new(
                 StatusCode::CONFLICT,
-                "id-conflict",
+                "about:blank#id-conflict",
                 "The id came before with other content",
                 detail,
             ),
             AskError::Busy => Self {
                 retry_after_s: Some(1),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many inputs are waiting", detail)
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "about:blank#busy",
+                    "Too many inputs are waiting",
+                    detail,
+                )
             },
             AskError::Refusing(_) => Self {
                 retry_after_s: Some(30),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "refusing", "No inputs are taken", detail)
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "about:blank#refusing",
+                    "No inputs are taken",
+                    detail,
+                )
             },
         }
     }
@@ -117,12 +202,17 @@ impl IntoResponse for Problem {
 
 /// No such path.
 pub(super) async fn not_found() -> Problem {
-    let detail = "there is POST /v1/decide, POST /v1/events, /v1/forward/{kind}, GET /healthz, GET /readyz, GET /metrics";
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here", detail)
+    let detail = "the paths are listed at /openapi.json";
+    Problem::new(StatusCode::NOT_FOUND, "about:blank#not-found", "There is nothing here", detail)
 }
 
 /// The path with another method.
 pub(super) async fn method_not_allowed() -> Problem {
     let detail = "the path exists for another method; see the header `Allow`";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method", detail)
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "about:blank#method-not-allowed",
+        "Not with this method",
+        detail,
+    )
 }

@@ -21,6 +21,7 @@ use super::merging::Merging;
 use super::residence::Residence;
 use super::writeback::Writeback;
 use super::{BATCH_MAX, Clock, Gauges};
+use crate::shadow::Shadow;
 
 /// Records copied out while a batch waits to be written, beside a few for each of its inputs.
 const COPIED_BETWEEN: usize = 128;
@@ -42,6 +43,7 @@ pub(super) struct Applier {
     pub(super) clock: Clock,
     pub(super) gauges: Arc<Gauges>,
     pub(super) failure: Failure,
+    pub(super) shadow: Arc<Shadow>,
 }
 
 /// Identifiers of inputs that are applied and may not be durable yet, by their hashes. Two with one hash are told apart by
@@ -198,7 +200,9 @@ impl Applier {
         let policy = Arc::clone(&self.policy);
         let body = std::mem::replace(&mut ask.body, nothing());
         let input = Input { seq, time, body };
+        let said = self.shadow.candidate(&self.state, &input);
         let outcome = self.state.apply(&policy, &input);
+        self.shadow.compare(said, &outcome);
         if let Body::Policy { version, text, .. } = &input.body
             && let Ok(compiled) = Policy::compile(text, *version)
         {

@@ -10,17 +10,13 @@ use store::{Entry, Journal, OwnedEntry, State as Stored};
 use super::StartError;
 use super::committing::INPUT_V1;
 use super::residence::decode;
+use crate::policies::{FILE, PREFIX as POLICIES};
 
 /// Rows and bytes of the journal read at once.
 pub(crate) const READ_ROWS: usize = 4_096;
 pub(crate) const READ_BYTES: usize = 8 << 20;
 /// Documents read at once.
 const SCAN_RECORDS: usize = 1_024;
-
-/// Who brings the policy that the server was started with.
-const FILE: &str = "file";
-/// The name of the documents that policies are.
-const POLICIES: &str = "policy/";
 
 /// What was recovered.
 pub(super) struct Recovered {

@@ -43,6 +43,27 @@ impl JournalReader {
         rows::read(&self.database, after_seq, limit_rows, limit_bytes)
     }
 
+    /// Rows before a sequence number, the newest first: at most `limit_rows` and `limit_bytes`, but one row however large.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn read_back(
+        &self,
+        before_seq: u64,
+        limit_rows: usize,
+        limit_bytes: usize,
+    ) -> Result<Vec<OwnedEntry>, StoreError> {
+        rows::read_back(&self.database, before_seq, limit_rows, limit_bytes)
+    }
+
+    /// One row; `None` if there is none, or none any more.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn get(&self, seq: u64) -> Result<Option<OwnedEntry>, StoreError> {
+        rows::get(&self.database, seq)
+    }
+
     /// Shows `take` the rows after a sequence number, in order, without copying them: at most `limit_rows`, and only as long as
     /// it takes them; what it does not take, it will see again. The journal's log cannot begin anew meanwhile: take little
     /// at a time.

@@ -8,6 +8,9 @@ use crate::sqlite::Database;
 
 const READ: &str =
     "SELECT seq, id, kind, time, digest, input, answer FROM input WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const READ_BACK: &str =
+    "SELECT seq, id, kind, time, digest, input, answer FROM input WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
+const GET: &str = "SELECT seq, id, kind, time, digest, input, answer FROM input WHERE seq = ?1";
 const FOUND: &str = "SELECT seq, digest, answer FROM input WHERE seq = ?1 AND id = ?2";
 const SPAN: &str = "SELECT (SELECT min(seq) FROM input), (SELECT max(seq) FROM input), \
                     (SELECT seq FROM mark WHERE name = 'trimmed')";
@@ -84,6 +87,38 @@ pub(super) fn visit(
         }
     }
     Ok(())
+}
+
+/// See [`super::JournalReader::read_back`].
+pub(super) fn read_back(
+    database: &Database,
+    before_seq: u64,
+    limit_rows: usize,
+    limit_bytes: usize,
+) -> Result<Vec<OwnedEntry>, StoreError> {
+    let failed = || database.failed("reading rows");
+    let limit_rows = i64::try_from(limit_rows).unwrap_or(i64::MAX);
+    let before = i64::try_from(before_seq).unwrap_or(i64::MAX);
+    let mut select = database.connection.prepare_cached(READ_BACK).map_err(failed())?;
+    let mut rows = select.query((before, limit_rows)).map_err(failed())?;
+    let (mut entries, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = rows.next().map_err(failed())? {
+        let entry = entry(row).map_err(failed())?;
+        bytes = bytes.saturating_add(entry.bytes());
+        if bytes > limit_bytes && !entries.is_empty() {
+            break;
+        }
+        entries.push(entry.to_owned());
+    }
+    Ok(entries)
+}
+
+/// See [`super::JournalReader::get`].
+pub(super) fn get(database: &Database, seq: u64) -> Result<Option<OwnedEntry>, StoreError> {
+    let failed = || database.failed("reading a row");
+    let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+    let mut select = database.connection.prepare_cached(GET).map_err(failed())?;
+    select.query_row([seq], |row| entry(row).map(|entry| entry.to_owned())).optional().map_err(failed())
 }
 
 fn gap(database: &Database, after: u64, expected: u64, found: u64, at_once: bool) -> StoreError {

@@ -1,0 +1,154 @@
+//! The HTTP API beside decide and events: reading back, and what operators change, over real HTTP and across restarts.
+
+mod customers;
+mod holds;
+mod lists;
+mod openapi;
+mod policies;
+mod reading;
+mod sweeps;
+
+use serde_json::Value;
+
+use crate::http::{Answer, Connection};
+use crate::process::Place;
+use crate::serve::{Server, YESTERDAY, days_ago, event, key};
+
+/// A server, its place, and a connection for each role.
+struct Api {
+    place: Place,
+    server: Server,
+    keys: [String; 4],
+}
+
+const ROLES: [&str; 4] = ["sender", "reader", "operator", "admin"];
+
+impl Api {
+    fn start() -> Self {
+        let place = Place::new();
+        // Keys are made while nobody holds the folder.
+        let keys = ROLES.map(|role| key(&place, role));
+        let server = Server::start(&place, &[]);
+        Self { place, server, keys }
+    }
+
+    fn of(&self, role: &str) -> Connection {
+        let place = ROLES.iter().position(|each| *each == role).unwrap();
+        self.server.connect(&self.keys[place])
+    }
+
+    /// Stops and starts again, with these arguments.
+    fn restarted(self, arguments: &[&str]) -> Self {
+        let Self { place, server, keys } = self;
+        assert_eq!(server.stop(), Some(0));
+        let server = Server::start(&place, arguments);
+        Self { place, server, keys }
+    }
+
+    /// Killed, and started again.
+    fn killed(self) -> Self {
+        let Self { place, server, keys } = self;
+        server.kill();
+        let server = Server::start(&place, &[]);
+        Self { place, server, keys }
+    }
+}
+
+/// The answer's JSON, of a request that must succeed.
+fn good(answer: std::io::Result<Answer>) -> Value {
+    let answer = answer.unwrap();
+    assert!((200..300).contains(&answer.status), "{answer:?}");
+    assert!(answer.headers.contains("x-request-id: "), "{answer:?}");
+    answer.json()
+}
+
+/// The problem document of a request that must be refused.
+fn refused(answer: std::io::Result<Answer>, status: u16) -> Value {
+    let answer = answer.unwrap();
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert!(answer.headers.contains("application/problem+json"), "{answer:?}");
+    let problem = answer.json();
+    assert_eq!(problem["status"], status);
+    assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+    problem
+}
+
+/// A customer of long standing whose account a stranger takes over: the withdrawal `held` is held.
+fn take_over(api: &Api, customer: &str) {
+    let at = |line: String, time: &str| line.replace(&*YESTERDAY, time);
+    let mut lines: Vec<String> = (1..=28)
+        .map(|day| {
+            at(event(&format!("{customer}-l-{day}"), "login", customer, "198.51.100.7"), &days_ago(60 - day))
+        })
+        .collect();
+    let stranger = |id: String, kind: &str| {
+        event(&id, kind, customer, "203.0.113.9").replace(&format!("d-{customer}"), "d-evil")
+    };
+    lines.push(stranger(format!("{customer}-p"), "password.change"));
+    lines.push(stranger(format!("{customer}-b"), "bank_account.change"));
+    let mut sender = api.of("sender");
+    assert_eq!(good(sender.post("/v1/events", &lines.join("\n")))["accepted"], 30);
+    let held = good(sender.post("/v1/decide", &stranger(format!("{customer}-held"), "withdrawal")));
+    assert_eq!(held["decision"], "hold", "{held}");
+}
+
+/// Every operation with a key is refused without one, with an unknown one, and to roles it is not for.
+#[test]
+fn roles_may_what_they_are_for_and_nothing_else() {
+    let api = Api::start();
+    let operations: [(&str, &str, &[&str]); 18] = [
+        ("POST", "/v1/decide", &["sender", "admin"]),
+        ("POST", "/v1/events", &["sender", "admin"]),
+        ("GET", "/v1/events", &["reader", "operator", "admin"]),
+        ("GET", "/v1/decisions/x", &["reader", "operator", "admin"]),
+        ("GET", "/v1/customers/x", &["reader", "operator", "admin"]),
+        ("GET", "/v1/ips/192.0.2.1", &["reader", "operator", "admin"]),
+        ("GET", "/v1/holds", &["reader", "operator", "admin"]),
+        ("GET", "/v1/lists", &["reader", "operator", "admin"]),
+        ("GET", "/v1/policies", &["reader", "operator", "admin"]),
+        ("GET", "/v1/sweeps", &["reader", "operator", "admin"]),
+        ("POST", "/v1/holds/x/release", &["operator", "admin"]),
+        ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
+        ("POST", "/v1/sweeps", &["operator", "admin"]),
+        ("POST", "/v1/sweeps/1/stop", &["operator", "admin"]),
+        ("PUT", "/v1/customers/x", &["admin"]),
+        ("PUT", "/v1/lists/x", &["admin"]),
+        ("DELETE", "/v1/lists/x", &["admin"]),
+        ("POST", "/v1/policies", &["admin"]),
+    ];
+    for (method, path, allowed) in operations {
+        for key in ["", "sekisho_nonsense"] {
+            refused(api.server.connect(key).send(method, path, &[], "{}"), 401);
+        }
+        for role in ROLES {
+            let status = api.of(role).send(method, path, &[], "{}").unwrap().status;
+            assert_eq!(status != 403, allowed.contains(&role), "{method} {path} {role}: {status}");
+            assert!(status != 401 && status < 500, "{method} {path} {role}: {status}");
+        }
+    }
+}
+
+/// Requests are told with their identifier and without anything personal, and measured.
+#[test]
+fn requests_are_told_and_measured() {
+    let api = Api::start();
+    let mut reader = api.of("reader");
+    let answer = reader.send("GET", "/v1/customers/secret-customer?x=1", &[("X-Request-Id", "abc-1")], "");
+    assert!(answer.unwrap().headers.contains("x-request-id: abc-1"));
+    let answer = reader.send("GET", "/v1/events", &[("X-Request-Id", "a b")], "").unwrap();
+    assert!(!answer.headers.contains("x-request-id: a b"), "{answer:?}");
+    let metrics = reader.get("/metrics").unwrap().body;
+    let labels = "method=\"GET\",route=\"/v1/customers/{id}\",status=\"4xx\"";
+    assert!(metrics.contains(&format!("_seconds_count{{{labels}}} 1\n")), "{metrics}");
+    let told = loop {
+        let told = api.server.told();
+        if told.contains("abc-1") && told.contains("/v1/events") {
+            break told;
+        }
+        std::thread::yield_now();
+    };
+    let line = told.lines().find(|line| line.contains("abc-1")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["route"], &line["status"]), (&"/v1/customers/{id}".into(), &404.into()), "{line}");
+    assert!(!told.contains("secret-customer") && !told.contains("sekisho_"), "{told}");
+}

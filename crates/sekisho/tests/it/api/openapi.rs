@@ -1,0 +1,89 @@
+//! `/openapi.json` describes what the server does. Schemathesis, installed by the test itself, asks the server and compares.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Api, good, take_over};
+
+/// The version that is installed.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// What is compared.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_schema_conformance,response_headers_conformance,ignored_auth";
+
+/// Requests tried for each operation; `SEKISHO_API_EXAMPLES` asks for more.
+const EXAMPLES: &str = "20";
+
+/// Schemathesis in an environment of its own in the target folder, made once. Needs the network that once.
+fn schemathesis() -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(SCHEMATHESIS.replace("==", "-"));
+    let program = place.join("bin/schemathesis");
+    if program.exists() {
+        return program;
+    }
+    let run = |command: &mut Command, what: &str| {
+        let done = command.output().unwrap_or_else(|error| {
+            panic!("{what} could not be started ({error}); the test of the API's description needs python3 with venv")
+        });
+        let (out, told) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "{what} failed; the test of the API's description needs it, and the network once:\n{out}{told}"
+        );
+    };
+    // Made beside its place: what is there is whole.
+    let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
+    run(Command::new("python3").args(["-m", "venv"]).arg(&made), "python3 -m venv");
+    let mut install = Command::new(made.join("bin/python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SCHEMATHESIS]);
+    run(&mut install, "pip install schemathesis");
+    // Scripts name their interpreter by its path: the environment is made to work where it comes to lie.
+    let python = place.join("bin/python");
+    std::fs::rename(&made, &place).unwrap();
+    let script = format!(
+        "#!/bin/sh\nexec '{}' -c 'from schemathesis.cli import schemathesis; schemathesis()' \"$@\"\n",
+        python.display()
+    );
+    std::fs::write(&program, script).unwrap();
+    program
+}
+
+#[test]
+fn the_description_is_whole() {
+    let api = Api::start();
+    let document = good(api.server.connect("").get("/openapi.json"));
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+    assert_eq!(document["components"]["securitySchemes"]["key"]["scheme"], "bearer");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                assert!(response["description"].is_string(), "{method} {path} {status}");
+            }
+            let is_open = operation["security"][0].as_object().is_some_and(serde_json::Map::is_empty);
+            assert_eq!(is_open, !path.starts_with("/v1/"), "{method} {path}: {}", operation["security"]);
+        }
+    }
+}
+
+#[test]
+fn the_server_does_as_its_description_says() {
+    let api = Api::start();
+    take_over(&api, "C1");
+    std::fs::create_dir_all(api.place.path("data/history")).unwrap();
+    let examples = std::env::var("SEKISHO_API_EXAMPLES").unwrap_or(EXAMPLES.to_owned());
+    let mut command = Command::new(schemathesis());
+    command.arg("run").arg(format!("http://{}/openapi.json", api.server.address));
+    command.args(["--header", &format!("Authorization: Bearer {}", api.keys[3])]);
+    command.args(["--checks", CHECKS]);
+    command.args(["--max-examples", &examples, "--seed", "7", "--generation-database", "none", "--no-color"]);
+    let done = command.current_dir(api.place.path("data")).output().unwrap();
+    assert!(
+        done.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
+    assert_eq!(api.of("sender").get("/readyz").unwrap().status, 200);
+}

@@ -1,0 +1,101 @@
+//! Sweeps over the server's own history: taken, run, read back, refused.
+
+use serde_json::{Value, json};
+
+use super::{Api, good, refused};
+
+/// A sweep that is over.
+fn done(api: &Api, id: &Value) -> Value {
+    loop {
+        let sweep = good(api.of("reader").get(&format!("/v1/sweeps/{id}")));
+        if sweep["state"] == "done" || sweep["state"] == "failed" {
+            return sweep;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn history_is_swept_and_findings_are_read_page_by_page() {
+    let api = Api::start();
+    let kinds = json!({"kinds": ["withdrawal"], "since": "2000-01-01T00:00:00Z", "history": "imported"});
+    let kinds = kinds.to_string();
+    let none = refused(api.of("operator").post("/v1/sweeps", &kinds), 409);
+    assert!(none["detail"].as_str().unwrap().contains("imported"), "{none}");
+    api.place.simulate();
+    std::fs::rename(api.place.path("brokerage/history"), api.place.path("data/imported")).unwrap();
+    let taken = api.of("operator").post("/v1/sweeps", &kinds).unwrap();
+    assert_eq!(taken.status, 202, "{taken:?}");
+    let id = taken.json()["id"].clone();
+    let sweep = done(&api, &id);
+    assert_eq!((&sweep["state"], &sweep["by"]), (&"done".into(), &"operator".into()), "{sweep}");
+    let count = sweep["summary"]["procedures"]["count"].as_u64().unwrap();
+    let (mut found, mut after) = (0, 0);
+    loop {
+        let page = good(api.of("reader").get(&format!("/v1/sweeps/{id}?limit=200&after={after}")));
+        let findings = page["findings"].as_array().unwrap();
+        found += u64::try_from(findings.len()).unwrap();
+        assert!(findings.iter().all(|finding| finding["verdict"].is_string()), "{page}");
+        match page.get("next") {
+            Some(next) => after = next.as_u64().unwrap(),
+            None => break,
+        }
+    }
+    assert_eq!(found, count);
+    let clear = good(api.of("reader").get(&format!("/v1/sweeps/{id}?verdict=clear&limit=1")));
+    assert_eq!(clear["findings"][0]["verdict"], "clear");
+    assert!(clear["findings"][0]["customer"].as_str().unwrap().contains('•'), "masked: {clear}");
+
+    let one = &clear["findings"][0];
+    let procedure = json!({"id": "p-1", "customer": "C-nobody", "time": one["time"], "kind": "withdrawal"});
+    let inline = json!({"procedures": [procedure], "unmask": true, "history": "imported"}).to_string();
+    let second = good(api.of("operator").post("/v1/sweeps", &inline))["id"].clone();
+    let second = done(&api, &second);
+    assert_eq!(second["findings"][0]["customer"], "C-nobody", "{second}");
+    let nothing = json!({"kinds": ["factor.remove"], "since": "2099-01-01T00:00:00Z", "history": "imported"})
+        .to_string();
+    let third = good(api.of("operator").post("/v1/sweeps", &nothing))["id"].clone();
+    let third = done(&api, &third);
+    assert!(third["problem"].as_str().unwrap().contains("nothing to examine"), "{third}");
+
+    let api = api.restarted(&[]);
+    let listed = good(api.of("reader").get("/v1/sweeps"));
+    let states: Vec<_> = listed["sweeps"].as_array().unwrap().iter().map(|sweep| &sweep["state"]).collect();
+    assert_eq!(states, ["failed", "done", "done"]);
+    assert_eq!(done(&api, &id)["summary"], sweep["summary"]);
+    assert_eq!(good(api.of("operator").post(&format!("/v1/sweeps/{id}/stop"), ""))["state"], "done");
+}
+
+#[test]
+fn what_cannot_be_swept_is_refused() {
+    let api = Api::start();
+    std::fs::create_dir_all(api.place.path("data/history")).unwrap();
+    let mut operator = api.of("operator");
+    let procedure = json!({"id": "p", "customer": "C", "time": "2026-01-01T00:00:00Z", "kind": "withdrawal"});
+    for (body, status, said) in [
+        (json!({}), 422, "either"),
+        (
+            json!({"procedures": [procedure], "kinds": ["login"], "since": "2026-01-01T00:00:00Z"}),
+            422,
+            "either",
+        ),
+        (json!({"kinds": ["login"]}), 422, "since"),
+        (json!({"kinds": ["logon"], "since": "2026-01-01T00:00:00Z"}), 422, "kinds[0]"),
+        (json!({"procedures": [procedure, procedure]}), 422, "procedures[1].id"),
+        (json!({"procedures": [procedure], "window_days": 0}), 422, "3660"),
+        (json!({"procedures": [procedure], "histories": "x"}), 422, "histories"),
+        (json!({"procedures": [procedure], "history": "../other"}), 409, "below the data folder"),
+        (json!({"procedures": [procedure], "history": "/etc"}), 409, "below the data folder"),
+    ] {
+        let problem = refused(operator.post("/v1/sweeps", &body.to_string()), status);
+        assert!(problem.to_string().contains(said), "{said}: {problem}");
+    }
+    refused(operator.get("/v1/sweeps/1"), 404);
+    refused(operator.post("/v1/sweeps/1/stop", ""), 404);
+    refused(operator.get("/v1/sweeps/-1"), 400);
+    let empty =
+        good(operator.post("/v1/sweeps", &json!({"procedures": [procedure]}).to_string()))["id"].clone();
+    let failed = done(&api, &empty);
+    assert!(failed["problem"].as_str().unwrap().contains("no .parquet files"), "{failed}");
+    refused(operator.get(&format!("/v1/sweeps/{empty}?verdict=guilty")), 400);
+}

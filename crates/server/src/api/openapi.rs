@@ -1,0 +1,134 @@
+//! `GET /openapi.json`: this API in OpenAPI 3.1, made from the handlers. A test asks a running server whether it is true.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use super::App;
+use super::problem::Problem;
+use super::{
+    customers, decide, decisions, event_list, events, forward, health, holds, ips, lists, policies, profiles,
+    sweeps,
+};
+
+/// The name of the security scheme.
+const KEY: &str = "key";
+
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "Sekisho",
+        description = "The checkpoint for online securities brokers. Errors are problem documents (RFC 9457). \
+                       Every answer carries `x-request-id`.",
+    ),
+    paths(
+        decide::decide, events::events, forward::forward, event_list::list, decisions::get, customers::get, profiles::put, ips::get,
+        holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
+        policies::list, policies::get, policies::post, policies::end_shadow,
+        sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
+        health::healthz, health::readyz, health::metrics, document,
+    ),
+    components(schemas(Problem)),
+    modifiers(&Key),
+    security(("key" = [])),
+    tags(
+        (name = "send", description = "Ask, and tell: role `sender`"),
+        (name = "read", description = "Read back: any role but `sender`"),
+        (name = "customers", description = "What is known of a customer"),
+        (name = "holds", description = "What waits for somebody; settled by role `operator`"),
+        (name = "lists", description = "Lists of addresses; written by role `admin`"),
+        (name = "policies", description = "Policies; written by role `admin`"),
+        (name = "sweeps", description = "History re-examined; started by role `operator`"),
+        (name = "server", description = "The server itself, without a key"),
+    ),
+)]
+struct Document;
+
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.description = Some("A key made with `sekisho key create NAME --role ROLE`".to_owned());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(KEY, SecurityScheme::Http(scheme));
+    }
+}
+
+/// The refusals that every operation with a key may answer.
+pub(super) struct Refused;
+
+impl IntoResponses for Refused {
+    fn responses() -> std::collections::BTreeMap<String, RefOr<Response>> {
+        let refusals = [
+            ("400", "The path, the query or the body cannot be read"),
+            ("401", "No key came, or an unknown one"),
+            ("403", "The key's role does not allow it"),
+            ("503", "Not at the moment; `Retry-After` says when to come again"),
+        ];
+        let response = |description: &str| {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let response = ResponseBuilder::new().description(description);
+            RefOr::T(response.content("application/problem+json", content).build())
+        };
+        refusals.into_iter().map(|(status, text)| (status.to_owned(), response(text))).collect()
+    }
+}
+
+/// The document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Methods and path templates of all operations.
+pub(super) fn operations(document: &utoipa::openapi::OpenApi) -> Vec<String> {
+    let mut operations = Vec::new();
+    for (path, item) in &document.paths.paths {
+        let methods =
+            [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("DELETE", &item.delete)];
+        let present = methods.into_iter().filter(|(_, operation)| operation.is_some());
+        operations.extend(present.map(|(method, _)| format!("{method} {path}")));
+    }
+    operations
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "server", security(()),
+    responses((status = 200, body = Object, description = "OpenAPI 3.1")),
+)]
+pub(super) async fn document(State(app): State<App>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], app.openapi.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{openapi, operations};
+
+    /// What the router has and what is documented are the same.
+    #[test]
+    fn every_route_is_documented() {
+        let source = include_str!("../api.rs");
+        let mut routed: Vec<String> = Vec::new();
+        for line in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+            let (path, handlers) = line.split_once('"').unwrap();
+            // Any method asks alike; a path of any length cannot be described.
+            if handlers.contains(" any(") && !path.ends_with(['/', '*']) && !path.contains("{*") {
+                routed.push(format!("GET {path}"));
+            }
+            for method in ["get", "post", "put", "delete"] {
+                let is_routed =
+                    handlers.contains(&format!(" {method}(")) || handlers.contains(&format!(".{method}("));
+                routed.extend(is_routed.then(|| format!("{} {path}", method.to_uppercase())));
+            }
+        }
+        let mut documented = operations(&openapi());
+        routed.sort();
+        documented.sort();
+        assert_eq!(routed, documented);
+        assert!(routed.len() > 20);
+    }
+}

@@ -1,0 +1,80 @@
+//! What several handlers read from a request: names in paths, queries, bodies of JSON. Every refusal says what is allowed.
+//! Must not know what is done with them.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use super::read_body;
+
+/// Most that is given at once.
+pub(super) const PAGE_MAX: u16 = 200;
+/// What is given at once where nothing else is asked for.
+pub(super) const PAGE: u16 = 50;
+
+/// A name in a path, as received.
+pub(super) type Named = Result<Path<String>, PathRejection>;
+/// A query, as received.
+pub(super) type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// The name in a path, as what it must be.
+pub(super) fn name<T: std::str::FromStr<Err = model::Invalid>>(named: Named) -> Result<T, Problem> {
+    let Path(text) = named.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    text.parse().map_err(|invalid: model::Invalid| Problem::invalid_query(invalid.to_string()))
+}
+
+/// The number in a path.
+pub(super) fn number(named: Named) -> Result<u32, Problem> {
+    let Path(text) = named.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).ok_or_else(|| {
+        let came: String = text.chars().take(32).collect();
+        Problem::invalid_query(format!("came {came:?}; allowed: a whole number up to {}", u32::MAX))
+    })
+}
+
+/// The query, as what it must be.
+pub(super) fn query<T>(asked: Asked<T>) -> Result<T, Problem> {
+    asked.map(|Query(query)| query).map_err(|error| Problem::invalid_query(error.body_text()))
+}
+
+/// How many are asked for.
+pub(super) fn limit(asked: Option<u16>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        let problem = format!("`limit` came as {limit}; allowed: 1 to {PAGE_MAX}");
+        return Err(Problem::invalid_query(problem));
+    }
+    Ok(usize::from(limit))
+}
+
+/// The body, as what it must be. Names the first field that cannot be accepted.
+pub(super) async fn read_json<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, Problem> {
+    parse_json(&read_body(request, bytes_max).await?)
+}
+
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let (path, inner) = (error.path().to_string(), error.into_inner());
+        match inner.classify() {
+            serde_json::error::Category::Data => Problem::invalid(path, inner.to_string()),
+            _ => Problem::unreadable(format!("not JSON: {inner}")),
+        }
+    })?;
+    deserializer.end().map_err(|error| Problem::unreadable(format!("not one JSON document: {error}")))?;
+    Ok(value)
+}
+
+/// As [`read_json`]; where nothing came, the default.
+pub(super) async fn read_json_or_default<T: DeserializeOwned + Default>(
+    request: Request,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let body = read_body(request, bytes_max).await?;
+    if body.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    parse_json(&body)
+}

@@ -1,0 +1,249 @@
+//! `GET|POST|DELETE /v1/policies…`: versions of the policy, a new one, and a candidate on trial beside it. Must not know rules.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use engine::Policy;
+use engine::input::Body;
+use model::Time;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::openapi::Refused;
+use super::parts::{Named, number, read_json};
+use super::problem::Problem;
+use crate::keys::Role;
+use crate::policies::{PREFIX, document_name, version};
+use crate::shadow::Candidate;
+
+/// Bytes of a request at most: a policy of 512 KiB, escaped.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What is to be done with a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mode {
+    /// Only say whether it compiles.
+    Validate,
+    /// Decide by it from the next event on.
+    Activate,
+    /// Weigh every question by it too, and count what it would have said. It changes no answer and ends with the server.
+    Shadow,
+}
+
+/// A policy, and what is to be done with it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"mode": "validate", "policy": "[thresholds]\nstep_up = 30\nhold = 70\ndeny = 101\n"}))]
+pub(super) struct PolicyForm {
+    /// The policy in TOML, at most 512 KiB.
+    policy: String,
+    /// What is to be done with it.
+    mode: Mode,
+}
+
+/// What was done with a policy.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PolicyTaken {
+    /// Rules in it.
+    rules: usize,
+    /// The version that is in force now.
+    active: u32,
+    /// Whether that is a new one; the one in force is not made a version again.
+    changed: bool,
+}
+
+/// Versions of the policy.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PoliciesTold {
+    /// The version in force.
+    active: u32,
+    /// All versions, the newest first.
+    versions: Vec<PolicyVersion>,
+    /// The candidate on trial, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<ShadowTold>,
+}
+
+/// A version of the policy.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PolicyVersion {
+    /// What decisions name.
+    version: u32,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    at: Time,
+    /// By whom: the name of a key, or `(file)`: given to the server at its start.
+    by: String,
+    /// Whether it is in force.
+    active: bool,
+    /// The place in the journal from which on it decided.
+    seq: u64,
+}
+
+/// A candidate on trial.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ShadowTold {
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    since: Time,
+    /// By whom: the name of a key.
+    by: String,
+    /// Questions weighed by both.
+    questions: u64,
+    /// Questions on which both said the same.
+    same: u64,
+    /// Questions by what was answered and what the candidate would have answered, where there were any.
+    pairs: Vec<PairTold>,
+}
+
+/// What two policies said.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PairTold {
+    /// What was answered.
+    live: &'static str,
+    /// What the candidate would have answered.
+    candidate: &'static str,
+    /// On how many questions.
+    count: u64,
+}
+
+impl From<&Candidate> for ShadowTold {
+    fn from(candidate: &Candidate) -> Self {
+        let pairs: Vec<_> = candidate.pairs().filter(|pair| pair.count > 0).collect();
+        let same = pairs.iter().filter(|pair| pair.live == pair.candidate).map(|pair| pair.count).sum();
+        let told = |pair: &crate::shadow::Pair| PairTold {
+            live: pair.live.as_str(),
+            candidate: pair.candidate.as_str(),
+            count: pair.count,
+        };
+        Self {
+            since: candidate.since,
+            by: candidate.by.clone(),
+            questions: pairs.iter().map(|pair| pair.count).sum(),
+            same,
+            pairs: pairs.iter().map(told).collect(),
+        }
+    }
+}
+
+/// Versions of the policy, and the candidate on trial.
+#[utoipa::path(
+    get, path = "/v1/policies", tag = "policies", responses((status = 200, body = PoliciesTold, description = "The policy, or policies, as they are now"), Refused),
+)]
+pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<PoliciesTold>, Problem> {
+    app.authorize(&headers, Role::may_read)?;
+    let look = |state: &engine::State, policy: &Policy| {
+        let active = policy.version();
+        let told = |document: &engine::record::Document| {
+            let version = version(document)?;
+            let at = Time::from_us(document.at_us)?;
+            let (by, seq) = (document.by.clone(), document.seq);
+            Some(PolicyVersion { version, at, by, active: version == active, seq })
+        };
+        let versions: Vec<_> = state.documents(PREFIX).into_iter().rev().filter_map(told).collect();
+        (active, versions)
+    };
+    let (active, versions) = app.sequencer.look(Vec::new(), look).await?;
+    let shadow = app.sequencer.shadow().get().map(|candidate| ShadowTold::from(&*candidate));
+    Ok(Json(PoliciesTold { active, versions, shadow }))
+}
+
+/// The text of a version.
+#[utoipa::path(
+    get, path = "/v1/policies/{version}", tag = "policies",
+    params(("version" = u32, Path, description = "As decisions name it", example = 1)),
+    responses(
+        (status = 200, body = String, content_type = "application/toml", description = "The policy as it was written"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such version"),
+        Refused,
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<App>,
+    headers: HeaderMap,
+    asked: Named,
+) -> Result<impl IntoResponse, Problem> {
+    app.authorize(&headers, Role::may_read)?;
+    let name = document_name(number(asked)?);
+    let look =
+        move |state: &engine::State, _: &Policy| state.document(&name).map(|document| document.bytes.clone());
+    let text = app.sequencer.look(Vec::new(), look).await?;
+    let text = text.ok_or_else(|| Problem::absent("there is no such version; all are at /v1/policies"))?;
+    Ok(([(header::CONTENT_TYPE, "application/toml")], text))
+}
+
+/// Checks a policy, makes it the one in force, or puts it on trial.
+#[utoipa::path(
+    post, path = "/v1/policies", tag = "policies", request_body = PolicyForm,
+    responses(
+        (status = 200, body = PolicyTaken, description = "The policy, or policies, as they are now"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "The policy does not compile; `line` and `column` say where"),
+        Refused,
+    ),
+)]
+pub(super) async fn post(State(app): State<App>, request: Request) -> Result<Json<PolicyTaken>, Problem> {
+    let actor = app.authorize(request.headers(), Role::may_change)?;
+    let PolicyForm { policy: text, mode } = read_json(request, BODY_BYTES_MAX).await?;
+    let compile = {
+        let text = text.clone();
+        tokio::task::spawn_blocking(move || Policy::compile(&text, 0))
+    };
+    let compiled = compile.await.map_err(|_| Problem::not_now("compiling ended unexpectedly", 10))?;
+    let compiled = compiled.map_err(Problem::invalid_policy)?;
+    let rules = compiled.rules().len();
+    let asked = text.clone();
+    let look = move |state: &engine::State, policy: &Policy| {
+        let document = state.document(&document_name(policy.version()));
+        (policy.version(), document.is_some_and(|document| document.bytes == asked.as_bytes()), state.seq())
+    };
+    let (active, is_active, seen_seq) = app.sequencer.look(Vec::new(), look).await?;
+    match mode {
+        Mode::Validate => {}
+        Mode::Shadow => {
+            let candidate = Candidate::new(compiled, actor.name, (app.clock)());
+            app.sequencer.shadow().set(Some(candidate));
+        }
+        Mode::Activate if is_active => app.until_durable(seen_seq).await?,
+        Mode::Activate => {
+            let body = Body::Policy { version: 0, text, by: actor.name };
+            let answered = app.sequencer.ask(None, [0; 16], body, false).await?;
+            let active = taken_version(&answered.json).unwrap_or(active);
+            return Ok(Json(PolicyTaken { rules, active, changed: true }));
+        }
+    }
+    Ok(Json(PolicyTaken { rules, active, changed: false }))
+}
+
+fn taken_version(answer: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Taken {
+        version: u32,
+    }
+    serde_json::from_slice::<Taken>(answer).ok().map(|taken| taken.version)
+}
+
+/// Ends the trial of a candidate; gives what was counted.
+#[utoipa::path(
+    delete, path = "/v1/policies/shadow", tag = "policies",
+    responses(
+        (status = 200, body = ShadowTold, description = "The policy, or policies, as they are now"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "None is on trial"),
+        Refused,
+    ),
+)]
+pub(super) async fn end_shadow(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Json<ShadowTold>, Problem> {
+    app.authorize(&headers, Role::may_change)?;
+    let shadow = app.sequencer.shadow();
+    let ended = shadow.get().ok_or_else(|| Problem::absent("no candidate is on trial"))?;
+    shadow.set(None);
+    Ok(Json(ShadowTold::from(&*ended)))
+}

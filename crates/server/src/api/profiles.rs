@@ -1,0 +1,216 @@
+//! `PUT /v1/customers/{id}`: what the broker tells of a customer. Everything personal is sealed before it goes anywhere; the
+//! engine gets a keyed hash of the holder's name and the day the account was opened. Shown again only masked.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use engine::input::Body;
+use engine::key::RecordKey;
+use model::client::Language;
+use model::details::ContactValue;
+use model::{ContactType, CustomerId, HolderName, Time};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::openapi::Refused;
+use super::parts::{Named, name, read_json};
+use super::problem::Problem;
+use crate::keys::Role;
+use crate::profile;
+
+/// Bytes of a profile at most.
+const BODY_BYTES_MAX: usize = 16 << 10;
+/// Contacts of a customer at most.
+const CONTACTS_MAX: usize = 16;
+
+/// What the broker tells of a customer. It takes the place of what was told before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "holder": "ヤマダ タロウ", "language": "ja", "opened": "2019-04-01T00:00:00+09:00",
+    "contacts": [{"type": "email", "value": "taro@example.jp"}, {"type": "phone", "value": "090-1234-5678"}],
+}))]
+pub(super) struct ProfileForm {
+    /// The name in kana, as the customer's bank accounts must carry it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 192)]
+    holder: Option<HolderName>,
+    /// How the customer is reached, at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
+    contacts: Vec<ContactForm>,
+    /// Language for notices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
+    language: Option<Language>,
+    /// When the account was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    opened: Option<Time>,
+}
+
+/// A way to reach a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContactForm {
+    /// `email`, `phone` or `address`.
+    #[schema(value_type = String, pattern = "^(email|phone|address)$")]
+    r#type: ContactType,
+    /// The mail address, number or postal address.
+    #[schema(value_type = String, min_length = 1, max_length = 320)]
+    value: ContactValue,
+}
+
+/// What is shown of a profile: enough to recognise it, not enough to use it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "holder": "ヤ•••••", "language": "ja", "opened": "2019-03-31T15:00:00.000000Z",
+    "contacts": [{"type": "email", "value": "t•••@example.jp"}, {"type": "phone", "value": "•••••••••••78"}],
+}))]
+pub(super) struct MaskedProfile {
+    /// The name's first character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holder: Option<String>,
+    /// Contacts with their middle hidden.
+    contacts: Vec<MaskedContact>,
+    /// Language for notices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    /// When the account was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    opened: Option<Time>,
+}
+
+/// A contact with most of it hidden.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MaskedContact {
+    /// `email`, `phone` or `address`.
+    r#type: &'static str,
+    /// What is shown of it.
+    value: String,
+}
+
+/// What became of a profile.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProfileKept {
+    /// The profile as it is shown.
+    profile: MaskedProfile,
+    /// Whether it is another one than before; the same one again is not written again.
+    changed: bool,
+}
+
+/// Keeps what the broker tells of a customer, in place of what was told before.
+#[utoipa::path(
+    put, path = "/v1/customers/{id}", tag = "customers", request_body = ProfileForm,
+    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    responses(
+        (status = 200, body = ProfileKept, description = "The profile is kept"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn put(
+    State(app): State<App>,
+    id: Named,
+    request: Request,
+) -> Result<Json<ProfileKept>, Problem> {
+    app.authorize(request.headers(), Role::may_change)?;
+    let id: CustomerId = name(id)?;
+    let form: ProfileForm = read_json(request, BODY_BYTES_MAX).await?;
+    if form.contacts.len() > CONTACTS_MAX {
+        let problem = format!("came {}; allowed: at most {CONTACTS_MAX}", form.contacts.len());
+        return Err(Problem::invalid("contacts", problem));
+    }
+    let (key, asked) = (RecordKey::profile(id.as_str()), id.clone());
+    let look = move |state: &engine::State, _: &engine::Policy| {
+        (state.profile(asked.as_str()).map(|profile| profile.bytes.clone()), state.seq())
+    };
+    let (before, seen_seq) = app.sequencer.look(vec![key], look).await?;
+    let before = before.and_then(|sealed| opened(&app, &id, &sealed));
+    let changed = before.as_ref() != Some(&form);
+    if changed {
+        let content = serde_json::to_vec(&form).map_err(|error| Problem::unreadable(error.to_string()))?;
+        let sealed = profile::seal(&app.secret, &id, &content)
+            .map_err(|error| Problem::not_now(format!("sealing the profile failed: {error}"), 10))?;
+        let holder = form.holder.as_ref().map(|holder| app.secret.holder_key(&holder.comparable()));
+        let body = engine::input::Profile { customer: id, holder, opened: form.opened, sealed };
+        app.sequencer.ask(None, [0; 16], Body::Profile(body), false).await?;
+    } else {
+        app.until_durable(seen_seq).await?;
+    }
+    Ok(Json(ProfileKept { profile: MaskedProfile::from(&form), changed }))
+}
+
+/// A profile that was kept, masked.
+pub(super) fn masked(app: &App, id: &CustomerId, sealed: &[u8]) -> Result<MaskedProfile, Problem> {
+    opened(app, id, sealed).as_ref().map(MaskedProfile::from).ok_or_else(|| {
+        crate::serve::log("profile.unreadable", "an envelope does not open; is `secret` the folder's own?");
+        Problem::not_now("the customer's profile cannot be opened; the server's log says why", 60)
+    })
+}
+
+fn opened(app: &App, id: &CustomerId, sealed: &[u8]) -> Option<ProfileForm> {
+    serde_json::from_slice(&profile::open(&app.secret, id, sealed)?).ok()
+}
+
+impl From<&ProfileForm> for MaskedProfile {
+    fn from(form: &ProfileForm) -> Self {
+        let contacts = form.contacts.iter().map(|contact| MaskedContact {
+            r#type: contact.r#type.as_str(),
+            value: masked_contact(contact.r#type, contact.value.as_str()),
+        });
+        Self {
+            holder: form.holder.as_ref().map(|holder| hidden(holder.as_str(), 1, 0)),
+            contacts: contacts.collect(),
+            language: form.language.as_ref().map(ToString::to_string),
+            opened: form.opened,
+        }
+    }
+}
+
+/// Of a mail address the first character and the domain stay, of a number the last two digits, of a postal address nothing.
+fn masked_contact(sort: ContactType, value: &str) -> String {
+    match sort {
+        ContactType::Email => match value.rsplit_once('@') {
+            Some((local, domain)) => format!("{}@{domain}", hidden(local, 1, 0)),
+            None => hidden(value, 1, 0),
+        },
+        ContactType::Phone => hidden(value, 0, 2),
+        ContactType::Address => "•••".to_owned(),
+    }
+}
+
+/// The text with all but so many characters at its ends hidden; a short one is hidden whole.
+fn hidden(text: &str, head: usize, tail: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let shown =
+        if characters.len() > head.saturating_add(tail).saturating_mul(2) { (head, tail) } else { (0, 0) };
+    let middle = characters.len().saturating_sub(shown.0).saturating_sub(shown.1);
+    let first = characters.iter().take(shown.0);
+    let last = characters.iter().skip(shown.0.saturating_add(middle));
+    first.copied().chain(std::iter::repeat_n('•', middle)).chain(last.copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ContactType, hidden, masked_contact};
+
+    #[test]
+    fn what_is_shown_cannot_be_used() {
+        for (sort, value, shown) in [
+            (ContactType::Email, "taro@example.jp", "t•••@example.jp"),
+            (ContactType::Email, "t@example.jp", "•@example.jp"),
+            (ContactType::Email, "no address", "n•••••••••"),
+            (ContactType::Phone, "090-1234-5678", "•••••••••••78"),
+            (ContactType::Phone, "110", "•••"),
+            (ContactType::Address, "東京都千代田区1-1", "•••"),
+        ] {
+            assert_eq!(masked_contact(sort, value), shown);
+        }
+        assert_eq!(hidden("ヤマダ", 1, 0), "ヤ••");
+    }
+}

@@ -1,0 +1,367 @@
+//! `GET|POST /v1/sweeps`, `GET /v1/sweeps/{id}`, `POST /v1/sweeps/{id}/stop`: history re-examined, and what was found.
+
+#![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use history::sweep::{RESULT_CSV, SUMMARY, Verdict};
+use model::{EventKind, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::App;
+use super::openapi::Refused;
+use super::parts::{Asked, Named, limit, number, query, read_json};
+use super::problem::Problem;
+use crate::keys::Role;
+use crate::sweeps::{AskedProcedure, Sweep, SweepError, SweepRequest, SweepState};
+
+/// Bytes of a request at most.
+const BODY_BYTES_MAX: usize = 16 << 20;
+/// Procedures in a request at most.
+const PROCEDURES_MAX: usize = 100_000;
+/// Days to look back at most.
+const WINDOW_DAYS_MAX: u16 = 3_660;
+
+/// What is to be examined: `procedures`, or those of `kinds` in history.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"kinds": ["bank_account.change"], "since": "2026-01-01T00:00:00+09:00"}))]
+pub(super) struct SweepForm {
+    /// Procedures to examine, at most 100,000.
+    #[serde(default)]
+    #[schema(value_type = Vec<ProcedureForm>, required = false)]
+    procedures: Vec<ProcedureForm>,
+    /// Kinds of events to take out of history instead; docs/events.md names them.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, required = false)]
+    kinds: Vec<EventKind>,
+    /// With `kinds`: since when; needed.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Time>,
+    /// With `kinds`: before when.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Time>,
+    /// How far to look back from the earliest procedure: 1 to 3660 days, 365 unless given.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 3660)]
+    window_days: Option<u16>,
+    /// The folder of history below the data folder; `history` unless given.
+    #[serde(default)]
+    history: Option<String>,
+    /// Show customers and devices in full.
+    #[serde(default)]
+    unmask: bool,
+}
+
+/// A procedure to examine.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProcedureForm {
+    /// Its identifier, unique in the request.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    id: model::event::EventId,
+    /// In whose name.
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
+    customer: model::CustomerId,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    time: Time,
+    /// What; docs/events.md names the kinds.
+    #[schema(value_type = String)]
+    kind: EventKind,
+    /// From which address.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    ip: Option<model::Address>,
+    /// From which device.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    device: Option<model::client::DeviceId>,
+}
+
+/// A sweep that was taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SweepTaken {
+    /// Its number: `GET /v1/sweeps/{id}`.
+    id: u32,
+}
+
+/// A sweep as it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SweepTold {
+    /// Its number.
+    id: u32,
+    /// `waiting`, `running`, `done` or `failed`.
+    state: &'static str,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    at: Time,
+    /// By whom: the name of a key.
+    by: String,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    /// Rows of history read so far, while it is running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_done: Option<u64>,
+    /// Rows to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_total: Option<u64>,
+}
+
+/// All sweeps, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SweepsTold {
+    /// The sweeps.
+    sweeps: Vec<SweepTold>,
+}
+
+/// A sweep with its results.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SweepResult {
+    #[serde(flatten)]
+    sweep: SweepTold,
+    /// The figures; docs/sweep.md explains them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    summary: Option<Box<RawValue>>,
+    /// A page of findings by column; docs/sweep.md explains them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<Vec<BTreeMap<String, String>>>,
+    /// What to ask with as `after` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+/// Which findings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FindingQuery {
+    /// Only those with this verdict.
+    #[param(value_type = Option<String>, pattern = "^(clear|explained|review|alarm)$")]
+    verdict: Option<Verdict>,
+    /// Those after this place: `next` of the page before.
+    after: Option<u64>,
+    /// Findings in the answer, 1 to 200; 50 unless given.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+}
+
+/// Takes a sweep: it is run when those before it are done, also after a restart.
+#[utoipa::path(
+    post, path = "/v1/sweeps", tag = "sweeps", request_body = SweepForm,
+    responses(
+        (status = 202, body = SweepTaken, description = "The sweep, or sweeps, as they are now"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "There is no such history, or too many results are kept"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn post(
+    State(app): State<App>,
+    request: Request,
+) -> Result<(StatusCode, Json<SweepTaken>), Problem> {
+    let actor = app.authorize(request.headers(), Role::may_operate)?;
+    let form: SweepForm = read_json(request, BODY_BYTES_MAX).await?;
+    let asked = form.checked((app.clock)(), actor.name)?;
+    let sweeps = std::sync::Arc::clone(&app.sweeps);
+    let taken = tokio::task::spawn_blocking(move || sweeps.ask(&asked)).await;
+    let taken = taken.map_err(|_| Problem::not_now("taking the sweep ended unexpectedly", 10))?;
+    let id = taken.map_err(|error| match error {
+        SweepError::Busy => Problem::not_now(error.to_string(), 60),
+        SweepError::Full | SweepError::History(_) => Problem::conflict(error.to_string()),
+        SweepError::Io(_) => {
+            crate::serve::log("sweep.failed", &crate::serve::told(&error));
+            Problem::not_now("the request could not be kept; the server's log says why", 60)
+        }
+    })?;
+    Ok((StatusCode::ACCEPTED, Json(SweepTaken { id })))
+}
+
+impl SweepForm {
+    fn checked(self, at: Time, by: String) -> Result<SweepRequest, Problem> {
+        match (self.procedures.is_empty(), self.kinds.is_empty()) {
+            (true, true) | (false, false) => {
+                return Err(Problem::invalid(
+                    "procedures",
+                    "allowed: either `procedures` or `kinds`, not empty",
+                ));
+            }
+            (true, false) if self.since.is_none() => {
+                return Err(Problem::invalid("since", "absent; `kinds` needs it: since when"));
+            }
+            (false, true) if self.since.is_some() || self.until.is_some() => {
+                return Err(Problem::invalid("since", "came with `procedures`; allowed: only with `kinds`"));
+            }
+            _ => {}
+        }
+        if self.procedures.len() > PROCEDURES_MAX {
+            let problem = format!("came {}; allowed: at most {PROCEDURES_MAX}", self.procedures.len());
+            return Err(Problem::invalid("procedures", problem));
+        }
+        let window_days = self.window_days.unwrap_or(365);
+        if !(1..=WINDOW_DAYS_MAX).contains(&window_days) {
+            let problem = format!("came {window_days}; allowed: 1 to {WINDOW_DAYS_MAX}");
+            return Err(Problem::invalid("window_days", problem));
+        }
+        let repeated = {
+            let mut ids = hashbrown::HashSet::with_capacity(self.procedures.len());
+            self.procedures.iter().position(|procedure| !ids.insert(&procedure.id))
+        };
+        if let Some(place) = repeated {
+            return Err(Problem::invalid(format!("procedures[{place}].id"), "came before in this request"));
+        }
+        let asked = |form: ProcedureForm| AskedProcedure {
+            id: form.id,
+            customer: form.customer,
+            time: form.time,
+            kind: form.kind,
+            ip: form.ip,
+            device: form.device,
+        };
+        Ok(SweepRequest {
+            at,
+            by,
+            procedures: self.procedures.into_iter().map(asked).collect(),
+            kinds: self.kinds,
+            since: self.since,
+            until: self.until,
+            window_days,
+            history: PathBuf::from(self.history.unwrap_or_else(|| "history".to_owned())),
+            unmask: self.unmask,
+        })
+    }
+}
+
+/// All sweeps, the newest first.
+#[utoipa::path(
+    get, path = "/v1/sweeps", tag = "sweeps", responses((status = 200, body = SweepsTold, description = "The sweep, or sweeps, as they are now"), Refused),
+)]
+pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<SweepsTold>, Problem> {
+    app.authorize(&headers, Role::may_read)?;
+    Ok(Json(SweepsTold { sweeps: app.sweeps.list().iter().map(SweepTold::from).collect() }))
+}
+
+/// A sweep: how far it is, and a page of what it found.
+#[utoipa::path(
+    get, path = "/v1/sweeps/{id}", tag = "sweeps",
+    params(("id" = u32, Path, description = "Its number", example = 1), FindingQuery),
+    responses(
+        (status = 200, body = SweepResult, description = "The sweep, or sweeps, as they are now"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such sweep"),
+        Refused,
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<App>,
+    headers: HeaderMap,
+    id: Named,
+    asked: Asked<FindingQuery>,
+) -> Result<Json<SweepResult>, Problem> {
+    app.authorize(&headers, Role::may_read)?;
+    let sweep = app.sweeps.get(number(id)?).ok_or_else(no_such_sweep)?;
+    let FindingQuery { verdict, after, limit: asked } = query(asked)?;
+    let limit = limit(asked)?;
+    let told = SweepTold::from(&sweep);
+    if sweep.state != SweepState::Done {
+        return Ok(Json(SweepResult { sweep: told, summary: None, findings: None, next: None }));
+    }
+    let folder = app.sweeps.folder(sweep.id);
+    let page = move || page(&folder, verdict, after.unwrap_or(0), limit);
+    // The readers' permits bound how many such files are read at once.
+    let read = app.readers.read(move |_| Ok(page())).await?;
+    let (summary, findings, next) = read.map_err(|error| {
+        crate::serve::log("sweep.unreadable", &format!("sweep {}: {error}", sweep.id));
+        Problem::not_now("the sweep's results cannot be read; the server's log says why", 60)
+    })?;
+    Ok(Json(SweepResult { sweep: told, summary: Some(summary), findings: Some(findings), next }))
+}
+
+fn no_such_sweep() -> Problem {
+    Problem::absent("there is no such sweep; all are at /v1/sweeps")
+}
+
+/// Summary, findings, and where the next page begins.
+type Page = (Box<RawValue>, Vec<BTreeMap<String, String>>, Option<u64>);
+
+fn page(folder: &Path, verdict: Option<Verdict>, after: u64, limit: usize) -> std::io::Result<Page> {
+    let summary = std::fs::read_to_string(folder.join(SUMMARY))?;
+    let summary = RawValue::from_string(summary)?;
+    let mut reader = csv::Reader::from_path(folder.join(RESULT_CSV))?;
+    let names = reader.headers()?.clone();
+    let judged = names.iter().position(|name| name == "verdict");
+    let (mut findings, mut last) = (Vec::new(), after);
+    let mut record = csv::StringRecord::new();
+    let mut place: u64 = 0;
+    while reader.read_record(&mut record)? {
+        place = place.saturating_add(1);
+        let is_asked = verdict.is_none_or(|verdict| {
+            judged.and_then(|column| record.get(column)).is_some_and(|word| word == verdict.as_str())
+        });
+        if place <= after || !is_asked {
+            continue;
+        }
+        if findings.len() >= limit {
+            return Ok((summary, findings, Some(last)));
+        }
+        last = place;
+        // What is empty is not known.
+        let cells = names.iter().zip(&record).filter(|(_, cell)| !cell.is_empty());
+        findings.push(cells.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect());
+    }
+    Ok((summary, findings, None))
+}
+
+/// Stops a sweep that waits or is running; one that is over stays as it is.
+#[utoipa::path(
+    post, path = "/v1/sweeps/{id}/stop", tag = "sweeps",
+    params(("id" = u32, Path, description = "Its number", example = 1)),
+    responses(
+        (status = 202, body = SweepTold, description = "The sweep, or sweeps, as they are now"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such sweep"),
+        Refused,
+    ),
+)]
+pub(super) async fn stop(
+    State(app): State<App>,
+    headers: HeaderMap,
+    id: Named,
+) -> Result<(StatusCode, Json<SweepTold>), Problem> {
+    app.authorize(&headers, Role::may_operate)?;
+    let id = number(id)?;
+    app.sweeps.stop(id);
+    let sweep = app.sweeps.get(id).ok_or_else(no_such_sweep)?;
+    Ok((StatusCode::ACCEPTED, Json(SweepTold::from(&sweep))))
+}
+
+impl From<&Sweep> for SweepTold {
+    fn from(sweep: &Sweep) -> Self {
+        let running = (sweep.state == SweepState::Running).then(|| sweep.progress());
+        let problem = match &sweep.state {
+            SweepState::Failed(problem) => Some(problem.clone()),
+            _ => None,
+        };
+        Self {
+            id: sweep.id,
+            state: sweep.state.as_str(),
+            at: sweep.at,
+            by: sweep.by.clone(),
+            problem,
+            rows_done: running.map(|reading| reading.done),
+            rows_total: running.map(|reading| reading.total),
+        }
+    }
+}

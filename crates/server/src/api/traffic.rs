@@ -1,0 +1,212 @@
+//! What every request leaves behind: its duration in a histogram, a line in the log, an identifier in its answer. No personal
+//! data: the template of a path stands for the path, and queries are not told. Must not know what is asked.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use hashbrown::HashMap;
+
+use super::App;
+
+/// Where a request carries its identifier, and its answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Bytes of an identifier that is taken from a request at most.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+/// The name of requests to paths that do not exist.
+const OTHER: &str = "other";
+/// Front ends' questions.
+const FORWARD: &str = "GET /v1/forward/{kind}";
+/// Paths asked so often that only what is slow or refused is told of them.
+const FREQUENT: [&str; 6] =
+    ["POST /v1/decide", "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
+/// From which on such a request is slow.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// Upper bounds of the buckets, microseconds, and as Prometheus names them.
+const BUCKETS: [(u64, &str); 14] = [
+    (250, "0.00025"),
+    (500, "0.0005"),
+    (1_000, "0.001"),
+    (2_500, "0.0025"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (25_000, "0.025"),
+    (50_000, "0.05"),
+    (100_000, "0.1"),
+    (250_000, "0.25"),
+    (500_000, "0.5"),
+    (1_000_000, "1"),
+    (2_500_000, "2.5"),
+    (10_000_000, "10"),
+];
+
+/// Classes of status codes.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Durations of one operation with one class of status.
+#[derive(Debug, Default)]
+struct Durations {
+    /// Those in a bucket and in none before it; the last has what is longer than all bounds.
+    counts: [AtomicU64; BUCKETS.len() + 1],
+    sum_us: AtomicU64,
+}
+
+/// Histograms of all operations: fixed places, so that counting takes no lock.
+#[derive(Debug)]
+pub struct Traffic {
+    /// Method and path template, the last for all others.
+    operations: Vec<String>,
+    places: HashMap<String, usize>,
+    durations: Vec<[Durations; CLASSES.len()]>,
+    /// Random, so that identifiers of two runs differ.
+    run: u32,
+    requests: AtomicU64,
+}
+
+impl Traffic {
+    /// With a place for each of these operations.
+    #[must_use]
+    pub fn new(mut operations: Vec<String>) -> Self {
+        operations.push(OTHER.to_owned());
+        let places = operations.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
+        let durations = operations.iter().map(|_| Default::default()).collect();
+        let run = getrandom::u32().unwrap_or(0);
+        Self { operations, places, durations, run, requests: AtomicU64::new(0) }
+    }
+
+    fn count(&self, operation: &str, status: u16, took: Duration) {
+        let place = self.places.get(operation).copied().unwrap_or(self.operations.len().saturating_sub(1));
+        let class = usize::from(status / 100).saturating_sub(1).min(CLASSES.len() - 1);
+        let Some(durations) = self.durations.get(place).and_then(|classes| classes.get(class)) else {
+            return;
+        };
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS.iter().position(|(bound_us, _)| us <= *bound_us).unwrap_or(BUCKETS.len());
+        if let Some(count) = durations.counts.get(bucket) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        durations.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// Identifiers of this run, one after the other.
+    fn request_id(&self) -> HeaderValue {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        HeaderValue::try_from(format!("{:08x}-{number:x}", self.run))
+            .unwrap_or(HeaderValue::from_static("none"))
+    }
+
+    /// Writes the histograms in Prometheus' text format. Operations that were not asked for are left out.
+    pub(super) fn write(&self, text: &mut String) {
+        const NAME: &str = "sekisho_http_request_duration_seconds";
+        // Writing into a string cannot fail.
+        let _infallible = write!(text, "# HELP {NAME} Durations of requests.\n# TYPE {NAME} histogram\n");
+        for (operation, classes) in self.operations.iter().zip(&self.durations) {
+            for (class, durations) in CLASSES.iter().zip(classes) {
+                let mut total: u64 = 0;
+                let counts: Vec<u64> =
+                    durations.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
+                if counts.iter().all(|count| *count == 0) {
+                    continue;
+                }
+                let (method, route) = operation.split_once(' ').unwrap_or(("", operation));
+                let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{class}\"");
+                let bounds = BUCKETS.iter().map(|(_, name)| *name).chain(["+Inf"]);
+                for (count, bound) in counts.iter().zip(bounds) {
+                    total = total.saturating_add(*count);
+                    let _infallible = writeln!(text, "{NAME}_bucket{{{labels},le=\"{bound}\"}} {total}");
+                }
+                let sum_us = durations.sum_us.load(Ordering::Relaxed);
+                let (whole, rest) = (sum_us / 1_000_000, sum_us % 1_000_000);
+                let _infallible = writeln!(text, "{NAME}_sum{{{labels}}} {whole}.{rest:06}");
+                let _infallible = writeln!(text, "{NAME}_count{{{labels}}} {total}");
+            }
+        }
+    }
+}
+
+/// Measures a request, tells of it, and marks its answer.
+pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
+    let began = Instant::now();
+    let operation = match request.extensions().get::<MatchedPath>() {
+        // Asked with any method, and with the customer's own path behind it.
+        Some(path) if path.as_str().starts_with("/v1/forward/") => FORWARD.to_owned(),
+        Some(path) => format!("{} {}", request.method(), path.as_str()),
+        None => OTHER.to_owned(),
+    };
+    let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id.as_bytes())).cloned();
+    let id = given.unwrap_or_else(|| app.traffic.request_id());
+    let mut response = next.run(request).await;
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    app.traffic.count(&operation, status, took);
+    let is_frequent = FREQUENT.contains(&operation.as_str());
+    if !is_frequent || took >= SLOW || status >= 400 {
+        log(&id, &operation, status, took);
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// Whether an identifier can stand in a log: short, and of letters, digits, `.`, `_`, `-`.
+fn is_sane(id: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.iter().all(allowed)
+}
+
+fn log(id: &HeaderValue, operation: &str, status: u16, took: Duration) {
+    use std::io::Write as _;
+    let (method, route) = operation.split_once(' ').unwrap_or(("", operation));
+    let line = serde_json::json!({
+        "event": "http.request",
+        "request_id": id.to_str().unwrap_or(""),
+        "method": method,
+        "route": route,
+        "status": status,
+        "duration_us": u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+    });
+    // A log that cannot be written must not stop the server.
+    let _lost = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Traffic, is_sane};
+
+    #[test]
+    fn durations_are_counted_in_buckets_that_add_up() {
+        let traffic = Traffic::new(vec!["GET /v1/holds".to_owned()]);
+        for (operation, status, us) in
+            [("GET /v1/holds", 200, 250), ("GET /v1/holds", 200, 251), ("GET /nothing", 404, 99_000_000)]
+        {
+            traffic.count(operation, status, Duration::from_micros(us));
+        }
+        let mut text = String::new();
+        traffic.write(&mut text);
+        let holds = "method=\"GET\",route=\"/v1/holds\",status=\"2xx\"";
+        let other = "method=\"\",route=\"other\",status=\"4xx\"";
+        for line in [
+            format!("_bucket{{{holds},le=\"0.00025\"}} 1\n"),
+            format!("_bucket{{{holds},le=\"0.0005\"}} 2\n"),
+            format!("_bucket{{{holds},le=\"+Inf\"}} 2\n"),
+            format!("_sum{{{holds}}} 0.000501\n"),
+            format!("_bucket{{{other},le=\"10\"}} 0\n"),
+            format!("_bucket{{{other},le=\"+Inf\"}} 1\n"),
+            format!("_count{{{other}}} 1\n"),
+        ] {
+            assert!(text.contains(&line), "{line}{text}");
+        }
+    }
+
+    #[test]
+    fn identifiers_cannot_forge_a_log() {
+        assert!(is_sane(b"a-1.B_2"));
+        for bad in [&b""[..], b"a b", b"a\"", b"\xff", &[b'a'; 65]] {
+            assert!(!is_sane(bad), "{bad:?}");
+        }
+    }
+}

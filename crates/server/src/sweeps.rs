@@ -1,0 +1,337 @@
+//! Sweeps over the server's own history: asked for over the API, run one after the other on a thread of their own, with their
+//! results in a folder each. What was asked for is on disk before it is acknowledged; a restart goes on with what is not
+//! done. Must not know HTTP.
+
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use history::Watch;
+use history::watch::Reading;
+use intel::Intel;
+use model::client::DeviceId;
+use model::event::EventId;
+use model::{Address, CustomerId, EventKind, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::sequencer::Clock;
+use crate::serve::{log, told};
+
+/// Sweeps that wait at most.
+pub(crate) const WAITING_MAX: usize = 16;
+/// Sweeps whose results are kept at most.
+pub(crate) const KEPT_MAX: usize = 1_000;
+
+/// The folder of all sweeps in the data folder.
+const FOLDER: &str = "sweeps";
+/// What was asked for, in a sweep's folder.
+const REQUEST: &str = "request.json";
+/// Why it ended without a result.
+const FAILED: &str = "failed.json";
+
+/// What is to be examined, and against what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SweepRequest {
+    /// When it was asked for.
+    pub(crate) at: Time,
+    /// By whom.
+    pub(crate) by: String,
+    /// Procedures to examine; where there are none, those of `kinds` in history.
+    pub(crate) procedures: Vec<AskedProcedure>,
+    /// Kinds of procedures to take out of history.
+    pub(crate) kinds: Vec<EventKind>,
+    /// Since when.
+    pub(crate) since: Option<Time>,
+    /// Before when.
+    pub(crate) until: Option<Time>,
+    /// How far to look back from the earliest procedure, in days.
+    pub(crate) window_days: u16,
+    /// The folder of history, below the data folder.
+    pub(crate) history: PathBuf,
+    /// Show customers and devices in full.
+    pub(crate) unmask: bool,
+}
+
+/// A procedure to examine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AskedProcedure {
+    /// Its identifier, unique in the sweep.
+    pub(crate) id: EventId,
+    /// In whose name.
+    pub(crate) customer: CustomerId,
+    /// When.
+    pub(crate) time: Time,
+    /// What.
+    pub(crate) kind: EventKind,
+    /// From which address.
+    pub(crate) ip: Option<Address>,
+    /// From which device.
+    pub(crate) device: Option<DeviceId>,
+}
+
+/// How far a sweep is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SweepState {
+    /// Others come first.
+    Waiting,
+    /// It is being done.
+    Running,
+    /// Its results are there.
+    Done,
+    /// It ended without: why.
+    Failed(String),
+}
+
+impl SweepState {
+    /// The word used on the wire.
+    #[must_use]
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// A sweep, as it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Sweep {
+    /// Its number.
+    pub(crate) id: u32,
+    /// When it was asked for.
+    pub(crate) at: Time,
+    /// By whom.
+    pub(crate) by: String,
+    /// How far it is.
+    pub(crate) state: SweepState,
+    watch: Arc<Watch>,
+}
+
+impl Sweep {
+    /// How far it is, in rows of history.
+    #[must_use]
+    pub(crate) fn progress(&self) -> Reading {
+        self.watch.read()
+    }
+}
+
+/// Why a sweep is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SweepError {
+    /// Too many wait.
+    #[error("{WAITING_MAX} sweeps are waiting already; come again when one is done")]
+    Busy,
+    /// Too many are kept.
+    #[error(
+        "the results of {KEPT_MAX} sweeps are kept; remove old folders of `sweeps` in the data folder and restart"
+    )]
+    Full,
+    /// The folder of history is none.
+    #[error("{0}")]
+    History(String),
+    /// The request could not be written.
+    #[error("the request could not be kept")]
+    Io(#[from] std::io::Error),
+}
+
+/// All sweeps. The thread ends when the last of these is gone.
+#[derive(Debug)]
+pub(crate) struct Sweeps {
+    data: PathBuf,
+    shared: Arc<Shared>,
+    queue: Sender<u32>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    sweeps: Mutex<BTreeMap<u32, Sweep>>,
+    /// The server stops: what is not done is done after the next start.
+    is_closing: AtomicBool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Sweep>> {
+        // Every change is a single one, so that a panic elsewhere leaves nothing half done.
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, id: u32, state: SweepState) {
+        if let Some(sweep) = self.lock().get_mut(&id) {
+            sweep.state = state;
+        }
+    }
+}
+
+/// Finds the sweeps of a data folder and goes on with those that are not done.
+///
+/// # Errors
+/// The folder cannot be read, or the thread cannot be started.
+pub(crate) fn start(
+    data: &Path,
+    intel: Arc<Intel>,
+    clock: Clock,
+) -> std::io::Result<(Arc<Sweeps>, JoinHandle<()>)> {
+    let sweeps = found(&data.join(FOLDER))?;
+    let (queue, waiting) = channel();
+    for sweep in sweeps.values().filter(|sweep| sweep.state == SweepState::Waiting) {
+        // The receiver is there.
+        let _sent = queue.send(sweep.id);
+    }
+    let shared = Arc::new(Shared { sweeps: Mutex::new(sweeps), is_closing: AtomicBool::new(false) });
+    let worker = Worker { data: data.to_owned(), shared: Arc::clone(&shared), intel, clock };
+    let thread = std::thread::Builder::new().name("sweeps".to_owned()).spawn(move || worker.run(&waiting))?;
+    Ok((Arc::new(Sweeps { data: data.to_owned(), shared, queue }), thread))
+}
+
+/// The sweeps in a folder. What cannot be read is told and left out.
+fn found(folder: &Path) -> std::io::Result<BTreeMap<u32, Sweep>> {
+    let mut sweeps = BTreeMap::new();
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(sweeps),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let id = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u32>().ok());
+        let Some(id) = id else { continue };
+        let request = match work::read_request(&path) {
+            Ok(request) => request,
+            Err(error) => {
+                log("sweep.unreadable", &format!("sweep {id} is left out: {}", told(&error)));
+                continue;
+            }
+        };
+        let state = if path.join(history::sweep::SUMMARY).exists() {
+            SweepState::Done
+        } else if let Ok(problem) = std::fs::read(path.join(FAILED)) {
+            SweepState::Failed(serde_json::from_slice(&problem).unwrap_or_default())
+        } else {
+            SweepState::Waiting
+        };
+        let sweep = Sweep { id, at: request.at, by: request.by, state, watch: Arc::default() };
+        sweeps.insert(id, sweep);
+    }
+    Ok(sweeps)
+}
+
+impl Sweeps {
+    /// Takes a request; gives the sweep's number. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Too many wait or are kept, there is no such history, or the request cannot be written.
+    pub(crate) fn ask(&self, request: &SweepRequest) -> Result<u32, SweepError> {
+        work::history_folder(&self.data, &request.history).map_err(SweepError::History)?;
+        let mut sweeps = self.shared.lock();
+        if sweeps.values().filter(|sweep| sweep.state == SweepState::Waiting).count() >= WAITING_MAX {
+            return Err(SweepError::Busy);
+        }
+        if sweeps.len() >= KEPT_MAX {
+            return Err(SweepError::Full);
+        }
+        let id = sweeps.last_key_value().map_or(0, |(id, _)| *id).saturating_add(1);
+        work::write_request(&self.folder(id), request)?;
+        let (at, by) = (request.at, request.by.clone());
+        sweeps.insert(id, Sweep { id, at, by, state: SweepState::Waiting, watch: Arc::default() });
+        drop(sweeps);
+        // If the thread is gone the server stops, and goes on with it after the next start.
+        let _sent = self.queue.send(id);
+        Ok(id)
+    }
+
+    /// All sweeps, the newest first.
+    #[must_use]
+    pub(crate) fn list(&self) -> Vec<Sweep> {
+        self.shared.lock().values().rev().cloned().collect()
+    }
+
+    /// One sweep.
+    #[must_use]
+    pub(crate) fn get(&self, id: u32) -> Option<Sweep> {
+        self.shared.lock().get(&id).cloned()
+    }
+
+    /// Asks a sweep to stop; one that is over stays as it is.
+    pub(crate) fn stop(&self, id: u32) {
+        if let Some(sweep) = self.get(id) {
+            sweep.watch.stop();
+        }
+    }
+
+    /// The folder of a sweep's results.
+    #[must_use]
+    pub(crate) fn folder(&self, id: u32) -> PathBuf {
+        self.data.join(FOLDER).join(format!("{id:06}"))
+    }
+}
+
+impl Drop for Sweeps {
+    fn drop(&mut self) {
+        self.shared.is_closing.store(true, Ordering::SeqCst);
+        for sweep in self.shared.lock().values() {
+            sweep.watch.stop();
+        }
+    }
+}
+
+/// The thread's own.
+struct Worker {
+    data: PathBuf,
+    shared: Arc<Shared>,
+    intel: Arc<Intel>,
+    clock: Clock,
+}
+
+impl Worker {
+    fn run(&self, waiting: &Receiver<u32>) {
+        for id in waiting {
+            if self.shared.is_closing.load(Ordering::SeqCst) {
+                return;
+            }
+            let watch = self.shared.lock().get(&id).map(|sweep| Arc::clone(&sweep.watch));
+            let Some(watch) = watch else { continue };
+            self.shared.set(id, SweepState::Running);
+            let state = self.sweep(id, &watch);
+            if let Some(state) = state {
+                self.shared.set(id, state);
+            }
+        }
+    }
+
+    /// Does one; `None` if the server stops meanwhile.
+    fn sweep(&self, id: u32, watch: &Watch) -> Option<SweepState> {
+        let began = (self.clock)();
+        let folder = self.data.join(FOLDER).join(format!("{id:06}"));
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            work::sweep(&self.data, &folder, &self.intel, watch)
+        }));
+        let problem = match done {
+            Ok(Ok(())) => {
+                let took_ms = (self.clock)().as_us().saturating_sub(began.as_us()) / 1_000;
+                log("sweep.done", &format!("sweep {id} took {took_ms} ms"));
+                return Some(SweepState::Done);
+            }
+            Ok(Err(_)) if self.shared.is_closing.load(Ordering::SeqCst) => return None,
+            // Where the folder lies is nothing for who asks over the network.
+            Ok(Err(error)) => told(&error).replace(&self.data.display().to_string(), "DATA"),
+            Err(_panic) => "it ended unexpectedly; the server's log says where".to_owned(),
+        };
+        log("sweep.failed", &format!("sweep {id}: {problem}"));
+        if let Err(error) = work::write_json(&folder.join(FAILED), &problem) {
+            log("sweep.failed", &format!("sweep {id} will be tried again after a restart: {error}"));
+        }
+        Some(SweepState::Failed(problem))
+    }
+}
+
+/// Whether a path stays below the folder it is joined to.
+fn is_below(path: &Path) -> bool {
+    let mut components = path.components().peekable();
+    components.peek().is_some() && components.all(|component| matches!(component, Component::Normal(_)))
+}

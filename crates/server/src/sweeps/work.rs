@@ -1,0 +1,131 @@
+//! One sweep: its request read, history opened, the results in its folder, whole or not at all. Must not know queues.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use history::files::open_all;
+use history::procedures::Examined;
+use history::rows::Recorded;
+use history::staging::Staging;
+use history::sweep::{Columns, OUTPUTS, OutputOptions, SUMMARY, SweepOptions, Window, procedures_of_history};
+use history::{HistoryError, Watch};
+use intel::Intel;
+use model::Procedure;
+use model::time::DAY_US;
+use serde::Serialize;
+
+use super::{REQUEST, SweepRequest, is_below};
+
+/// Threads that scan: the others are for decisions.
+const THREADS: usize = 1;
+
+/// Does the sweep that is asked for in `folder`.
+pub(super) fn sweep(data: &Path, folder: &Path, intel: &Intel, watch: &Watch) -> Result<(), HistoryError> {
+    watch.check()?;
+    let request = read_request(folder).map_err(HistoryError::io(folder, "reading what was asked for"))?;
+    let place = history_folder(data, &request.history).map_err(HistoryError::Usage)?;
+    let files = open_all(&[place])?;
+    let examined = match request.procedures.is_empty() {
+        true => procedures_of_history(&files, &request.kinds, request.since, request.until, watch)?,
+        false => request.procedures.iter().map(examined).collect(),
+    };
+    let length = i64::from(request.window_days).saturating_mul(DAY_US);
+    let window = Window::asked(&examined, Some(length), None, None)?;
+    let options = SweepOptions { window, columns: Columns::All, threads: THREADS };
+    let staging = Staging::begin(folder)?.replacing(OUTPUTS);
+    let work = tempfile::Builder::new()
+        .prefix(".work-")
+        .tempdir_in(folder)
+        .map_err(HistoryError::io(folder, "creating a folder in it"))?;
+    let swept = history::sweep::run(&examined, &files, intel, &options, work.path(), watch)?;
+    let output = OutputOptions {
+        unmask: request.unmask,
+        columns: options.columns,
+        report: true,
+        broker_name: None,
+        threads: THREADS,
+    };
+    history::sweep::write_results(&swept, &files, intel, &staging, &output, watch)?;
+    drop(work);
+    staging.publish(Some(SUMMARY))?;
+    Ok(())
+}
+
+fn examined(asked: &super::AskedProcedure) -> Examined {
+    let asked = asked.clone();
+    let procedure = Procedure {
+        id: asked.id,
+        customer: asked.customer,
+        time: asked.time,
+        kind: asked.kind,
+        ip: asked.ip,
+        device: asked.device,
+    };
+    Examined { procedure, recorded: Recorded::default() }
+}
+
+/// The folder of history, which lies in the data folder, also when links are followed.
+pub(super) fn history_folder(data: &Path, asked: &Path) -> Result<PathBuf, String> {
+    let shown = asked.display();
+    if !is_below(asked) {
+        return Err(format!(
+            "history came as {shown}; allowed: a folder below the data folder, e.g. `history`"
+        ));
+    }
+    let place = data.join(asked);
+    let resolved = place.canonicalize().ok().zip(data.canonicalize().ok());
+    match resolved {
+        Some((place, data)) if place.starts_with(&data) && place.is_dir() => Ok(place),
+        _ => Err(format!(
+            "there is no folder {shown} in the data folder: no history was exported or imported there yet"
+        )),
+    }
+}
+
+/// What was asked for.
+pub(super) fn read_request(folder: &Path) -> std::io::Result<SweepRequest> {
+    let bytes = std::fs::read(folder.join(REQUEST))?;
+    serde_json::from_slice(&bytes).map_err(std::io::Error::other)
+}
+
+/// Keeps what was asked for.
+pub(super) fn write_request(folder: &Path, request: &SweepRequest) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let written = write_json(&folder.join(REQUEST), request);
+    if written.is_err() {
+        // An empty folder would be taken for a sweep that cannot be read.
+        let _lost = std::fs::remove_dir_all(folder);
+    }
+    written
+}
+
+/// Writes a file that is whole or not there.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer(&mut file, value)?;
+    file.flush()?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::history_folder;
+
+    #[test]
+    fn history_lies_in_the_data_folder() {
+        let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir_all(data.path().join("history/2026")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), data.path().join("link")).unwrap();
+        for good in ["history", "history/2026"] {
+            assert!(history_folder(data.path(), Path::new(good)).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "history/../..", "/etc", "link", "nothing", "history/2026/x"] {
+            assert!(history_folder(data.path(), Path::new(bad)).is_err(), "{bad}");
+        }
+    }
+}
