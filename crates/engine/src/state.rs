@@ -283,19 +283,14 @@ impl State {
     /// Bytes that a part of the records takes in memory, about.
     #[must_use]
     pub fn part_bytes(&self, part: usize) -> usize {
-        let document = |document: &Box<Document>| size_of::<Document>() + document.bytes.len() + 32;
-        let ip = |ip: &Box<Ip>| {
-            let sets = [&ip.customers, &ip.settled, &ip.failed_customers];
-            size_of::<Ip>() + sets.iter().map(|set| set.heap_bytes()).sum::<usize>()
-        };
         self.customers.part_bytes(part, |customer| customer.heap_bytes())
-            + self.ips.part_bytes(part, ip)
+            + self.ips.part_bytes(part, |ip| ip.heap_bytes())
             + self.networks.part_bytes(part, |_| 0)
             + self.asns.part_bytes(part, |_| 0)
             + self.devices.part_bytes(part, |device| device.customers.heap_bytes())
             + self.agents.part_bytes(part, |_| 0)
             + self.accounts.part_bytes(part, |account| account.customers.heap_bytes())
-            + self.profiles.part_bytes(part, document)
+            + self.profiles.part_bytes(part, |profile| profile.heap_bytes())
     }
 
     /// Records in memory.

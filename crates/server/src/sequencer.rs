@@ -263,7 +263,7 @@ pub fn start(
     let ticking = messages.downgrade();
     let merging = Merging::start(journal.checkpointer()?, move || {
         // One that is lost comes again.
-        let _sent = ticking.upgrade().map(|messages| messages.try_send(Message::Tick));
+        let _sent = ticking.upgrade().is_some_and(|messages| messages.try_send(Message::Tick).is_ok());
     })?;
     let writeback = Writeback::start(stored, options.memory_bytes, &gauges, &failure)?;
     let finder = journal.finder()?;

@@ -79,10 +79,10 @@ impl Journal {
         let Some(last) = batch.last() else { return Ok(()) };
         let bytes = self.check(batch)?;
         let fresh = finder::read(&self.ids).check_new(&self.database, batch)?;
-        let written = self.write(batch, &fresh);
+        let written = self.write(batch);
         let since = self.last_seq.saturating_add(1);
         let run = self.poisoning(since, written)?;
-        finder::write(&self.ids).added(fresh, run);
+        finder::write(&self.ids).added(fresh, run, last.seq);
         self.last_seq = last.seq;
         if self.log_size.grow(bytes) {
             // The rows are durable whatever comes of it, but a file that cannot be written will not get better.
@@ -202,8 +202,8 @@ impl Journal {
         Ok(bytes)
     }
 
-    /// One transaction: the rows and, when enough have gathered, a run of ids.
-    fn write(&mut self, batch: &[Entry<'_>], fresh: &[ids::Key]) -> Result<Option<ids::Run>, StoreError> {
+    /// One transaction: the rows and a part of a run of ids, if one is being written.
+    fn write(&mut self, batch: &[Entry<'_>]) -> Result<Option<ids::Progress>, StoreError> {
         let failed = || StoreError::sqlite(&self.database.path, "appending");
         let transaction = self
             .database
@@ -211,8 +211,7 @@ impl Journal {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed())?;
         insert(&transaction, batch).map_err(failed())?;
-        let last = batch.last().map_or(self.last_seq, |entry| entry.seq);
-        let run = finder::read(&self.ids).write_run(&transaction, fresh, last).map_err(failed())?;
+        let run = finder::read(&self.ids).write_run(&transaction, batch.len()).map_err(failed())?;
         trim::count_commit(&transaction).map_err(failed())?;
         transaction.commit().map_err(failed())?;
         Ok(run)

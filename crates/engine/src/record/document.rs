@@ -17,3 +17,10 @@ pub struct Document {
     /// Who: the name of an API key, or of what did it by itself.
     pub by: String,
 }
+
+impl Document {
+    /// Bytes on the heap, this record's own included.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.name.capacity() + self.bytes.capacity() + self.by.capacity()
+    }
+}

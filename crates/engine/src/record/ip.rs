@@ -26,6 +26,14 @@ pub struct Ip {
     pub attempts: Attempts,
 }
 
+impl Ip {
+    /// Bytes on the heap, this record's own included.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let sets = [&self.customers, &self.settled, &self.failed_customers];
+        size_of::<Self>() + sets.iter().map(|set| set.heap_bytes()).sum::<usize>()
+    }
+}
+
 /// What is kept of a network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {

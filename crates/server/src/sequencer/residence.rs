@@ -3,7 +3,7 @@
 //! A look into SQLite for each new address and device would take longer than weighing the event. So once every stored record
 //! was read ahead, whatever is neither in memory nor among those that left it does not exist.
 
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 
 use engine::State;
 use engine::key::RecordKey;
@@ -24,9 +24,7 @@ pub(super) struct Residence {
 }
 
 fn hash(key: RecordKey) -> u64 {
-    let mut hasher = FxBuildHasher.build_hasher();
-    key.hash(&mut hasher);
-    hasher.finish()
+    FxBuildHasher.hash_one(key)
 }
 
 impl Residence {

@@ -4,8 +4,8 @@
 //! (durable rows/s in batches of 32 and 256, SQLite driven from Python, two busy cores): no index 39,000 and 95,000; unique
 //! index 13,000 and 20,000; table of ids `WITHOUT ROWID` 18,000 and 25,000; index on 8-byte hashes 25,000 and 35,000, all
 //! with stalls of 0.1 s; as below 49,000 and 70,000. So the index is built as the journal is: by appending. Hashes of the
-//! last [`RUN_ROWS`] rows are kept in memory, in order; then they become a *run*, rows of `id_run` that are never changed, in
-//! the same transaction as the batch. A [`Sieve`] in memory, of 2 bytes a row, says which runs may have a hash; nearly always
+//! last [`RUN_ROWS`] rows are kept in memory; then they become a *run*, rows of `id_run` that are never changed, written part by
+//! part in the same transactions as the batches that follow. A [`Sieve`] in memory, of 2 bytes a row, says which runs may have a hash; nearly always
 //! none does.
 //!
 //! A hash only proposes rows; the id in the row decides.
@@ -21,14 +21,13 @@ use super::{Entry, Found, rows};
 use crate::StoreError;
 use crate::sqlite::Database;
 
-/// Rows after which a run is written. Writing it takes some 20 ms; a restart reads as many rows.
+/// Rows after which a run is written. A restart reads twice as many rows at most.
 pub(super) const RUN_ROWS: u64 = 32_768;
+/// Rows of a run written beside a batch, at least.
+const PART_ROWS: usize = 128;
 
 /// Hash of an id and the number of its row. The hash is stored, so it may not change: XXH3, 64 bits, seed 0.
 pub(super) type Key = (u64, u64);
-
-/// Hashes in their order, written as a run: its name, which is its last row's number, and what the sieve needs.
-pub(super) type Run = (u64, Bits);
 
 /// Hashes of ids in memory.
 #[derive(Debug, Default)]
@@ -54,6 +53,32 @@ impl Hasher for Hashed {
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
     }
+}
+
+/// A run that is being written, a part with each batch.
+#[derive(Debug)]
+struct Closing {
+    /// Its last row, which is its name.
+    last: u64,
+    /// In order.
+    keys: Vec<Key>,
+    /// How many of them are.
+    written: usize,
+}
+
+impl Closing {
+    /// The rows with a hash.
+    fn with(&self, hash: u64) -> impl Iterator<Item = u64> {
+        let from = self.keys.partition_point(|(each, _)| *each < hash);
+        self.keys.iter().skip(from).take_while(move |(each, _)| *each == hash).map(|(_, seq)| *seq)
+    }
+}
+
+/// What a transaction wrote of a run.
+pub(super) struct Progress {
+    written: usize,
+    /// What the sieve needs, when that was all.
+    done: Option<Bits>,
 }
 
 impl Fresh {
@@ -87,6 +112,8 @@ impl Fresh {
 pub(super) struct Ids {
     /// Of rows that are in no run.
     fresh: Fresh,
+    /// Of rows whose run is being written.
+    closing: Option<Closing>,
     sieve: Sieve,
     /// Last row of the last run.
     indexed: u64,
@@ -108,7 +135,7 @@ impl Ids {
             let id = id.as_bytes().map_err(|_| StoreError::damaged(&database.path, "an id is not text"))?;
             fresh.add((xxh3_64(id), row.get(0).map_err(failed())?));
         }
-        Ok(Self { fresh, sieve, indexed })
+        Ok(Self { fresh, closing: None, sieve, indexed })
     }
 
     /// The row with this id.
@@ -118,6 +145,11 @@ impl Ids {
 
     fn find_hashed(&self, database: &Database, id: &str, hash: u64) -> Result<Option<Found>, StoreError> {
         for seq in self.fresh.with(hash) {
+            if let Some(found) = rows::found(database, seq, id)? {
+                return Ok(Some(found));
+            }
+        }
+        for seq in self.closing.iter().flat_map(|closing| closing.with(hash)) {
             if let Some(found) = rows::found(database, seq, id)? {
                 return Ok(Some(found));
             }
@@ -154,43 +186,61 @@ impl Ids {
         Ok(keys)
     }
 
-    /// Writes a run if enough rows have gathered, with those of the batch that ends with `last`.
+    /// Writes a part of the run that is being written, if one is, beside a batch of so many rows: twice as many, so that it
+    /// is done before the next one begins, and few enough that no batch waits for it.
     pub(super) fn write_run(
         &self,
         transaction: &Transaction<'_>,
-        batch: &[Key],
-        last: u64,
-    ) -> rusqlite::Result<Option<Run>> {
-        if last.saturating_sub(self.indexed) < RUN_ROWS {
-            return Ok(None);
+        batch_rows: usize,
+    ) -> rusqlite::Result<Option<Progress>> {
+        let Some(closing) = &self.closing else { return Ok(None) };
+        if closing.written == 0 {
+            // What a crash left of one that was never finished.
+            transaction.execute("DELETE FROM id_run WHERE run > ?1", [self.indexed])?;
         }
-        let mut bits = Bits::new();
+        let end = closing.written.saturating_add(batch_rows.saturating_mul(2).max(PART_ROWS));
+        let part = closing.keys.iter().take(end).skip(closing.written);
         let mut insert =
             transaction.prepare_cached("INSERT INTO id_run(run, hash, seq) VALUES(?1, ?2, ?3)")?;
-        let mut keys: Vec<Key> = self.fresh.keys().chain(batch.iter().copied()).collect();
-        keys.sort_unstable();
-        for (hash, seq) in keys {
-            bits.add(hash);
-            insert.execute((last, hash.cast_signed(), seq))?;
+        for (hash, seq) in part {
+            insert.execute((closing.last, hash.cast_signed(), seq))?;
         }
-        transaction.execute("INSERT INTO id_span(run, sieve) VALUES(?1, ?2)", (last, bits.to_bytes()))?;
-        Ok(Some((last, bits)))
+        if end < closing.keys.len() {
+            return Ok(Some(Progress { written: end, done: None }));
+        }
+        let mut bits = Bits::new();
+        closing.keys.iter().for_each(|(hash, _)| bits.add(*hash));
+        transaction
+            .execute("INSERT INTO id_span(run, sieve) VALUES(?1, ?2)", (closing.last, bits.to_bytes()))?;
+        Ok(Some(Progress { written: end, done: Some(bits) }))
     }
 
-    /// A batch with these keys is durable, and so is the run.
-    pub(super) fn added(&mut self, batch: Vec<Key>, run: Option<Run>) {
-        if let Some((last, bits)) = run {
-            self.fresh = Fresh::default();
-            self.sieve.add(last, &bits);
-            self.indexed = last;
-        } else {
-            batch.into_iter().for_each(|key| self.fresh.add(key));
+    /// A batch with these keys, which ends with `last`, is durable, and so is what was written of a run.
+    pub(super) fn added(&mut self, batch: Vec<Key>, progress: Option<Progress>, last: u64) {
+        batch.into_iter().for_each(|key| self.fresh.add(key));
+        if let Some(closing) = &mut self.closing
+            && let Some(progress) = progress
+        {
+            closing.written = progress.written;
+            if let Some(bits) = progress.done {
+                self.sieve.add(closing.last, &bits);
+                self.indexed = closing.last;
+                self.closing = None;
+            }
+        }
+        if self.closing.is_none() && last.saturating_sub(self.indexed) >= RUN_ROWS {
+            let mut keys: Vec<Key> = std::mem::take(&mut self.fresh).keys().collect();
+            keys.sort_unstable();
+            self.closing = Some(Closing { last, keys, written: 0 });
         }
     }
 
     /// Rows up to this one are gone.
     pub(super) fn trimmed(&mut self, up_to: u64) {
         self.sieve.remove_up_to(up_to);
+        if self.closing.as_ref().is_some_and(|closing| closing.last <= up_to) {
+            self.closing = None;
+        }
         if up_to > self.indexed {
             self.fresh.retain_after(up_to);
         }

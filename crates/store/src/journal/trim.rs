@@ -117,8 +117,7 @@ fn remove(connection: &mut Connection, up_to: u64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute("DELETE FROM input WHERE seq <= ?1", [up_to])?;
     // Runs end every 32,768 rows or a batch more, so that a step ends few of them.
-    transaction
-        .execute("DELETE FROM id_run WHERE run IN (SELECT run FROM id_span WHERE run <= ?1)", [up_to])?;
+    transaction.execute("DELETE FROM id_run WHERE run <= ?1", [up_to])?;
     transaction.execute("DELETE FROM id_span WHERE run <= ?1", [up_to])?;
     transaction.execute(SET, ("trimmed", up_to))?;
     count_commit(&transaction)?;
