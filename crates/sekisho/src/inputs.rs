@@ -1,5 +1,6 @@
 //! Arguments that several commands take: intel, time zones, durations, secrets. Must not know the commands.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -7,12 +8,38 @@ use history::import::{parse_time, parse_timezone};
 use intel::{Intel, IntelConfig};
 use serde::Deserialize;
 
-/// `sekisho.toml`, as far as the offline commands read it.
+/// `sekisho.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
     #[serde(default)]
     intel: Option<toml::Table>,
+    #[serde(default)]
+    serve: ServeConfig,
+}
+
+/// The `[serve]` table: what `sekisho serve` is not told by its arguments. Paths count from the file's folder.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServeConfig {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) policy: Option<PathBuf>,
+    pub(crate) memory_mib: Option<u32>,
+    pub(crate) journal_days: Option<u32>,
+    pub(crate) export_after_ms: Option<u64>,
+    pub(crate) ask_days: Option<u32>,
+}
+
+/// Reads the `[serve]` table of a configuration, if there is one.
+pub(crate) fn serve_config(config: Option<&Path>) -> anyhow::Result<ServeConfig> {
+    let Some(path) = config else { return Ok(ServeConfig::default()) };
+    let mut serve = read_config(path)?.serve;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for path in [&mut serve.data, &mut serve.policy].into_iter().flatten() {
+        *path = folder.join(&*path);
+    }
+    Ok(serve)
 }
 
 /// Loads intel from `--intel` (a folder or a file), else from the `[intel]` table of `--config`, else none.
@@ -32,11 +59,13 @@ pub(crate) fn intel(intel: Option<&Path>, config: Option<&Path>) -> anyhow::Resu
 }
 
 fn has_intel(path: &Path) -> anyhow::Result<bool> {
+    Ok(read_config(path)?.intel.is_some())
+}
+
+fn read_config(path: &Path) -> anyhow::Result<Config> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("{}: reading failed", path.display()))?;
-    let config: Config =
-        toml::from_str(&text).with_context(|| format!("{}: not a valid configuration", path.display()))?;
-    Ok(config.intel.is_some())
+    toml::from_str(&text).with_context(|| format!("{}: not a valid configuration", path.display()))
 }
 
 /// A duration such as `365d`, `72h` or `30m`, in microseconds.

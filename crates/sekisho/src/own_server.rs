@@ -41,6 +41,7 @@ pub(crate) fn with<T>(
         export: server::exporter::ExportOptions::default(),
         // What is told here may be of any time.
         ask_days: None,
+        sequencer: server::sequencer::Options::default(),
     };
     let (told, started) = mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

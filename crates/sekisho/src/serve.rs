@@ -1,16 +1,20 @@
 //! `sekisho serve` and `sekisho key`: the live server, and the keys of those who may ask it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use server::exporter::ExportOptions;
 use server::keys::Role;
+use server::sequencer::Options;
 use server::serve::{ServeOptions, serve, stop_asked};
 
 use crate::{inputs, say};
+
+/// Where the server listens unless it is told.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8480));
 
 /// Shown under `--help`.
 const EXAMPLES: &str = "\
@@ -24,31 +28,34 @@ Events: docs/events.md. API, data folder, what is kept: docs/serve.md.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Folder of journal, state and keys; created if it does not exist.
-    #[arg(long, default_value = "sekisho-data")]
-    data: PathBuf,
-    /// Address to listen at.
-    #[arg(long, default_value = "127.0.0.1:8480")]
-    listen: SocketAddr,
+    /// Folder of journal, state and keys; created if it does not exist [default: sekisho-data].
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Address to listen at [default: 127.0.0.1:8480].
+    #[arg(long)]
+    listen: Option<SocketAddr>,
     /// Policy (TOML); the shipped one without it. See docs/policy.md.
     #[arg(long)]
     policy: Option<PathBuf>,
     /// Country, autonomous systems, lists: a folder or a TOML file; see docs/intel.md.
     #[arg(long)]
     intel: Option<PathBuf>,
-    /// sekisho.toml, whose [intel] is used unless --intel is given.
+    /// sekisho.toml: its [serve] for what is not given here, its [intel] unless --intel is given.
     #[arg(long)]
     config: Option<PathBuf>,
-    /// How many days inputs stay in the journal at least. So long a repeated id is recognised and `state verify` can
-    /// recompute; the history keeps events for good.
-    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
-    journal_days: u32,
-    /// How many milliseconds an event may wait before it is added to the history.
-    #[arg(long, value_name = "MS", default_value_t = 1_500, value_parser = clap::value_parser!(u64).range(..=60_000))]
-    export_after_ms: u64,
-    /// How many days back an event may lie that is asked about; 0 for any, as a replay of the past needs it.
-    #[arg(long, value_name = "DAYS", default_value_t = 400)]
-    ask_days: u32,
+    /// Memory that records may take, about; further ones are read from the data folder when they are needed [default: 4096].
+    #[arg(long, value_name = "MIB")]
+    memory_mib: Option<u32>,
+    /// How many days inputs stay in the journal at least, from 1. So long a repeated id is recognised and `state verify` can
+    /// recompute; the history keeps events for good [default: 7].
+    #[arg(long, value_name = "DAYS")]
+    journal_days: Option<u32>,
+    /// How many milliseconds an event may wait before it is added to the history, up to 60,000 [default: 1500].
+    #[arg(long, value_name = "MS")]
+    export_after_ms: Option<u64>,
+    /// How many days back an event may lie that is asked about; 0 for any, as a replay of the past needs it [default: 400].
+    #[arg(long, value_name = "DAYS")]
+    ask_days: Option<u32>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -68,19 +75,28 @@ pub(crate) enum KeyCommand {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
+    let config = inputs::serve_config(args.config.as_deref())?;
+    let journal_days = args.journal_days.or(config.journal_days).unwrap_or(7);
+    let export_after_ms = args.export_after_ms.or(config.export_after_ms).unwrap_or(1_500);
+    let memory_mib = args.memory_mib.or(config.memory_mib).unwrap_or(4_096);
+    ensure!(journal_days >= 1, "journal_days is 0; allowed: from 1");
+    ensure!(export_after_ms <= 60_000, "export_after_ms is {export_after_ms}; allowed: up to 60000");
+    ensure!(memory_mib >= 64, "memory_mib is {memory_mib}; allowed: from 64");
     let export = ExportOptions {
-        flush_after: Duration::from_millis(args.export_after_ms),
-        journal_keep: Duration::from_secs(u64::from(args.journal_days) * 24 * 60 * 60),
+        flush_after: Duration::from_millis(export_after_ms),
+        journal_keep: Duration::from_secs(u64::from(journal_days) * 24 * 60 * 60),
         ..ExportOptions::default()
     };
+    let ask_days = args.ask_days.or(config.ask_days).unwrap_or(400);
     let options = ServeOptions {
-        data: args.data.clone(),
-        listen: args.listen,
-        policy: args.policy.clone(),
+        data: args.data.clone().or(config.data).unwrap_or_else(|| PathBuf::from("sekisho-data")),
+        listen: args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN),
+        policy: args.policy.clone().or(config.policy),
         export,
-        ask_days: Some(args.ask_days).filter(|days| *days > 0),
+        ask_days: Some(ask_days).filter(|days| *days > 0),
+        sequencer: Options { memory_bytes: usize::try_from(memory_mib)?.saturating_mul(1 << 20) },
     };
-    let data = args.data.display();
+    let data = options.data.display();
     let started = |at: SocketAddr, has_keys: bool| {
         say::note(format!("listening at http://{at}, data in {data}; Ctrl-C stops"));
         if !has_keys {

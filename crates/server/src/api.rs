@@ -98,6 +98,8 @@ pub(crate) struct Actor {
 
 /// All routes.
 pub fn router(app: App) -> Router {
+    // Cloned for every request.
+    let app = Arc::new(app);
     Router::new()
         .route("/v1/decide", post(decide::decide))
         .route("/v1/events", post(events::events).get(event_list::list))
@@ -124,7 +126,7 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(middleware::from_fn_with_state(app.clone(), traffic::observe))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), traffic::observe))
         .with_state(app)
 }
 

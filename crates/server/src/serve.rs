@@ -36,6 +36,8 @@ pub struct ServeOptions {
     pub export: ExportOptions,
     /// How many days back a question may lie; any for none.
     pub ask_days: Option<u32>,
+    /// How the sequencer runs.
+    pub sequencer: sequencer::Options,
 }
 
 /// Why the server cannot start.
@@ -93,8 +95,7 @@ pub fn serve(
     let secret = Secret::of_folder(&options.data).map_err(io("reading or making the folder's secret"))?;
     let keys = Arc::new(Keys::of_folder(&options.data)?);
     let clock = wall_clock();
-    let (sequencer, thread) =
-        sequencer::start(&folder, &policy, Arc::clone(&clock), &sequencer::Options::default())?;
+    let (sequencer, thread) = sequencer::start(&folder, &policy, Arc::clone(&clock), &options.sequencer)?;
     let places = Places {
         journal: folder.view().clone(),
         history: options.data.join(HISTORY),

@@ -32,6 +32,10 @@ pub(crate) use rows::span;
 use checkpointer::LogSize;
 use ids::Ids;
 
+/// The log is merged at this size at the latest. While merging syncs what it wrote, commits wait for the disk: with 64 MiB
+/// some waited 0.1 s, with 4 MiB 10 ms, with this 5 ms (99th percentile at 5,000 inputs a second).
+const LOG_BYTES_MAX: u32 = 1 << 20;
+
 const INSERT: &str =
     "INSERT INTO input(seq, id, kind, time, digest, input, answer) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
@@ -58,7 +62,7 @@ impl Journal {
         let database = Database::open(path, &JOURNAL, &limits, limits.journal_cache_bytes)?;
         let (first_seq, last_seq) = span(&database)?;
         let ids = Arc::new(RwLock::new(Ids::load(&database, first_seq)?));
-        let log_size = Arc::new(LogSize::of(limits.wal_bytes));
+        let log_size = Arc::new(LogSize::of(limits.wal_bytes.min(LOG_BYTES_MAX)));
         // The checkpointer comes first; without one the writer does it, later.
         let pages = log_size.pages_max_alone();
         database

@@ -149,7 +149,7 @@ pub(super) struct HoldForm {
     ),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     id: Named,
 ) -> Result<Json<CustomerForm>, Problem> {

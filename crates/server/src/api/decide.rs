@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use engine::input::Body;
 use model::Event;
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
@@ -82,7 +83,7 @@ pub struct HeldForm {
         Refused,
     ),
 )]
-pub(super) async fn decide(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn decide(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let japanese = prefers_japanese(request.headers());
     let body = read_body(request, Event::BYTES_MAX).await?;

@@ -7,6 +7,7 @@ use model::Time;
 use model::event::EventId;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::App;
@@ -51,7 +52,7 @@ enum Found {
     ),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     id: Named,
 ) -> Result<Json<DecisionTold>, Problem> {

@@ -98,7 +98,7 @@ impl Whose {
     responses((status = 200, body = EventPage, description = "A page of events"), Refused),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     asked: Asked<EventQuery>,
 ) -> Result<Json<EventPage>, Problem> {

@@ -8,6 +8,7 @@ use model::{Event, Invalid};
 use serde::Serialize;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
@@ -66,7 +67,10 @@ type Waiting = (usize, Answering);
         Refused,
     ),
 )]
-pub(super) async fn events(State(app): State<App>, request: Request) -> Result<Json<BatchResult>, Problem> {
+pub(super) async fn events(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Json<BatchResult>, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let body = read_body(request, BATCH_BYTES_MAX).await?;
     let lines = split(&body)?;

@@ -13,6 +13,7 @@ use engine::input::Body;
 use model::client::{Language, UserAgentText};
 use model::{Address, Channel, Client, Event, EventKind, Invalid, Outcome, Time};
 use serde::Deserialize;
+use std::sync::Arc;
 
 use super::decide::DecisionForm;
 use super::problem::Problem;
@@ -81,7 +82,7 @@ struct StepUp {
     ),
 )]
 pub(super) async fn forward(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -92,7 +93,7 @@ pub(super) async fn forward(
 
 /// `/v1/forward/{kind}/…`: Envoy puts the customer's own path, and query, behind its prefix. Neither is looked at.
 pub(super) async fn forward_below(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

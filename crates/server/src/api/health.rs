@@ -2,6 +2,7 @@
 //! text format 0.0.4). Without a key: nothing personal is in them.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
@@ -31,7 +32,7 @@ pub(super) async fn healthz() -> &'static str {
          description = "None are taken; `detail` says why"),
     ),
 )]
-pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
     if !app.sequencer.is_taking() {
         let why = "the journal could not be written; remove the cause, then restart";
         return Err(AskError::Refusing(why.to_owned()).into());
@@ -44,7 +45,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Probl
     get, path = "/metrics", tag = "server", security(()),
     responses((status = 200, body = String, content_type = "text/plain", description = "So it is")),
 )]
-pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     let gauges = app.sequencer.gauges();
     let mut text = String::new();
     let mut family = |name: &str, sort: &str, help: &str, values: &[(String, &AtomicU64)]| {

@@ -121,7 +121,7 @@ pub(super) struct HoldPage {
     responses((status = 200, body = HoldPage, description = "The hold, or holds, as they are now"), Refused),
 )]
 pub(super) async fn list(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     asked: Asked<HoldQuery>,
 ) -> Result<Json<HoldPage>, Problem> {
@@ -280,7 +280,7 @@ const fn word(released: bool) -> &'static str {
     ),
 )]
 pub(super) async fn release(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     id: Named,
     request: Request,
 ) -> Result<Json<Settled>, Problem> {
@@ -304,7 +304,7 @@ pub(super) async fn release(
     ),
 )]
 pub(super) async fn refuse(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     id: Named,
     request: Request,
 ) -> Result<Json<Settled>, Problem> {

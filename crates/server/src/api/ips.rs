@@ -9,6 +9,7 @@ use engine::record::customer::as_us;
 use engine::record::{Ip, Network};
 use model::{Address, Time};
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::App;
@@ -89,7 +90,7 @@ pub(super) struct AttemptsForm {
     responses((status = 200, body = IpForm, description = "What is known"), Refused),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     ip: Named,
 ) -> Result<Json<IpForm>, Problem> {

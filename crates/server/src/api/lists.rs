@@ -9,6 +9,7 @@ use engine::record::Document;
 use intel::LISTS_MAX;
 use model::Time;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::App;
@@ -93,7 +94,10 @@ pub(super) struct ListKept {
 #[utoipa::path(
     get, path = "/v1/lists", tag = "lists", responses((status = 200, body = ListsTold, description = "The list, or lists, as they are now"), Refused),
 )]
-pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<ListsTold>, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Json<ListsTold>, Problem> {
     app.authorize(&headers, Role::may_read)?;
     let documents = app.sequencer.look(Vec::new(), |state, _| documents(state)).await?;
     let mut lists: Vec<ListTold> = documents.iter().filter_map(|document| told(document, false)).collect();
@@ -123,7 +127,7 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<J
     ),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     list: Named,
 ) -> Result<Json<ListTold>, Problem> {
@@ -166,7 +170,7 @@ fn told(document: &Document, whole: bool) -> Option<ListTold> {
     ),
 )]
 pub(super) async fn put(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     list: Named,
     request: Request,
 ) -> Result<Json<ListKept>, Problem> {
@@ -193,7 +197,7 @@ pub(super) async fn put(
     ),
 )]
 pub(super) async fn delete(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     list: Named,
 ) -> Result<Json<ListKept>, Problem> {
@@ -202,7 +206,7 @@ pub(super) async fn delete(
 }
 
 async fn write(
-    app: App,
+    app: Arc<App>,
     list: ListName,
     document: Option<ListDocument>,
     by: String,

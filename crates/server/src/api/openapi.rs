@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use std::sync::Arc;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
@@ -100,7 +101,7 @@ pub(super) fn operations(document: &utoipa::openapi::OpenApi) -> Vec<String> {
     get, path = "/openapi.json", tag = "server", security(()),
     responses((status = 200, body = Object, description = "OpenAPI 3.1")),
 )]
-pub(super) async fn document(State(app): State<App>) -> impl IntoResponse {
+pub(super) async fn document(State(app): State<Arc<App>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], app.openapi.to_string())
 }
 

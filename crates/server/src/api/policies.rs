@@ -8,6 +8,7 @@ use engine::Policy;
 use engine::input::Body;
 use model::Time;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::App;
@@ -133,7 +134,10 @@ impl From<&Candidate> for ShadowTold {
 #[utoipa::path(
     get, path = "/v1/policies", tag = "policies", responses((status = 200, body = PoliciesTold, description = "The policy, or policies, as they are now"), Refused),
 )]
-pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<PoliciesTold>, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Json<PoliciesTold>, Problem> {
     app.authorize(&headers, Role::may_read)?;
     let look = |state: &engine::State, policy: &Policy| {
         let active = policy.version();
@@ -162,7 +166,7 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<J
     ),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     asked: Named,
 ) -> Result<impl IntoResponse, Problem> {
@@ -187,7 +191,10 @@ pub(super) async fn get(
         Refused,
     ),
 )]
-pub(super) async fn post(State(app): State<App>, request: Request) -> Result<Json<PolicyTaken>, Problem> {
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Json<PolicyTaken>, Problem> {
     let actor = app.authorize(request.headers(), Role::may_change)?;
     let PolicyForm { policy: text, mode } = read_json(request, BODY_BYTES_MAX).await?;
     let compile = {
@@ -238,7 +245,7 @@ fn taken_version(answer: &[u8]) -> Option<u32> {
     ),
 )]
 pub(super) async fn end_shadow(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<Json<ShadowTold>, Problem> {
     app.authorize(&headers, Role::may_change)?;

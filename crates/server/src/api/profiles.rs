@@ -9,6 +9,7 @@ use model::client::Language;
 use model::details::ContactValue;
 use model::{ContactType, CustomerId, HolderName, Time};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::App;
@@ -114,7 +115,7 @@ pub(super) struct ProfileKept {
     ),
 )]
 pub(super) async fn put(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     id: Named,
     request: Request,
 ) -> Result<Json<ProfileKept>, Problem> {

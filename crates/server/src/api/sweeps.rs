@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -171,7 +172,7 @@ pub(super) struct FindingQuery {
     ),
 )]
 pub(super) async fn post(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<(StatusCode, Json<SweepTaken>), Problem> {
     let actor = app.authorize(request.headers(), Role::may_operate)?;
@@ -250,7 +251,10 @@ impl SweepForm {
 #[utoipa::path(
     get, path = "/v1/sweeps", tag = "sweeps", responses((status = 200, body = SweepsTold, description = "The sweep, or sweeps, as they are now"), Refused),
 )]
-pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Json<SweepsTold>, Problem> {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Json<SweepsTold>, Problem> {
     app.authorize(&headers, Role::may_read)?;
     Ok(Json(SweepsTold { sweeps: app.sweeps.list().iter().map(SweepTold::from).collect() }))
 }
@@ -266,7 +270,7 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<J
     ),
 )]
 pub(super) async fn get(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     id: Named,
     asked: Asked<FindingQuery>,
@@ -336,7 +340,7 @@ fn page(folder: &Path, verdict: Option<Verdict>, after: u64, limit: usize) -> st
     ),
 )]
 pub(super) async fn stop(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     id: Named,
 ) -> Result<(StatusCode, Json<SweepTold>), Problem> {

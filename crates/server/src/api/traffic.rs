@@ -2,6 +2,7 @@
 //! data: the template of a path stands for the path, and queries are not told. Must not know what is asked.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -130,7 +131,7 @@ impl Traffic {
 }
 
 /// Measures a request, tells of it, and marks its answer.
-pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
     let began = Instant::now();
     let operation = match request.extensions().get::<MatchedPath>() {
