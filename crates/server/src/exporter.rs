@@ -2,9 +2,9 @@
 //! know decisions, HTTP or the journal's writer: it reads beside it, and no decision waits for it.
 //!
 //! A thread looks at the journal's end ten times a second. What has waited [`ExportOptions::flush_after`], or has become many,
-//! is read ([`gather`]), made into rows ([`row`]) and published as one file ([`history::live`]). Another thread merges small
-//! files ([`merging`]). After any error everything is opened anew, which is what happens at a start too: there is one way to
-//! recover. Until it succeeds nothing is lost, because the journal is trimmed only behind what is published ([`keeping`]).
+//! is read (`gather`), made into rows (`row`) and published as one file ([`history::live`]). Another thread merges small
+//! files (`merging`). After any error everything is opened anew, which is what happens at a start too: there is one way to
+//! recover. Until it succeeds nothing is lost, because the journal is trimmed only behind what is published (`keeping`).
 
 mod gather;
 mod keeping;

@@ -49,6 +49,9 @@ pub enum ServeError {
     /// Recovery or policy.
     #[error("{0}")]
     Start(#[from] StartError),
+    /// The lists, without which decisions would not be right.
+    #[error("the lists cannot be read")]
+    Lists(#[source] sequencer::AskError),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -129,7 +132,7 @@ pub fn serve(
         .map_err(io("starting the runtime"))?;
     let served = runtime.block_on(async move {
         let known = app.sequencer.look(Vec::new(), |state, _| lists::documents(state)).await;
-        app.observer.set_lists(lists::compile(&known.unwrap_or_default()));
+        app.observer.set_lists(lists::compile(&known.map_err(ServeError::Lists)?));
         let listener = TcpListener::bind(options.listen)
             .await
             .map_err(io(format!("listening at {}", options.listen)))?;

@@ -18,6 +18,7 @@ use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
 use crate::lists::{ListDocument, PREFIX, compile, documents, kind, kinds};
+use crate::sequencer::AskError;
 
 /// A list's name: 1 to 64 of ASCII letters, digits, `.`, `_`, `-`.
 #[derive(Debug, Clone)]
@@ -216,6 +217,9 @@ async fn write(
     writing.await.unwrap_or_else(|_| Err(Problem::not_now("writing the list ended unexpectedly", 10)))
 }
 
+/// How long to wait when the sequencer's queue is full.
+const BUSY_REST: std::time::Duration = std::time::Duration::from_millis(50);
+
 async fn write_now(
     app: &App,
     ListName(list): ListName,
@@ -244,7 +248,14 @@ async fn write_now(
         return Err(Problem::too_large(format!("a list may have {DOCUMENT_BYTES_MAX} bytes; use two lists")));
     }
     let answered = app.sequencer.ask(None, [0; 16], Body::Document { name, bytes, by }, false).await?;
-    let documents = app.sequencer.look(Vec::new(), |state, _| documents(state)).await?;
+    // It is durable: what counts must follow, however long the queue is.
+    let documents = loop {
+        match app.sequencer.look(Vec::new(), |state, _| documents(state)).await {
+            Ok(documents) => break documents,
+            Err(AskError::Busy) => tokio::time::sleep(BUSY_REST).await,
+            Err(error) => return Err(error.into()),
+        }
+    };
     let compiled = tokio::task::spawn_blocking(move || compile(&documents)).await;
     let compiled =
         compiled.map_err(|_| Problem::not_now("the lists could not be compiled; restart the server", 60))?;

@@ -16,7 +16,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::asking::{Answered, Ask, AskError, Message};
-use super::committing::{Batch, Committer, Failure, Pending, same_or_conflict, tell, with_sources};
+use super::committing::{
+    Batch, COMMIT_BYTES, Committer, Failure, Pending, same_or_conflict, tell, with_sources,
+};
 use super::merging::Merging;
 use super::residence::Residence;
 use super::writeback::Writeback;
@@ -108,7 +110,7 @@ impl Applier {
     }
 
     fn take(&mut self, messages: &mut Vec<Message>) {
-        let committed = self.gauges.committed.load(Ordering::Relaxed);
+        let committed = self.gauges.committed.load(Ordering::Acquire);
         self.flying.landed(committed);
         let mut asks = Vec::with_capacity(messages.len());
         let mut looks = Vec::new();
@@ -117,7 +119,7 @@ impl Applier {
             match message {
                 Message::Ask(ask) => asks.push(ask),
                 Message::Look(keys, look) => looks.push((keys, look)),
-                Message::Warm(records, all) => {
+                Message::Warm(records, all, _token) => {
                     let room = self.writeback.has_room();
                     self.residence.warm(records, all, room, &mut self.state);
                 }
@@ -144,17 +146,27 @@ impl Applier {
         if asks.is_empty() {
             return;
         }
-        let touched = asks.iter().flat_map(|ask| ask.body.touches());
-        let problem = match self.failure.get() {
-            Some(problem) => Some(problem.clone()),
-            None => self.residence.load(touched, &mut self.state).err(),
-        };
-        if let Some(problem) = problem {
+        if let Some(problem) = self.failure.get() {
             asks.into_iter().for_each(|ask| tell(ask, Err(AskError::Refusing(problem.clone()))));
             return;
         }
+        // All at once; if one cannot be read, each ask by itself.
+        let touched = asks.iter().flat_map(|ask| ask.body.touches());
+        let all_here = self.residence.load(touched, &mut self.state).is_ok();
         let mut batch = Batch { pending: Vec::with_capacity(asks.len()), twins: Vec::new() };
+        let mut bytes = 0;
         for ask in asks {
+            if !all_here
+                && let Err(problem) = self.residence.load(ask.body.touches().into_iter(), &mut self.state)
+            {
+                tell(ask, Err(AskError::Refusing(problem)));
+                continue;
+            }
+            if bytes > COMMIT_BYTES {
+                self.hand_on(std::mem::take(&mut batch));
+                bytes = 0;
+            }
+            bytes += ask.input.len();
             if ask.id.as_ref().is_some_and(|id| self.flying.has(id)) {
                 batch.twins.push(ask);
                 continue;
@@ -167,6 +179,11 @@ impl Applier {
                 }
             }
         }
+        self.hand_on(batch);
+    }
+
+    /// Hands a batch on to be made durable.
+    fn hand_on(&self, batch: Batch) {
         if let Some((committer, _)) = &self.committing
             && let Err(gone) = committer.send(batch)
         {
@@ -247,5 +264,5 @@ impl Applier {
 
 /// Stands where a body was taken out.
 const fn nothing() -> Body {
-    Body::Policy { version: 0, text: String::new(), by: String::new() }
+    Body::Document { name: String::new(), bytes: None, by: String::new() }
 }

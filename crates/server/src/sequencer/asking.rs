@@ -1,5 +1,7 @@
 //! What the sequencer is asked: to take an input, or to let somebody look. Must not know who asks.
 
+use std::sync::Arc;
+
 use engine::input::Body;
 use engine::key::RecordKey;
 use engine::record::Record;
@@ -82,8 +84,9 @@ pub(super) enum Message {
     Ask(Ask),
     /// Somebody wants to see these records.
     Look(Vec<RecordKey>, Look),
-    /// Stored records, read ahead of being touched; and whether that is all there are.
-    Warm(Vec<(RecordKey, Record)>, bool),
+    /// Stored records, read ahead of being touched, none where one cannot be read; whether that is all there are; and a token
+    /// by which whoever reads ahead knows how many of these are on their way.
+    Warm(Vec<(RecordKey, Option<Record>)>, bool, Arc<()>),
     /// Time passes.
     Tick,
 }

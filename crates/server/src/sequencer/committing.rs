@@ -1,6 +1,7 @@
 //! Makes batches durable and answers them, on a thread of its own, so that the next batch is applied meanwhile. Must not know
 //! the state.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 
@@ -39,8 +40,18 @@ pub(super) struct Batch {
     pub(super) twins: Vec<Ask>,
 }
 
+/// Bytes of inputs from which none is added to a batch, nor a batch to a commit: with answers it stays far below what the
+/// journal takes at once.
+pub(super) const COMMIT_BYTES: usize = 2 << 20;
 /// Inputs from which no further batch is added to a commit.
 const COMMIT_MAX: usize = 1_024;
+
+impl Batch {
+    /// Bytes of its inputs.
+    fn bytes(&self) -> usize {
+        self.pending.iter().map(|each| each.ask.input.len()).sum()
+    }
+}
 
 /// The thread's own.
 pub(super) struct Committer {
@@ -56,9 +67,12 @@ impl Committer {
     pub(super) fn run(mut self, batches: &Receiver<Batch>) -> Self {
         while let Ok(mut batch) = batches.recv() {
             // What was applied while the batch before was written goes with this one: one sync for all.
+            let mut bytes = batch.bytes();
             while batch.pending.len() < COMMIT_MAX
+                && bytes < COMMIT_BYTES
                 && let Ok(next) = batches.try_recv()
             {
+                bytes = bytes.saturating_add(next.bytes());
                 batch.pending.extend(next.pending);
                 batch.twins.extend(next.twins);
             }
@@ -85,8 +99,8 @@ impl Committer {
             tell(ask, Ok(Answered { seq, json, again: false }));
         }
         for twin in twins {
-            Gauges::add(&self.gauges.repeated, 1);
             let answered = self.answered_before(&twin);
+            Gauges::add(&self.gauges.repeated, u64::from(answered.is_ok()));
             tell(twin, answered);
         }
         self.trim();
@@ -103,7 +117,7 @@ impl Committer {
             return Err(problem);
         }
         if let Some(last) = pending.last() {
-            Gauges::set(&self.gauges.committed, last.seq);
+            self.gauges.committed.store(last.seq, Ordering::Release);
             Gauges::add(&self.gauges.commits, 1);
             Gauges::add(&self.gauges.inputs, u64::try_from(pending.len()).unwrap_or(0));
         }

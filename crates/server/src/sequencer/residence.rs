@@ -3,13 +3,10 @@
 //! A look into SQLite for each new address and device would take longer than weighing the event. So once every stored record
 //! was read ahead, whatever is neither in memory nor among those that left it does not exist.
 
-use std::hash::BuildHasher as _;
-
 use engine::State;
 use engine::key::RecordKey;
 use engine::record::Record;
 use hashbrown::HashSet;
-use rustc_hash::FxBuildHasher;
 use store::StateReader;
 
 use super::committing::with_sources;
@@ -19,12 +16,9 @@ pub(super) struct Residence {
     reader: StateReader,
     /// Whether `elsewhere` is complete.
     complete: bool,
-    /// Hashes of stored records that are not in memory. A hash too much costs a look.
-    elsewhere: HashSet<u64, FxBuildHasher>,
-}
-
-fn hash(key: RecordKey) -> u64 {
-    FxBuildHasher.hash_one(key)
+    /// Stored records that are not in memory. Names, not hashes of them: one forgotten by mistake would be overwritten by an
+    /// empty one. The set's own hashing is seeded, because senders choose addresses.
+    elsewhere: HashSet<RecordKey>,
 }
 
 impl Residence {
@@ -48,7 +42,7 @@ impl Residence {
             return Ok(());
         }
         let mut missing: Vec<(u8, Vec<u8>, RecordKey)> = keys
-            .filter(|key| !state.holds(*key) && (!self.complete || self.elsewhere.contains(&hash(*key))))
+            .filter(|key| !state.holds(*key) && (!self.complete || self.elsewhere.contains(key)))
             .map(|key| (key.kind(), key.bytes(), key))
             .collect();
         if missing.is_empty() {
@@ -60,19 +54,19 @@ impl Residence {
         let named: Vec<(u8, &[u8])> = missing.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
         let loaded = self.reader.load_many(&named).map_err(|error| with_sources(&error))?;
         for ((_, _, key), bytes) in missing.iter().zip(loaded) {
-            self.elsewhere.remove(&hash(*key));
             if let Some(bytes) = bytes {
                 state.load(*key, decode(*key, &bytes)?);
+                self.elsewhere.remove(key);
             }
         }
         Ok(())
     }
 
-    /// Takes records that were read ahead; those that are in memory already may have changed since. When there is no room,
-    /// it is only noted that they are stored.
+    /// Takes records that were read ahead; those that are in memory already may have changed since. When there is no room, or
+    /// one could not be read, it is only noted that they are stored.
     pub(super) fn warm(
         &mut self,
-        records: Vec<(RecordKey, Record)>,
+        records: Vec<(RecordKey, Option<Record>)>,
         all: bool,
         room: bool,
         state: &mut State,
@@ -81,10 +75,13 @@ impl Residence {
             if state.holds(key) {
                 continue;
             }
-            if room {
-                state.load(key, record);
-            } else {
-                self.elsewhere.insert(hash(key));
+            match record.filter(|_| room) {
+                Some(record) => {
+                    state.load(key, record);
+                }
+                None => {
+                    self.elsewhere.insert(key);
+                }
             }
         }
         self.complete |= all;
@@ -92,7 +89,7 @@ impl Residence {
 
     /// Notes that records left memory.
     pub(super) fn left(&mut self, keys: &[RecordKey]) {
-        self.elsewhere.extend(keys.iter().map(|key| hash(*key)));
+        self.elsewhere.extend(keys);
     }
 }
 

@@ -1,5 +1,6 @@
 //! After a start, reads stored records ahead of being touched, on a thread of its own. Must not know the state.
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use super::residence::decode;
 
 /// Records read at once.
 const CHUNK_RECORDS: usize = 2_048;
+/// Parts on their way to the sequencer at most.
+const CHUNKS_MAX: usize = 4;
 /// How long to wait when the sequencer has much to do.
 const REST: Duration = Duration::from_millis(2);
 
@@ -28,6 +31,7 @@ pub(super) fn start(reader: StateReader, to: WeakSender<Message>) -> std::io::Re
 }
 
 fn read_all(reader: &StateReader, to: &WeakSender<Message>) -> Result<(), String> {
+    let token = Arc::new(());
     for kind in RecordKey::KINDS {
         let mut from = Vec::new();
         loop {
@@ -40,14 +44,19 @@ fn read_all(reader: &StateReader, to: &WeakSender<Message>) -> Result<(), String
             for (key, bytes) in &records {
                 let key =
                     RecordKey::parse(kind, key).ok_or_else(|| format!("no key of kind {kind}: {key:?}"))?;
-                decoded.push((key, decode(key, bytes)?));
+                // Touching it will tell what is wrong with it.
+                decoded.push((key, decode(key, bytes).ok()));
             }
-            if !send(to, Message::Warm(decoded, false)) {
+            // Some on their way are enough.
+            while Arc::strong_count(&token) > CHUNKS_MAX && to.strong_count() > 0 {
+                std::thread::sleep(REST);
+            }
+            if !send(to, Message::Warm(decoded, false, Arc::clone(&token))) {
                 return Ok(());
             }
         }
     }
-    send(to, Message::Warm(Vec::new(), true));
+    send(to, Message::Warm(Vec::new(), true, token));
     Ok(())
 }
 

@@ -73,6 +73,8 @@ enum Round {
     Copying(u64),
     /// All are copied, not all stored.
     Storing,
+    /// Nothing is written any more.
+    Ended,
 }
 
 /// How much of it is taken.
@@ -142,7 +144,7 @@ impl Writeback {
         if self.is_copying() {
             self.go_on(state, at_most);
         }
-        self.memory.measure(state, &self.gauges);
+        self.memory.measure(state, &self.gauges, ticked && self.ticks.is_multiple_of(TICKS_BETWEEN));
         if self.round == Round::None && residence.is_complete() {
             self.memory.shrink(state, residence);
         }
@@ -184,8 +186,14 @@ impl Writeback {
                 }
                 true
             }
-            Some(Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk))) => {
+            Some(Err(TrySendError::Full(chunk))) => {
                 self.unsent = Some(chunk);
+                false
+            }
+            // The thread ended by a panic, which it told itself. Nothing is written back any more; a restart replays.
+            Some(Err(TrySendError::Disconnected(_))) => {
+                self.round = Round::Ended;
+                crate::serve::log("checkpoint.ended", "records are not written back until a restart");
                 false
             }
         }
@@ -235,11 +243,12 @@ impl Writeback {
 }
 
 impl Memory {
-    /// Estimates what is taken, by one part of the records, whenever their number has grown by a fiftieth.
-    fn measure(&mut self, state: &State, gauges: &Gauges) {
+    /// Estimates what is taken, by one part of the records, whenever their number has grown by a fiftieth, and now and then
+    /// because they grow.
+    fn measure(&mut self, state: &State, gauges: &Gauges, now: bool) {
         const RECORDS_MIN: u64 = 10_000;
         let records = state.records();
-        if records.abs_diff(self.records) < (self.records / 50).max(RECORDS_MIN) {
+        if !now && records.abs_diff(self.records) < (self.records / 50).max(RECORDS_MIN) {
             return;
         }
         self.records = records;
@@ -309,7 +318,7 @@ impl Writer {
 
     /// Waits until the journal holds an input durably; false if it never will.
     fn journal_reaches(&self, seq: u64) -> bool {
-        while self.gauges.committed.load(Ordering::Relaxed) < seq {
+        while self.gauges.committed.load(Ordering::Acquire) < seq {
             if self.failure.get().is_some() {
                 return false;
             }
