@@ -32,6 +32,8 @@ const CHUNKS_MAX: usize = 4;
 const CHUNK_RECORDS: usize = 4_096;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
+/// Parts of the records looked through at a tick for what may leave memory; after every other batch one.
+const PARTS_A_TICK: usize = 32;
 /// Inputs within which a record was used to stay in memory, at first; halved while memory is full.
 const KEPT_INPUTS: u64 = 1 << 22;
 
@@ -146,7 +148,9 @@ impl Writeback {
         }
         self.memory.measure(state, &self.gauges, ticked && self.ticks.is_multiple_of(TICKS_BETWEEN));
         if self.round == Round::None && residence.is_complete() {
-            self.memory.shrink(state, residence);
+            for _part in 0..if ticked { PARTS_A_TICK } else { 1 } {
+                self.memory.shrink(state, residence);
+            }
         }
     }
 
