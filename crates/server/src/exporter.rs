@@ -25,6 +25,7 @@ use store::{FolderView, JournalReader, StoreError};
 
 use self::keeping::Keeping;
 use self::merging::Merging;
+use crate::log::with_sources;
 use crate::sequencer::{Clock, Gauges};
 
 /// How often the journal's end is looked at.
@@ -201,7 +202,7 @@ impl Exporter {
             let wait = match self.step() {
                 Ok(worked) => {
                     if self.gauges.export_failing.swap(0, Ordering::Relaxed) == 1 {
-                        crate::serve::log("export.works_again", "");
+                        crate::log::line("export.works_again", "");
                     }
                     retry_after = RETRY_AFTER.0;
                     if worked { Duration::ZERO } else { LOOK_EVERY }
@@ -267,7 +268,7 @@ impl Exporter {
                 Ok(_) => opened.folder.forget_days(),
                 Err(error) => {
                     Gauges::add(&self.gauges.export_failures, 1);
-                    crate::serve::log("merge.failed", &with_sources(&error));
+                    crate::log::line("merge.failed", &with_sources(&error));
                     // What was moved and what was not is found out when it is opened anew.
                     self.opened = None;
                     return Ok(());
@@ -307,7 +308,7 @@ impl Exporter {
     fn failed(&mut self, error: &ExportError) {
         Gauges::add(&self.gauges.export_failures, 1);
         Gauges::set(&self.gauges.export_failing, 1);
-        crate::serve::log("export.failed", &with_sources(error));
+        crate::log::line("export.failed", &with_sources(error));
         self.opened = None;
         // What was read belongs to no file; what is being merged belongs to a folder that is opened anew.
         self.rows = RowBuffer::new(AccountHasher::none());
@@ -329,16 +330,11 @@ fn tell_of(folder: &LiveFolder) {
             missing.start(),
             missing.end()
         );
-        crate::serve::log("export.missing", &detail);
+        crate::log::line("export.missing", &detail);
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long something waits, and nothing else, depends on it")]
 fn now() -> Instant {
     Instant::now()
-}
-
-/// An error and what caused it, in one line.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    crate::sequencer::with_sources(error)
 }

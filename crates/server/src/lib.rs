@@ -9,6 +9,7 @@ pub mod exporter;
 mod indexer;
 pub mod keys;
 pub mod lists;
+mod log;
 pub mod observe;
 pub mod policies;
 mod profile;

@@ -6,7 +6,7 @@ use engine::record::Document;
 use intel::{BadNetwork, ListKind, NamedLists, NamedListsBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::serve::log;
+use crate::log::line;
 
 /// Where documents of lists are.
 pub const PREFIX: &str = "list/";
@@ -64,7 +64,7 @@ pub fn compile(documents: &[Document]) -> NamedLists {
         let list = ListDocument::read(document).and_then(|list| Some((kind(&list.kind)?, list.networks)));
         let added = list.map(|(kind, networks)| builder.add(name, kind, networks.iter().map(String::as_str)));
         if !matches!(added, Some(Ok(()))) {
-            log(
+            line(
                 "list.unreadable",
                 &format!("the list {name} is left out: another version wrote it; PUT it again"),
             );

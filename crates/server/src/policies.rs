@@ -16,9 +16,3 @@ pub const FILE: &str = "(file)";
 pub fn version(document: &Document) -> Option<u32> {
     document.name.strip_prefix(PREFIX)?.parse().ok()
 }
-
-/// The document of a version.
-#[must_use]
-pub fn document_name(version: u32) -> String {
-    format!("{PREFIX}{version:08}")
-}

@@ -190,22 +190,3 @@ fn policy_text(path: Option<&Path>) -> Result<String, ServeError> {
         Some(path) => std::fs::read_to_string(path).map_err(io(format!("reading {}", path.display()))),
     }
 }
-
-/// An error and what caused it, in one line.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// One line of the structured log, to standard error: `{"event":…,"detail":…}`. No personal data.
-pub(crate) fn log(event: &str, detail: &str) {
-    use std::io::Write as _;
-    let line = serde_json::json!({ "event": event, "detail": detail });
-    // A log that cannot be written must not stop the server.
-    let _lost = writeln!(std::io::stderr(), "{line}");
-}

@@ -19,8 +19,8 @@ use model::event::EventId;
 use model::{Address, CustomerId, EventKind, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::log::{line, with_sources};
 use crate::sequencer::Clock;
-use crate::serve::{log, told};
 
 /// Sweeps that wait at most.
 pub(crate) const WAITING_MAX: usize = 16;
@@ -204,7 +204,7 @@ fn found(folder: &Path) -> std::io::Result<BTreeMap<u32, Sweep>> {
         let request = match work::read_request(&path) {
             Ok(request) => request,
             Err(error) => {
-                log("sweep.unreadable", &format!("sweep {id} is left out: {}", told(&error)));
+                line("sweep.unreadable", &format!("sweep {id} is left out: {}", with_sources(&error)));
                 continue;
             }
         };
@@ -314,17 +314,17 @@ impl Worker {
         let problem = match done {
             Ok(Ok(())) => {
                 let took_ms = (self.clock)().as_us().saturating_sub(began.as_us()) / 1_000;
-                log("sweep.done", &format!("sweep {id} took {took_ms} ms"));
+                line("sweep.done", &format!("sweep {id} took {took_ms} ms"));
                 return Some(SweepState::Done);
             }
             Ok(Err(_)) if self.shared.is_closing.load(Ordering::SeqCst) => return None,
             // Where the folder lies is nothing for who asks over the network.
-            Ok(Err(error)) => told(&error).replace(&self.data.display().to_string(), "DATA"),
+            Ok(Err(error)) => with_sources(&error).replace(&self.data.display().to_string(), "DATA"),
             Err(_panic) => "it ended unexpectedly; the server's log says where".to_owned(),
         };
-        log("sweep.failed", &format!("sweep {id}: {problem}"));
+        line("sweep.failed", &format!("sweep {id}: {problem}"));
         if let Err(error) = work::write_json(&folder.join(FAILED), &problem) {
-            log("sweep.failed", &format!("sweep {id} will be tried again after a restart: {error}"));
+            line("sweep.failed", &format!("sweep {id} will be tried again after a restart: {error}"));
         }
         Some(SweepState::Failed(problem))
     }

@@ -122,6 +122,28 @@ proptest! {
         }
     }
 
+    /// What conditions need is tried before CEL is asked. Behind `|| false` nothing can be seen to be needed, so there CEL
+    /// decides alone: both give the same.
+    #[test]
+    fn what_is_tried_first_decides_as_cel_does(events in proptest::collection::vec(event(), 1..160)) {
+        let by_cel_alone: String = Policy::SHIPPED
+            .lines()
+            .map(|line| match line.strip_prefix("when = \"").and_then(|rest| rest.strip_suffix('"')) {
+                Some(condition) => format!("when = \"({condition}) || false\"\n"),
+                None => format!("{line}\n"),
+            })
+            .collect();
+        prop_assert!(by_cel_alone.matches("|| false").count() > 15);
+        let policies = [Policy::SHIPPED, &by_cel_alone].map(|text| Policy::compile(text, 7).unwrap());
+        let mut state = State::default();
+        for input in journal(events) {
+            if let Body::Event(event) = &input.body {
+                prop_assert_eq!(state.weigh(&policies[0], event), state.weigh(&policies[1], event));
+            }
+            state.apply(&policies[0], &input);
+        }
+    }
+
     #[test]
     fn inputs_come_back_from_their_bytes(events in proptest::collection::vec(event(), 1..20)) {
         for input in journal(events) {

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use engine::Policy;
 use engine::input::Body;
+use engine::state::policy_name;
 use model::Time;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::openapi::Refused;
 use super::parts::{Named, number, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::policies::{PREFIX, document_name, version};
+use crate::policies::{PREFIX, version};
 use crate::shadow::Candidate;
 
 /// Bytes of a request at most: a policy of 512 KiB, escaped.
@@ -171,7 +172,7 @@ pub(super) async fn get(
     asked: Named,
 ) -> Result<impl IntoResponse, Problem> {
     app.authorize(&headers, Role::may_read)?;
-    let name = document_name(number(asked)?);
+    let name = policy_name(number(asked)?);
     let look =
         move |state: &engine::State, _: &Policy| state.document(&name).map(|document| document.bytes.clone());
     let text = app.sequencer.look(Vec::new(), look).await?;
@@ -206,7 +207,7 @@ pub(super) async fn post(
     let rules = compiled.rules().len();
     let asked = text.clone();
     let look = move |state: &engine::State, policy: &Policy| {
-        let document = state.document(&document_name(policy.version()));
+        let document = state.document(&policy_name(policy.version()));
         (policy.version(), document.is_some_and(|document| document.bytes == asked.as_bytes()), state.seq())
     };
     let (active, is_active, seen_seq) = app.sequencer.look(Vec::new(), look).await?;

@@ -146,7 +146,7 @@ impl From<ReadError> for Problem {
             return Self::not_now(error.to_string(), 1);
         }
         // The path of a file is for operators, who find it in the log.
-        crate::serve::log("read.failed", &crate::serve::told(&error));
+        crate::log::line("read.failed", &crate::log::with_sources(&error));
         Self::not_now("the server could not read its records; its log says why", 10)
     }
 }

@@ -149,7 +149,7 @@ pub(super) async fn put(
 /// A profile that was kept, masked.
 pub(super) fn masked(app: &App, id: &CustomerId, sealed: &[u8]) -> Result<MaskedProfile, Problem> {
     opened(app, id, sealed).as_ref().map(MaskedProfile::from).ok_or_else(|| {
-        crate::serve::log("profile.unreadable", "an envelope does not open; is `secret` the folder's own?");
+        crate::log::line("profile.unreadable", "an envelope does not open; is `secret` the folder's own?");
         Problem::not_now("the customer's profile cannot be opened; the server's log says why", 60)
     })
 }

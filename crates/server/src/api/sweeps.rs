@@ -185,7 +185,7 @@ pub(super) async fn post(
         SweepError::Busy => Problem::not_now(error.to_string(), 60),
         SweepError::Full | SweepError::History(_) => Problem::conflict(error.to_string()),
         SweepError::Io(_) => {
-            crate::serve::log("sweep.failed", &crate::serve::told(&error));
+            crate::log::line("sweep.failed", &crate::log::with_sources(&error));
             Problem::not_now("the request could not be kept; the server's log says why", 60)
         }
     })?;
@@ -288,7 +288,7 @@ pub(super) async fn get(
     // The readers' permits bound how many such files are read at once.
     let read = app.readers.read(move |_| Ok(page())).await?;
     let (summary, findings, next) = read.map_err(|error| {
-        crate::serve::log("sweep.unreadable", &format!("sweep {}: {error}", sweep.id));
+        crate::log::line("sweep.unreadable", &format!("sweep {}: {error}", sweep.id));
         Problem::not_now("the sweep's results cannot be read; the server's log says why", 60)
     })?;
     Ok(Json(SweepResult { sweep: told, summary: Some(summary), findings: Some(findings), next }))

@@ -10,7 +10,7 @@ use store::{Index, IndexRow, JournalReader, OwnedEntry, Reached, StoreError};
 
 use super::subject::rows;
 use super::{Memory, Shared};
-use crate::serve::{log, told};
+use crate::log::{line, with_sources};
 
 /// Rows and bytes read at once.
 const READ_ROWS: usize = 2_048;
@@ -45,7 +45,7 @@ impl Follower {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => POLL,
                 Err(error) => {
-                    log("index.failed", &told(&error));
+                    line("index.failed", &with_sources(&error));
                     // Damage does not go away by itself.
                     self.index = None;
                     RETRY
@@ -64,7 +64,7 @@ impl Follower {
     /// Reads some rows of the journal; says whether there may be more.
     pub(super) fn step(&mut self) -> Result<bool, StoreError> {
         if self.shared.is_damaged.swap(false, Ordering::AcqRel) {
-            log("index.renewed", "the index was damaged; it is made anew from the journal");
+            line("index.renewed", "the index was damaged; it is made anew from the journal");
             self.renew()?;
         }
         if self.index.is_none() {
@@ -110,11 +110,11 @@ impl Follower {
                 self.begin(reached.seq)
             }
             Ok(_) => {
-                log("index.renewed", "the index is of another journal; it is made anew");
+                line("index.renewed", "the index is of another journal; it is made anew");
                 self.renew()
             }
             Err(error) => {
-                log("index.renewed", &told(&error));
+                line("index.renewed", &with_sources(&error));
                 self.renew()
             }
         }

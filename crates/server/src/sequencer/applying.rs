@@ -16,13 +16,12 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::asking::{Answered, Ask, AskError, Message};
-use super::committing::{
-    Batch, COMMIT_BYTES, Committer, Failure, Pending, same_or_conflict, tell, with_sources,
-};
+use super::committing::{Batch, COMMIT_BYTES, Committer, Failure, Pending, same_or_conflict, tell};
 use super::merging::Merging;
 use super::residence::Residence;
 use super::writeback::Writeback;
 use super::{BATCH_MAX, Clock, Gauges};
+use crate::log::with_sources;
 use crate::shadow::Shadow;
 
 /// Records copied out while a batch waits to be written, beside a few for each of its inputs.

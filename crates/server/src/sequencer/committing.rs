@@ -15,6 +15,7 @@ use super::answer::decision_json;
 use super::asking::{Answered, Ask, AskError};
 use super::trim::Trimming;
 use super::{Clock, Gauges};
+use crate::log::with_sources;
 
 /// The kind under which the journal keeps inputs of [`engine::input::Body`]'s encoding, version 1.
 pub(crate) const INPUT_V1: u8 = 1;
@@ -154,7 +155,7 @@ impl Committer {
     /// Takes nothing any more.
     fn fail(&self, problem: String) {
         Gauges::set(&self.gauges.refusing, 1);
-        crate::serve::log("journal.refusing", &problem);
+        crate::log::line("journal.refusing", &problem);
         let _first = self.failure.set(problem);
     }
 
@@ -194,15 +195,4 @@ pub(super) fn same_or_conflict(ask: &Ask, found: Found) -> Result<Answered, AskE
 pub(super) fn tell(ask: Ask, answered: Result<Answered, AskError>) {
     // Nobody may be waiting any more.
     let _unheard = ask.answer.send(answered);
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

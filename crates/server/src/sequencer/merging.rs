@@ -8,7 +8,7 @@ use std::time::Duration;
 use store::Checkpointer;
 
 use super::StartError;
-use super::committing::with_sources;
+use crate::log::with_sources;
 
 /// How long the thread rests when there is nothing to merge.
 const REST: Duration = Duration::from_millis(50);
@@ -36,7 +36,7 @@ impl Merging {
                 match checkpointer.step() {
                     Ok(_) => {}
                     // The log grows meanwhile; what it holds is as durable as before.
-                    Err(error) => crate::serve::log("merge.failed", &with_sources(&error)),
+                    Err(error) => crate::log::line("merge.failed", &with_sources(&error)),
                 }
                 if stopped.recv_timeout(REST) != Err(RecvTimeoutError::Timeout) {
                     return;

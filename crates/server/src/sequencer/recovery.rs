@@ -93,7 +93,7 @@ pub(crate) fn compile(text: &str, version: u32) -> Result<Policy, StartError> {
     match Policy::compile(text, version) {
         Ok(policy) => Ok(policy),
         Err(error) => {
-            crate::serve::log(
+            crate::log::line(
                 "policy.refused",
                 &format!("version {version}: {error}; the shipped one is used"),
             );

@@ -9,7 +9,7 @@ use engine::record::Record;
 use hashbrown::HashSet;
 use store::StateReader;
 
-use super::committing::with_sources;
+use crate::log::with_sources;
 
 /// What is stored and not in memory.
 pub(super) struct Residence {
@@ -96,4 +96,84 @@ impl Residence {
 /// A stored record, decoded.
 pub(super) fn decode(key: RecordKey, bytes: &[u8]) -> Result<Record, String> {
     Record::decode(bytes).map_err(|error| format!("the stored record {key:?} cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::State;
+    use engine::key::RecordKey;
+    use engine::record::{Customer, Record};
+    use store::{DataFolder, Limits};
+
+    use super::Residence;
+
+    /// Customers 0 to 9, each with as many logins, and one whose bytes are damaged.
+    fn stored(folder: &std::path::Path) -> DataFolder {
+        let data = DataFolder::open(&folder.join("data")).unwrap();
+        let (_journal, mut state) = data.files(&Limits::default()).unwrap();
+        let mut records: Vec<(RecordKey, Vec<u8>)> =
+            (0..10).map(|number| (key(number), bytes(number))).collect();
+        records.push((DAMAGED, vec![1, 255]));
+        let rows = records.iter().map(|(key, bytes)| (key.kind(), key.bytes(), Some(bytes)));
+        state.checkpoint(1, rows, &[]).unwrap();
+        data
+    }
+
+    const DAMAGED: RecordKey = RecordKey::Customer(99);
+
+    fn key(number: u32) -> RecordKey {
+        RecordKey::Customer(u64::from(number))
+    }
+
+    fn bytes(number: u32) -> Vec<u8> {
+        let mut customer = Box::<Customer>::default();
+        customer.logins = number;
+        Record::Customer(customer).encode().unwrap()
+    }
+
+    /// Loads a record and gives its bytes.
+    fn look(residence: &mut Residence, state: &mut State, key: RecordKey) -> Result<Option<Vec<u8>>, String> {
+        residence.load(std::iter::once(key), state).map(|()| state.encoded(key))
+    }
+
+    #[test]
+    fn what_left_memory_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = stored(folder.path());
+        let mut residence = Residence::new(data.view().state_reader().unwrap(), false);
+        let mut state = State::default();
+        assert_eq!(
+            look(&mut residence, &mut state, key(3)),
+            Ok(Some(bytes(3))),
+            "before all were read ahead"
+        );
+        let ahead = (0..10).map(|number| (key(number), Some(Record::decode(&bytes(number)).unwrap())));
+        residence.warm(ahead.collect(), true, true, &mut state);
+        assert!(residence.is_complete());
+        for _round in 0..3 {
+            let gone: Vec<RecordKey> = (0..State::PARTS).flat_map(|part| state.forget(part, 0)).collect();
+            residence.left(&gone);
+            assert_eq!((gone.len(), state.records()), (10, 0));
+            for number in 0..10 {
+                assert_eq!(look(&mut residence, &mut state, key(number)), Ok(Some(bytes(number))));
+            }
+        }
+        assert_eq!(look(&mut residence, &mut state, key(77)), Ok(None), "what was never stored is not there");
+    }
+
+    /// However often it is touched: an empty one in its place would be written over it.
+    #[test]
+    fn a_record_that_cannot_be_read_is_never_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = stored(folder.path());
+        let mut residence = Residence::new(data.view().state_reader().unwrap(), false);
+        let mut state = State::default();
+        let ahead = vec![(DAMAGED, None), (key(1), Some(Record::decode(&bytes(1)).unwrap()))];
+        residence.warm(ahead, true, false, &mut state);
+        for _touch in 0..3 {
+            assert!(look(&mut residence, &mut state, DAMAGED).is_err());
+            assert!(!state.holds(DAMAGED));
+        }
+        assert_eq!(look(&mut residence, &mut state, key(1)), Ok(Some(bytes(1))), "others are served");
+    }
 }

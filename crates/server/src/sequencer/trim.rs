@@ -9,7 +9,8 @@ use model::Time;
 use model::time::SECOND_US;
 use store::{Journal, Mark, State as Stored, StoreError};
 
-use super::{Gauges, with_sources};
+use super::Gauges;
+use crate::log::with_sources;
 
 /// How long to wait after a step, when there is more to remove: a step takes some milliseconds, for which inputs wait.
 const AFTER_STEP_US: i64 = SECOND_US / 20;
@@ -42,7 +43,7 @@ impl Trimming {
             Ok(more) => self.not_before = now.plus_us(if more { AFTER_STEP_US } else { AFTER_ALL_US }),
             Err(error) => {
                 self.not_before = now.plus_us(AFTER_ALL_US);
-                crate::serve::log("trim.failed", &with_sources(&error));
+                crate::log::line("trim.failed", &with_sources(&error));
             }
         }
         Gauges::set(&gauges.first, journal.first_seq());
@@ -70,7 +71,7 @@ pub(super) fn sync_if_needed(stored: &mut Stored, gauges: &Gauges) {
     if gauges.trimmable.load(Ordering::Relaxed) > gauges.synced.load(Ordering::Relaxed) {
         match stored.sync() {
             Ok(seq) => Gauges::set(&gauges.synced, seq),
-            Err(error) => crate::serve::log("checkpoint.not_durable", &with_sources(&error)),
+            Err(error) => crate::log::line("checkpoint.not_durable", &with_sources(&error)),
         }
     }
 }

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::WeakSender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::asking::Message;
-use super::committing::with_sources;
 use super::residence::decode;
+use crate::log::with_sources;
 
 /// Records read at once.
 const CHUNK_RECORDS: usize = 2_048;
@@ -25,7 +25,7 @@ const REST: Duration = Duration::from_millis(2);
 pub(super) fn start(reader: StateReader, to: WeakSender<Message>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("warming".to_owned()).spawn(move || {
         if let Err(problem) = read_all(&reader, &to) {
-            crate::serve::log("warming.failed", &problem);
+            crate::log::line("warming.failed", &problem);
         }
     })
 }

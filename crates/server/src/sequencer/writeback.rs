@@ -16,9 +16,10 @@ use engine::key::RecordKey;
 use engine::state::Copies;
 use store::{State as Stored, StoreError};
 
-use super::committing::{Failure, with_sources};
+use super::committing::Failure;
 use super::residence::Residence;
 use super::{Gauges, StartError, trim};
+use crate::log::with_sources;
 
 /// Ticks after which changed records are copied out, if there are any.
 const TICKS_BETWEEN: u64 = 10;
@@ -197,7 +198,7 @@ impl Writeback {
             // The thread ended by a panic, which it told itself. Nothing is written back any more; a restart replays.
             Some(Err(TrySendError::Disconnected(_))) => {
                 self.round = Round::Ended;
-                crate::serve::log("checkpoint.ended", "records are not written back until a restart");
+                crate::log::line("checkpoint.ended", "records are not written back until a restart");
                 false
             }
         }
@@ -314,7 +315,7 @@ impl Writer {
                 Report::Stored
             }
             Err(error) => {
-                crate::serve::log("checkpoint.failed", &with_sources(&error));
+                crate::log::line("checkpoint.failed", &with_sources(&error));
                 Report::Failed(parts.keys)
             }
         }
