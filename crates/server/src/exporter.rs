@@ -25,6 +25,7 @@ use store::{FolderView, JournalReader, StoreError};
 
 use self::keeping::Keeping;
 use self::merging::Merging;
+use crate::background::{self, Priority};
 use crate::log::with_sources;
 use crate::sequencer::{Clock, Gauges};
 
@@ -38,8 +39,6 @@ const RETIRED_KEEP: Duration = Duration::from_secs(600);
 const REST_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Small files after which it is flushed more rarely, should merging fail for long.
 const FILES_SMALL: u32 = 256;
-/// How far the exporter steps back behind decisions where cores are scarce: it must keep up, and nobody waits for it.
-const NICE: i32 = 5;
 
 /// How the journal is exported, and how much of it is kept.
 #[derive(Debug, Clone)]
@@ -127,9 +126,7 @@ pub fn start(
     let (stop, stopped) = channel();
     let mut exporter = Exporter::new(places, options, clock, gauges);
     exporter.merging = Some(Merging::start()?);
-    let thread = std::thread::Builder::new().name("exporter".to_owned()).spawn(move || {
-        // Where it is not allowed to, it runs as everybody does.
-        let _as_before = rustix::process::nice(NICE);
+    let thread = background::spawn("exporter", Priority::Low, move || {
         exporter.run(&stopped);
         exporter
     })?;

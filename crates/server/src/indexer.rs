@@ -9,7 +9,6 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -22,6 +21,7 @@ use tokio::sync::watch;
 
 use self::following::Follower;
 pub(crate) use self::subject::{Subject, was_settled};
+use crate::background::{self, Priority};
 use crate::readers::{ReadError, Reader};
 
 /// Rows of the journal that one run of the index covers. Those of the last run stand in memory, some 25 MB at most.
@@ -32,7 +32,9 @@ const QUESTION_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Rows that are not in the file yet: the newest part of the index.
 #[derive(Debug, Default)]
 struct Memory {
-    rows: BTreeSet<IndexRow>,
+    /// In the order of the journal. Questions look through all of them, half a millisecond at most: ordering them as they
+    /// come would cost the thread more than reading them.
+    rows: Vec<IndexRow>,
     /// The first row of the journal that they cover.
     first_seq: u64,
 }
@@ -81,9 +83,7 @@ pub(crate) fn start(view: &FolderView) -> Result<(Arc<Indexer>, JoinHandle<()>),
     let (wake, woken) = sync_channel(1);
     let mut follower =
         Follower { journal, index: None, shared: Arc::clone(&shared), run_rows: RUN_ROWS, seq: 0, check: 0 };
-    let thread = std::thread::Builder::new()
-        .name("indexer".to_owned())
-        .spawn(move || follower.run(&woken))
+    let thread = background::spawn("indexer", Priority::Lower, move || follower.run(&woken))
         .map_err(|source| StoreError::Io { path, doing: "starting its thread", source })?;
     Ok((Arc::new(Indexer { shared, wake }), thread))
 }
@@ -120,9 +120,8 @@ impl Indexer {
         // Memory first: what leaves it is in the file by then.
         let (mut found, first_seq) = match self.shared.memory.read() {
             Ok(memory) => {
-                let row = |seq| IndexRow { kind, key, seq };
-                let range = row(0)..row(before_seq);
-                let newest = memory.rows.range(range).rev().take(limit).map(|row| row.seq);
+                let wanted = |row: &&IndexRow| row.key == key && row.kind == kind && row.seq < before_seq;
+                let newest = memory.rows.iter().rev().filter(wanted).take(limit).map(|row| row.seq);
                 (newest.collect::<Vec<u64>>(), memory.first_seq)
             }
             Err(_poisoned) => return Err(ReadError::Ended),

@@ -34,7 +34,7 @@ use self::applying::{Applier, Flying};
 use self::asking::Message;
 pub use self::asking::{Answered, Answering, Ask, AskError};
 use self::committing::Committer;
-pub(crate) use self::committing::INPUT_V1;
+pub(crate) use self::committing::INPUT_V2;
 use self::merging::Merging;
 use self::residence::Residence;
 use self::trim::Trimming;

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::Policy;
 use intel::Intel;
@@ -11,17 +10,14 @@ use model::Time;
 use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
-use crate::api::{App, description, router};
+use crate::api::{App, Front, description};
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
-use crate::{indexer, lists, sweeps};
-
-/// How long requests that have begun may take once the server is asked to stop.
-const STOP_WAIT_MAX: Duration = Duration::from_secs(10);
+use crate::{connections, indexer, lists, sweeps};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -138,23 +134,10 @@ pub fn serve(
             .map_err(io(format!("listening at {}", options.listen)))?;
         let at = listener.local_addr().map_err(io("asking where it listens"))?;
         started(at, has_keys);
-        let (asked, stopping) = tokio::sync::watch::channel(false);
-        tokio::spawn(async move {
-            stop.await;
-            // Nobody listens any more if serving failed.
-            let _unheard = asked.send(true);
-        });
-        let (mut graceful, mut late) = (stopping.clone(), stopping);
-        let serving = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
-            let _asked = graceful.wait_for(|asked| *asked).await;
-        });
-        tokio::select! {
-            served = serving => served.map_err(io("serving")),
-            () = async {
-                let _asked = late.wait_for(|asked| *asked).await;
-                tokio::time::sleep(STOP_WAIT_MAX).await;
-            } => Ok(()),
-        }
+        let open = Arc::clone(&app.traffic.connections);
+        let front = Front::new(app);
+        connections::serve(listener, open, move |request| front.answer(request), stop).await;
+        Ok(())
     });
     // Lets the journal go, so that its writer, which ends last, can close it.
     let exporter = exporter.stop();

@@ -19,6 +19,7 @@ use model::event::EventId;
 use model::{Address, CustomerId, EventKind, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::background::{self, Priority};
 use crate::log::{line, with_sources};
 use crate::sequencer::Clock;
 
@@ -186,7 +187,7 @@ pub(crate) fn start(
     }
     let shared = Arc::new(Shared { sweeps: Mutex::new(sweeps), is_closing: AtomicBool::new(false) });
     let worker = Worker { data: data.to_owned(), shared: Arc::clone(&shared), intel, clock };
-    let thread = std::thread::Builder::new().name("sweeps".to_owned()).spawn(move || worker.run(&waiting))?;
+    let thread = background::spawn("sweeps", Priority::Lower, move || worker.run(&waiting))?;
     Ok((Arc::new(Sweeps { data: data.to_owned(), shared, queue }), thread))
 }
 

@@ -184,7 +184,7 @@ pub(super) async fn put(
     }
     let document = ListDocument { kind: form.kind, networks: form.networks };
     document.check().map_err(|bad| Problem::invalid(format!("networks[{}]", bad.place), bad.problem))?;
-    write(app, list, Some(document), actor.name).await
+    write(app, list, Some(document), actor.name.clone()).await
 }
 
 /// Removes a list.
@@ -203,7 +203,7 @@ pub(super) async fn delete(
     list: Named,
 ) -> Result<Json<ListKept>, Problem> {
     let actor = app.authorize(&headers, Role::may_change)?;
-    write(app, name(list)?, None, actor.name).await
+    write(app, name(list)?, None, actor.name.clone()).await
 }
 
 async fn write(

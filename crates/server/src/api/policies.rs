@@ -214,12 +214,12 @@ pub(super) async fn post(
     match mode {
         Mode::Validate => {}
         Mode::Shadow => {
-            let candidate = Candidate::new(compiled, actor.name, (app.clock)());
+            let candidate = Candidate::new(compiled, actor.name.clone(), (app.clock)());
             app.sequencer.shadow().set(Some(candidate));
         }
         Mode::Activate if is_active => app.until_durable(seen_seq).await?,
         Mode::Activate => {
-            let body = Body::Policy { version: 0, text, by: actor.name };
+            let body = Body::Policy { version: 0, text, by: actor.name.clone() };
             let answered = app.sequencer.ask(None, [0; 16], body, false).await?;
             let active = taken_version(&answered.json).unwrap_or(active);
             return Ok(Json(PolicyTaken { rules, active, changed: true }));

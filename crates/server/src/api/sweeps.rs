@@ -177,7 +177,7 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<SweepTaken>), Problem> {
     let actor = app.authorize(request.headers(), Role::may_operate)?;
     let form: SweepForm = read_json(request, BODY_BYTES_MAX).await?;
-    let asked = form.checked((app.clock)(), actor.name)?;
+    let asked = form.checked((app.clock)(), actor.name.clone())?;
     let sweeps = std::sync::Arc::clone(&app.sweeps);
     let taken = tokio::task::spawn_blocking(move || sweeps.ask(&asked)).await;
     let taken = taken.map_err(|_| Problem::not_now("taking the sweep ended unexpectedly", 10))?;

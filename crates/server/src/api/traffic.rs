@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hashbrown::HashMap;
 
-use super::App;
+use super::{App, decide};
 
 /// Where a request carries its identifier, and its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,11 +20,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 64;
 /// The name of requests to paths that do not exist.
 const OTHER: &str = "other";
+/// Questions for a decision.
+const DECIDE: &str = "POST /v1/decide";
 /// Front ends' questions.
 const FORWARD: &str = "GET /v1/forward/{kind}";
 /// Paths asked so often that only what is slow or refused is told of them.
 const FREQUENT: [&str; 6] =
-    ["POST /v1/decide", "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
+    [DECIDE, "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
 /// From which on such a request is slow.
 const SLOW: Duration = Duration::from_millis(100);
 
@@ -64,6 +66,8 @@ pub struct Traffic {
     operations: Vec<String>,
     places: HashMap<String, usize>,
     durations: Vec<[Durations; CLASSES.len()]>,
+    /// Connections open now.
+    pub(crate) connections: Arc<AtomicU64>,
     /// Random, so that identifiers of two runs differ.
     run: u32,
     requests: AtomicU64,
@@ -77,7 +81,7 @@ impl Traffic {
         let places = operations.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
         let durations = operations.iter().map(|_| Default::default()).collect();
         let run = getrandom::u32().unwrap_or(0);
-        Self { operations, places, durations, run, requests: AtomicU64::new(0) }
+        Self { operations, places, durations, connections: Arc::default(), run, requests: AtomicU64::new(0) }
     }
 
     fn count(&self, operation: &str, status: u16, took: Duration) {
@@ -132,25 +136,46 @@ impl Traffic {
 
 /// Measures a request, tells of it, and marks its answer.
 pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
-    let began = Instant::now();
     let operation = match request.extensions().get::<MatchedPath>() {
         // Asked with any method, and with the customer's own path behind it.
         Some(path) if path.as_str().starts_with("/v1/forward/") => FORWARD.to_owned(),
         Some(path) => format!("{} {}", request.method(), path.as_str()),
         None => OTHER.to_owned(),
     };
-    let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id.as_bytes())).cloned();
-    let id = given.unwrap_or_else(|| app.traffic.request_id());
-    let mut response = next.run(request).await;
-    let (status, took) = (response.status().as_u16(), began.elapsed());
-    app.traffic.count(&operation, status, took);
-    let is_frequent = FREQUENT.contains(&operation.as_str());
-    if !is_frequent || took >= SLOW || status >= 400 {
-        log(&id, &operation, status, took);
+    let begun = Begun::now(&app.traffic, &request);
+    begun.end(&app.traffic, &operation, next.run(request).await)
+}
+
+/// The same for what has no route.
+pub(super) async fn observe_decide(app: Arc<App>, request: Request) -> Response {
+    let begun = Begun::now(&app.traffic, &request);
+    let answered = decide::decide(&app, request).await;
+    begun.end(&app.traffic, DECIDE, answered.unwrap_or_else(IntoResponse::into_response))
+}
+
+/// A request that is being answered.
+struct Begun {
+    at: Instant,
+    id: HeaderValue,
+}
+
+impl Begun {
+    fn now(traffic: &Traffic, request: &Request) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
+        let at = Instant::now();
+        let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id.as_bytes())).cloned();
+        Self { at, id: given.unwrap_or_else(|| traffic.request_id()) }
     }
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+
+    fn end(self, traffic: &Traffic, operation: &str, mut response: Response) -> Response {
+        let (status, took) = (response.status().as_u16(), self.at.elapsed());
+        traffic.count(operation, status, took);
+        if !FREQUENT.contains(&operation) || took >= SLOW || status >= 400 {
+            log(&self.id, operation, status, took);
+        }
+        response.headers_mut().insert(REQUEST_ID, self.id);
+        response
+    }
 }
 
 /// Whether an identifier can stand in a log: short, and of letters, digits, `.`, `_`, `-`.

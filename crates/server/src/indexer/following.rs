@@ -1,6 +1,5 @@
 //! The thread that follows the journal and writes the index. Must not know who asks.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
@@ -142,7 +141,7 @@ impl Follower {
     /// Memory holds nothing, the file everything up to `seq`.
     fn begin(&self, seq: u64) -> Result<(), StoreError> {
         if let Ok(mut memory) = self.shared.memory.write() {
-            *memory = Memory { rows: BTreeSet::new(), first_seq: seq.saturating_add(1) };
+            *memory = Memory { rows: Vec::new(), first_seq: seq.saturating_add(1) };
         }
         self.shared.reached.send_replace(seq);
         Ok(())
@@ -155,7 +154,11 @@ impl Follower {
         {
             // Only this thread writes to memory; questions may read it meanwhile.
             let Ok(memory) = self.shared.memory.read() else { return Ok(()) };
-            index.append(memory.rows.iter().copied(), memory.first_seq, reached)?;
+            let mut rows = memory.rows.clone();
+            let first_seq = memory.first_seq;
+            drop(memory);
+            rows.sort_unstable();
+            index.append(rows, first_seq, reached)?;
         }
         let written = match self.shared.memory.write() {
             Ok(mut memory) => {

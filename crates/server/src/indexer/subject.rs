@@ -32,7 +32,7 @@ impl Subject {
     /// An address.
     #[must_use]
     pub(crate) fn ip(ip: model::Address) -> Self {
-        Self::Ip(text_key(&ip.to_string()))
+        Self::Ip(ip.key())
     }
 
     /// A device.
@@ -78,7 +78,10 @@ fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 4] {
         #[serde(borrow)]
         decision: &'a str,
     }
-    let held = || serde_json::from_slice::<Answer<'_>>(answer).is_ok_and(|answer| answer.decision == "hold");
+    // Few are; whether one is, only reading it says.
+    let may_be = || memchr::memmem::find(answer, b"\"hold\"").is_some();
+    let is = || serde_json::from_slice::<Answer<'_>>(answer).is_ok_and(|answer| answer.decision == "hold");
+    let held = || may_be() && is();
     [
         event.customer.as_ref().map(Subject::customer),
         event.ip.map(Subject::ip),

@@ -8,7 +8,7 @@ use model::Time;
 use store::{Entry, Journal, OwnedEntry, State as Stored};
 
 use super::StartError;
-use super::committing::INPUT_V1;
+use super::committing::INPUT_V2;
 use super::residence::decode;
 use crate::policies::{FILE, PREFIX as POLICIES};
 
@@ -74,7 +74,7 @@ impl Recovered {
         let entry = Entry {
             seq: input.seq,
             id: None,
-            kind: INPUT_V1,
+            kind: INPUT_V2,
             time: input.time.as_us(),
             digest: None,
             input: &bytes,
@@ -152,7 +152,7 @@ fn damaged(problem: String) -> StartError {
 
 /// The input of a row of the journal.
 pub(crate) fn input(entry: &OwnedEntry) -> Result<Input, StartError> {
-    let body = (entry.kind == INPUT_V1).then(|| Body::decode(&entry.input).ok()).flatten();
+    let body = (entry.kind == INPUT_V2).then(|| Body::decode(&entry.input).ok()).flatten();
     match (body, Time::from_us(entry.time)) {
         (Some(body), Some(time)) => Ok(Input { seq: entry.seq, time, body }),
         _ => Err(StartError::Unreadable { seq: entry.seq }),

@@ -19,6 +19,7 @@ use store::{State as Stored, StoreError};
 use super::committing::Failure;
 use super::residence::Residence;
 use super::{Gauges, StartError, trim};
+use crate::background::{self, Priority};
 use crate::log::with_sources;
 
 /// Ticks after which changed records are copied out, if there are any.
@@ -101,10 +102,8 @@ impl Writeback {
         Gauges::set(&gauges.checkpoint, stored.seq()?);
         let (chunks, waiting) = sync_channel(CHUNKS_MAX);
         let (report, reports) = channel();
-        let thread = std::thread::Builder::new().name("writeback".to_owned()).spawn({
-            let writer = Writer { stored, gauges: Arc::clone(gauges), failure: Arc::clone(failure) };
-            move || writer.run(&waiting, &report)
-        })?;
+        let writer = Writer { stored, gauges: Arc::clone(gauges), failure: Arc::clone(failure) };
+        let thread = background::spawn("writeback", Priority::Low, move || writer.run(&waiting, &report))?;
         let memory =
             Memory { bytes_max: memory_bytes, bytes: 0, records: 0, part: 0, kept_inputs: KEPT_INPUTS };
         Ok(Self {
