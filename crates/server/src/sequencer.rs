@@ -13,6 +13,7 @@ mod committing;
 mod merging;
 pub(crate) mod recovery;
 mod residence;
+mod retention;
 mod trim;
 mod warming;
 mod writeback;
@@ -114,6 +115,8 @@ pub struct Gauges {
     pub export_failing: AtomicU64,
     /// Up to which input the written records survive a power cut, as far as that was asked for.
     pub synced: AtomicU64,
+    /// Stored records removed since the start because nobody named them for long.
+    pub forgotten: AtomicU64,
     /// The first input there is in the journal.
     pub first: AtomicU64,
 }

@@ -7,17 +7,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use engine::State;
 use engine::key::RecordKey;
 use engine::state::Copies;
+use model::Time;
 use store::{State as Stored, StoreError};
 
 use super::committing::Failure;
 use super::residence::Residence;
+use super::retention::Retention;
 use super::{Gauges, StartError, trim};
 use crate::log::with_sources;
 
@@ -33,6 +35,8 @@ const CHUNKS_MAX: usize = 4;
 const CHUNK_RECORDS: usize = 4_096;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
+/// How long the thread is idle before it looks for stored records that count as none.
+const RETENTION_STEP: Duration = Duration::from_millis(500);
 /// Parts of the records looked through at a tick for what may leave memory; after every other batch one.
 const PARTS_A_TICK: usize = 32;
 /// Inputs within which a record was used to stay in memory, at first; halved while memory is full.
@@ -43,6 +47,8 @@ struct Chunk {
     copies: Copies,
     /// The input as of which they are.
     seq: u64,
+    /// When the input applied last arrived.
+    now: Time,
     last: bool,
 }
 
@@ -102,7 +108,12 @@ impl Writeback {
         let (chunks, waiting) = sync_channel(CHUNKS_MAX);
         let (report, reports) = channel();
         let thread = std::thread::Builder::new().name("writeback".to_owned()).spawn({
-            let writer = Writer { stored, gauges: Arc::clone(gauges), failure: Arc::clone(failure) };
+            let writer = Writer {
+                stored,
+                gauges: Arc::clone(gauges),
+                failure: Arc::clone(failure),
+                retention: Retention::default(),
+            };
             move || writer.run(&waiting, &report)
         })?;
         let memory =
@@ -176,7 +187,7 @@ impl Writeback {
             return self.send(chunk);
         }
         let (copies, done) = state.copy(at_most.min(CHUNK_RECORDS));
-        let chunk = Chunk { copies, seq, last: done };
+        let chunk = Chunk { copies, seq, now: state.now(), last: done };
         self.send(chunk)
     }
 
@@ -283,14 +294,25 @@ struct Writer {
     stored: Stored,
     gauges: Arc<Gauges>,
     failure: Failure,
+    retention: Retention,
 }
 
 impl Writer {
     fn run(mut self, chunks: &Receiver<Chunk>, reports: &Sender<Report>) {
-        while let Ok(first) = chunks.recv() {
-            let report = self.write(first, chunks);
-            if reports.send(report).is_err() {
-                return;
+        loop {
+            match chunks.recv_timeout(RETENTION_STEP) {
+                Ok(first) => {
+                    let now = first.now;
+                    let report = self.write(first, chunks);
+                    if let Report::Stored = report {
+                        self.retention.arrived(now);
+                    }
+                    if reports.send(report).is_err() {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.retention.step(&mut self.stored, &self.gauges),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
@@ -302,7 +324,7 @@ impl Writer {
         let written = match self.journal_reaches(seq) {
             true => {
                 let records = std::iter::from_fn(|| parts.next()).flatten();
-                self.stored.checkpoint_unless(seq, records, &[])
+                self.stored.checkpoint_unless(seq, records)
             }
             false => Err(StoreError::GivenUp),
         };
