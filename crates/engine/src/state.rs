@@ -332,6 +332,7 @@ impl State {
             }
             Body::Document { name, bytes, by } => self.keep(input, name, bytes.as_deref(), by),
             Body::Profile(profile) => self.note_profile(input, profile),
+            Body::Act { .. } => Outcome::Noted,
             Body::HoldSettled { customer, event, .. } => {
                 let key = text_key(customer.as_str());
                 let Some(customer) = self.customers.change(key, &mut self.changes) else {

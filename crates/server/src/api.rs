@@ -2,6 +2,7 @@
 //!
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
+mod audit;
 mod customers;
 pub mod decide;
 mod decisions;
@@ -23,7 +24,6 @@ mod sweeps;
 pub mod traffic;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -51,10 +51,6 @@ pub const BATCH_EVENTS_MAX: usize = 10_000;
 /// How long a body may take to come.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// How often, and how many times, it is looked whether something is durable.
-const DURABLE_LOOK: Duration = Duration::from_millis(1);
-const DURABLE_LOOKS_MAX: u32 = 5_000;
-
 /// What handlers share.
 #[derive(Clone)]
 pub struct App {
@@ -76,6 +72,8 @@ pub struct App {
     pub(crate) sweeps: Arc<Sweeps>,
     /// Held by whoever changes lists.
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever changes the candidate on trial.
+    pub changing_shadow: Arc<tokio::sync::Mutex<()>>,
     /// What requests leave behind.
     pub traffic: Arc<Traffic>,
     /// This API, described.
@@ -105,6 +103,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/events", post(events::events).get(event_list::list))
         .route("/v1/decisions/{id}", get(decisions::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
+        .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
         .route("/v1/holds", get(holds::list))
         .route("/v1/holds/{id}/release", post(holds::release))
@@ -146,19 +146,6 @@ impl App {
             }
             Some((name, _)) => Ok(Actor { name }),
         }
-    }
-}
-
-impl App {
-    /// Waits until what was seen of the state is durable: only then may somebody be told that it is so.
-    async fn until_durable(&self, seq: u64) -> Result<(), Problem> {
-        for _ in 0..DURABLE_LOOKS_MAX {
-            if self.sequencer.gauges().committed.load(Ordering::Acquire) >= seq {
-                return Ok(());
-            }
-            tokio::time::sleep(DURABLE_LOOK).await;
-        }
-        Err(Problem::not_now("what is so is not durable yet; ask again", 1))
     }
 }
 

@@ -21,6 +21,8 @@ const PUT: &str = "INSERT INTO record(kind, key, bytes) VALUES(?1, ?2, ?3) \
                    ON CONFLICT(kind, key) DO UPDATE SET bytes = excluded.bytes";
 const DELETE: &str = "DELETE FROM record WHERE kind = ?1 AND key = ?2";
 const SCAN: &str = "SELECT key, bytes FROM record WHERE kind = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
+const SCAN_BACK: &str =
+    "SELECT key, bytes FROM record WHERE kind = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3";
 const SET: &str =
     "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
 
@@ -80,6 +82,18 @@ impl StateReader {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut select = self.database.connection.prepare_cached(SCAN).map_err(failed())?;
         let rows = select.query_map((kind, from_key, limit), |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).map_err(failed())
+    }
+
+    /// Records of a kind before a key, the highest key first; at most `limit`.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn scan_back(&self, kind: u8, before_key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
+        let failed = || self.database.failed("reading records");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut select = self.database.connection.prepare_cached(SCAN_BACK).map_err(failed())?;
+        let rows = select.query_map((kind, before_key, limit), |row| Ok((row.get(0)?, row.get(1)?)));
         rows.and_then(Iterator::collect).map_err(failed())
     }
 

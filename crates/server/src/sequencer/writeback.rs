@@ -20,7 +20,7 @@ use store::{State as Stored, StoreError};
 use super::committing::Failure;
 use super::residence::Residence;
 use super::retention::Retention;
-use super::{Gauges, StartError, trim};
+use super::{Audit, Gauges, StartError, trim};
 use crate::log::with_sources;
 
 /// Ticks after which changed records are copied out, if there are any.
@@ -103,6 +103,7 @@ impl Writeback {
         memory_bytes: usize,
         gauges: &Arc<Gauges>,
         failure: &Failure,
+        audit: &Arc<Audit>,
     ) -> Result<Self, StartError> {
         Gauges::set(&gauges.checkpoint, stored.seq()?);
         let (chunks, waiting) = sync_channel(CHUNKS_MAX);
@@ -113,6 +114,7 @@ impl Writeback {
                 gauges: Arc::clone(gauges),
                 failure: Arc::clone(failure),
                 retention: Retention::default(),
+                audit: Arc::clone(audit),
             };
             move || writer.run(&waiting, &report)
         })?;
@@ -295,6 +297,7 @@ struct Writer {
     gauges: Arc<Gauges>,
     failure: Failure,
     retention: Retention,
+    audit: Arc<Audit>,
 }
 
 impl Writer {
@@ -323,7 +326,9 @@ impl Writer {
         let mut parts = Parts { first: Some(first), chunks, keys: Vec::new(), ended: false };
         let written = match self.journal_reaches(seq) {
             true => {
-                let records = std::iter::from_fn(|| parts.next()).flatten();
+                let acts = self.audit.up_to(seq).into_iter();
+                let acts = acts.map(|(key, bytes)| Ok((Audit::KIND, key, Some(bytes))));
+                let records = std::iter::from_fn(|| parts.next()).flatten().chain(acts);
                 self.stored.checkpoint_unless(seq, records)
             }
             false => Err(StoreError::GivenUp),
@@ -333,6 +338,7 @@ impl Writer {
         match written {
             Ok(()) => {
                 Gauges::set(&self.gauges.checkpoint, seq);
+                self.audit.stored(seq);
                 trim::sync_if_needed(&mut self.stored, &self.gauges);
                 Report::Stored
             }

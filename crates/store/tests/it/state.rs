@@ -51,6 +51,12 @@ fn scans_go_in_the_order_of_keys_from_one_on() {
         |from, limit| state.scan(1, from, limit).unwrap().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
     assert_eq!(found(b"", 9), [b"".as_slice(), b"a", b"ab", b"b", b"\xff"]);
     assert_eq!(found(b"aa", 2), [b"ab".as_slice(), b"b"]);
+    let back = |before, limit| {
+        let found = state.scan_back(1, before, limit).unwrap();
+        found.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(back(b"\xff", 3), [b"b".as_slice(), b"ab", b"a"]);
+    assert_eq!(back(b"a", 9), [b"".as_slice()]);
     assert!(state.scan(2, b"", 9).unwrap().is_empty());
 }
 
