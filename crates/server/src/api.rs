@@ -2,6 +2,7 @@
 //!
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
+mod audit;
 mod customers;
 pub mod decide;
 mod decisions;
@@ -25,7 +26,6 @@ pub mod traffic;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -56,10 +56,6 @@ pub const BATCH_EVENTS_MAX: usize = 10_000;
 /// How long a body may take to come.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// How often, and how many times, it is looked whether something is durable.
-const DURABLE_LOOK: Duration = Duration::from_millis(1);
-const DURABLE_LOOKS_MAX: u32 = 5_000;
-
 /// What handlers share.
 #[derive(Clone)]
 pub struct App {
@@ -81,6 +77,8 @@ pub struct App {
     pub(crate) sweeps: Arc<Sweeps>,
     /// Held by whoever changes lists.
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever changes the candidate on trial.
+    pub changing_shadow: Arc<tokio::sync::Mutex<()>>,
     /// What requests leave behind.
     pub traffic: Arc<Traffic>,
     /// This API, described.
@@ -134,6 +132,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/events", post(events::events).get(event_list::list))
         .route("/v1/decisions/{id}", get(decisions::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
+        .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
         .route("/v1/holds", get(holds::list))
         .route("/v1/holds/{id}/release", post(holds::release))
@@ -176,19 +176,6 @@ impl App {
             }
             Some(holder) => Ok(holder),
         }
-    }
-}
-
-impl App {
-    /// Waits until what was seen of the state is durable: only then may somebody be told that it is so.
-    async fn until_durable(&self, seq: u64) -> Result<(), Problem> {
-        for _ in 0..DURABLE_LOOKS_MAX {
-            if self.sequencer.gauges().committed.load(Ordering::Acquire) >= seq {
-                return Ok(());
-            }
-            tokio::time::sleep(DURABLE_LOOK).await;
-        }
-        Err(Problem::not_now("what is so is not durable yet; ask again", 1))
     }
 }
 

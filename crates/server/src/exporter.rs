@@ -145,6 +145,9 @@ pub struct Exporter {
     /// Since when inputs wait.
     waiting: Option<Duration>,
     begun: Instant,
+    /// The journal's end before this run added to it, until the folder was opened once: an older copy of a journal is known
+    /// by what its history is ahead, and that only until it has caught up with it.
+    began_with: Option<u64>,
 }
 
 /// What is opened anew after an error.
@@ -154,10 +157,11 @@ struct Opened {
 }
 
 impl Exporter {
-    /// An exporter that is not running: see [`Self::catch_up`].
+    /// An exporter that is not running: see [`Self::catch_up`]. Make it before further inputs come.
     #[must_use]
     pub fn new(places: Places, options: ExportOptions, clock: Clock, gauges: Arc<Gauges>) -> Self {
         Self {
+            began_with: places.journal.journal_reader().and_then(|journal| journal.last_seq()).ok(),
             keeping: Keeping::new(clock, options.journal_keep),
             places,
             options,
@@ -283,9 +287,11 @@ impl Exporter {
             Some(opened) => opened,
             None => {
                 let journal = self.places.journal.journal_reader()?;
-                let span = Span { first: journal.first_seq()?, last: journal.last_seq()? };
+                let last = self.began_with.map_or_else(|| journal.last_seq(), Ok)?;
+                let span = Span { first: journal.first_seq()?, last };
                 let Places { history, tag, .. } = &self.places;
                 let folder = LiveFolder::open(history, *tag, span, self.options.merge, self.since_begun())?;
+                self.began_with = None;
                 tell_of(&folder);
                 Opened { journal, folder }
             }

@@ -95,6 +95,7 @@ pub fn serve(
     let keys = Arc::new(Keys::of_folder(&options.data)?);
     let clock = wall_clock();
     let (sequencer, thread) = sequencer::start(&folder, &policy, Arc::clone(&clock), &options.sequencer)?;
+    let (indexer, indexing) = indexer::start(folder.view(), Arc::clone(&clock), sequencer.shared_gauges())?;
     let places = Places {
         journal: folder.view().clone(),
         history: options.data.join(HISTORY),
@@ -105,7 +106,6 @@ pub fn serve(
             .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
-    let (indexer, indexing) = indexer::start(folder.view())?;
     let (sweeps, sweeping) = sweeps::start(&options.data, Arc::clone(&intel), Arc::clone(&clock))
         .map_err(io("looking for sweeps"))?;
     let (openapi, traffic) = description();
@@ -119,6 +119,7 @@ pub fn serve(
         indexer,
         sweeps,
         changing_lists: Arc::default(),
+        changing_shadow: Arc::default(),
         traffic: Arc::new(traffic),
         openapi,
     };

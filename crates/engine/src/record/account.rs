@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::retention::Named;
 use crate::distinct::Distinct;
 
 /// What is kept of a bank account.
@@ -11,4 +12,6 @@ pub struct Account {
     pub first_us: i64,
     /// Customers who named it.
     pub customers: Distinct,
+    /// When an input last named it.
+    pub named: Named,
 }

@@ -2,8 +2,8 @@
 //! data: the template of a path stands for the path, and queries are not told. Must not know what is asked.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -29,6 +29,11 @@ const FREQUENT: [&str; 6] =
     [DECIDE, "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
 /// From which on such a request is slow.
 const SLOW: Duration = Duration::from_millis(100);
+
+/// Refusals that are told one by one in a second; further ones are counted and told as one line.
+const REFUSALS_TOLD: u32 = 20;
+/// That second.
+const REFUSALS_WINDOW: Duration = Duration::from_secs(1);
 
 /// Upper bounds of the buckets, microseconds, and as Prometheus names them.
 const BUCKETS: [(u64, &str); 14] = [
@@ -71,6 +76,43 @@ pub struct Traffic {
     /// Random, so that identifiers of two runs differ.
     run: u32,
     requests: AtomicU64,
+    refusals: Mutex<Refusals>,
+}
+
+/// Refusals told lately.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// When the second began.
+    began: Option<Instant>,
+    /// Told one by one in it.
+    told: u32,
+    /// Not told yet.
+    untold: u64,
+}
+
+/// How a refusal is told.
+#[derive(Debug, PartialEq, Eq)]
+enum Telling {
+    /// By itself.
+    Now,
+    /// With others, a second from now: whoever gets this sees to it.
+    Later,
+    /// With those.
+    WithOthers,
+}
+
+impl Refusals {
+    fn note(&mut self, now: Instant) -> Telling {
+        if self.began.is_none_or(|began| now.duration_since(began) >= REFUSALS_WINDOW) {
+            (self.began, self.told) = (Some(now), 0);
+        }
+        if self.told < REFUSALS_TOLD {
+            self.told += 1;
+            return Telling::Now;
+        }
+        self.untold = self.untold.saturating_add(1);
+        if self.untold == 1 { Telling::Later } else { Telling::WithOthers }
+    }
 }
 
 impl Traffic {
@@ -81,7 +123,15 @@ impl Traffic {
         let places = operations.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
         let durations = operations.iter().map(|_| Default::default()).collect();
         let run = getrandom::u32().unwrap_or(0);
-        Self { operations, places, durations, connections: Arc::default(), run, requests: AtomicU64::new(0) }
+        Self {
+            operations,
+            places,
+            durations,
+            connections: Arc::default(),
+            run,
+            requests: AtomicU64::new(0),
+            refusals: Mutex::default(),
+        }
     }
 
     fn count(&self, operation: &str, status: u16, took: Duration) {
@@ -96,6 +146,11 @@ impl Traffic {
             count.fetch_add(1, Ordering::Relaxed);
         }
         durations.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        // Whatever is in it may be told.
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Identifiers of this run, one after the other.
@@ -143,14 +198,14 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         None => OTHER.to_owned(),
     };
     let begun = Begun::now(&app.traffic, &request);
-    begun.end(&app.traffic, &operation, next.run(request).await)
+    begun.end(&app, &operation, next.run(request).await)
 }
 
 /// The same for what has no route.
 pub(super) async fn observe_decide(app: Arc<App>, request: Request) -> Response {
     let begun = Begun::now(&app.traffic, &request);
     let answered = decide::decide(&app, request).await;
-    begun.end(&app.traffic, DECIDE, answered.unwrap_or_else(IntoResponse::into_response))
+    begun.end(&app, DECIDE, answered.unwrap_or_else(IntoResponse::into_response))
 }
 
 /// A request that is being answered.
@@ -167,15 +222,34 @@ impl Begun {
         Self { at, id: given.unwrap_or_else(|| traffic.request_id()) }
     }
 
-    fn end(self, traffic: &Traffic, operation: &str, mut response: Response) -> Response {
+    fn end(self, app: &Arc<App>, operation: &str, mut response: Response) -> Response {
         let (status, took) = (response.status().as_u16(), self.at.elapsed());
-        traffic.count(operation, status, took);
-        if !FREQUENT.contains(&operation) || took >= SLOW || status >= 400 {
+        app.traffic.count(operation, status, took);
+        let is_refused = status >= 400;
+        if is_refused && tell_later(app, self.at + took) {
+            // One line for many.
+        } else if !FREQUENT.contains(&operation) || took >= SLOW || is_refused {
             log(&self.id, operation, status, took);
         }
         response.headers_mut().insert(REQUEST_ID, self.id);
         response
     }
+}
+
+/// Whether a refusal is told with others: somebody who is refused a thousand times a second must not fill the log.
+fn tell_later(app: &Arc<App>, now: Instant) -> bool {
+    let telling = app.traffic.refusals().note(now);
+    if telling == Telling::Later {
+        let traffic = Arc::clone(&app.traffic);
+        tokio::spawn(async move {
+            tokio::time::sleep(REFUSALS_WINDOW).await;
+            let count = std::mem::take(&mut traffic.refusals().untold);
+            let detail =
+                format!("{count} further requests were refused; /metrics counts them by route and status");
+            crate::log::line("http.refused", &detail);
+        });
+    }
+    telling != Telling::Now
 }
 
 /// Whether an identifier can stand in a log: short, and of letters, digits, `.`, `_`, `-`.
@@ -201,7 +275,27 @@ fn log(id: &HeaderValue, operation: &str, status: u16, took: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Traffic, is_sane};
+    use std::time::Instant;
+
+    use super::{Duration, REFUSALS_TOLD, Refusals, Telling, Traffic, is_sane};
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any moment will do")]
+    fn of_many_refusals_some_are_told_and_the_others_counted() {
+        let (mut refusals, now) = (Refusals::default(), Instant::now());
+        let at = |ms: u64| now + Duration::from_millis(ms);
+        for number in 0..u64::from(REFUSALS_TOLD) {
+            assert_eq!(refusals.note(at(number)), Telling::Now);
+        }
+        assert_eq!(refusals.note(at(500)), Telling::Later);
+        assert_eq!(refusals.note(at(999)), Telling::WithOthers);
+        assert_eq!(refusals.note(at(1_000)), Telling::Now, "another second");
+        assert_eq!(std::mem::take(&mut refusals.untold), 2);
+        for _ in 1..REFUSALS_TOLD {
+            assert_eq!(refusals.note(at(1_001)), Telling::Now);
+        }
+        assert_eq!(refusals.note(at(1_002)), Telling::Later);
+    }
 
     #[test]
     fn durations_are_counted_in_buckets_that_add_up() {

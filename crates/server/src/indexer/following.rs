@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use store::{Index, IndexRow, JournalReader, OwnedEntry, Reached, StoreError};
 
+use super::holding::Holding;
 use super::subject::rows;
 use super::{Memory, Shared};
 use crate::log::{line, with_sources};
@@ -36,7 +37,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn run(&mut self, woken: &Receiver<()>) {
+    pub(super) fn run(&mut self, woken: &Receiver<()>, holding: &mut Holding) {
         loop {
             let rest = match self.step() {
                 // Far behind: leave the processor to others, unless somebody waits.
@@ -50,6 +51,10 @@ impl Follower {
                     RETRY
                 }
             };
+            // While the index is behind, what is behind it stays.
+            if let Err(error) = holding.step(&self.shared) {
+                line("index.failed", &with_sources(&error));
+            }
             if rest.is_zero() {
                 if woken.try_recv() == Err(TryRecvError::Disconnected) {
                     return;

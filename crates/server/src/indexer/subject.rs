@@ -1,6 +1,7 @@
 //! Whom a row of the journal concerns. Must not know where that is kept.
 
 use engine::input::{Body, Observed};
+use model::Time;
 use model::customer::text_key;
 use serde::Deserialize;
 use store::{IndexRow, OwnedEntry};
@@ -88,6 +89,19 @@ fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 4] {
         event.device.as_ref().map(Subject::device),
         (event.asked && held()).then_some(Subject::Held),
     ]
+}
+
+/// Until when an answer says that its event is held, if it does.
+pub(super) fn held_until(answer: &[u8]) -> Option<Time> {
+    #[derive(Deserialize)]
+    struct Answer {
+        hold: Option<Hold>,
+    }
+    #[derive(Deserialize)]
+    struct Hold {
+        until: Time,
+    }
+    Some(serde_json::from_slice::<Answer>(answer).ok()?.hold?.until)
 }
 
 /// Whether a settlement found its hold.

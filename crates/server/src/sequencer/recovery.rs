@@ -7,9 +7,9 @@ use engine::{Input, Policy, State};
 use model::Time;
 use store::{Entry, Journal, OwnedEntry, State as Stored};
 
-use super::StartError;
 use super::committing::INPUT_V2;
 use super::residence::decode;
+use super::{Audit, StartError};
 use crate::policies::{FILE, PREFIX as POLICIES};
 
 /// Rows and bytes of the journal read at once.
@@ -25,7 +25,7 @@ pub(super) struct Recovered {
 }
 
 /// Replays the journal behind the stored state. Records are loaded as they are touched; documents all.
-pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, StartError> {
+pub(super) fn recover(journal: &Journal, stored: &Stored, audit: &Audit) -> Result<Recovered, StartError> {
     let mut state = State::at(stored.seq()?);
     if let Some(bytes) = stored.load(RecordKey::Shared.kind(), &RecordKey::Shared.bytes())? {
         put(&mut state, RecordKey::Shared, &bytes)?;
@@ -45,7 +45,8 @@ pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, S
         let inputs = entries.iter().map(input).collect::<Result<Vec<Input>, _>>()?;
         load(&mut recovered.state, stored, inputs.iter().flat_map(|input| input.body.touches()))?;
         for input in &inputs {
-            recovered.state.apply(&recovered.policy, input);
+            let outcome = recovered.state.apply(&recovered.policy, input);
+            audit.note(input, &outcome);
             if let Body::Policy { version, text, .. } = &input.body {
                 recovered.policy = compile(text, *version)?;
             }
@@ -61,6 +62,7 @@ impl Recovered {
         journal: &mut Journal,
         text: &str,
         time: Time,
+        audit: &Audit,
     ) -> Result<(), StartError> {
         if last_policy(&self.state, |document| document.by == FILE).is_some_and(|(_, last)| last == text) {
             return Ok(());
@@ -81,7 +83,8 @@ impl Recovered {
             answer: answer.as_bytes(),
         };
         journal.append(&[entry])?;
-        self.state.apply(&policy, &input);
+        let outcome = self.state.apply(&policy, &input);
+        audit.note(&input, &outcome);
         self.policy = policy;
         Ok(())
     }

@@ -6,8 +6,12 @@ use super::{Api, good, refused};
 
 /// A sweep that is over.
 fn done(api: &Api, id: &Value) -> Value {
+    done_for(api, "reader", id)
+}
+
+fn done_for(api: &Api, role: &str, id: &Value) -> Value {
     loop {
-        let sweep = good(api.of("reader").get(&format!("/v1/sweeps/{id}")));
+        let sweep = good(api.of(role).get(&format!("/v1/sweeps/{id}")));
         if sweep["state"] == "done" || sweep["state"] == "failed" {
             return sweep;
         }
@@ -48,9 +52,11 @@ fn history_is_swept_and_findings_are_read_page_by_page() {
 
     let one = &clear["findings"][0];
     let procedure = json!({"id": "p-1", "customer": "C-nobody", "time": one["time"], "kind": "withdrawal"});
-    let inline = json!({"procedures": [procedure], "unmask": true, "history": "imported"}).to_string();
+    let inline =
+        json!({"procedures": [procedure], "unmask": true, "reason": "事故 3", "history": "imported"})
+            .to_string();
     let second = good(api.of("operator").post("/v1/sweeps", &inline))["id"].clone();
-    let second = done(&api, &second);
+    let second = done_for(&api, "operator", &second);
     assert_eq!(second["findings"][0]["customer"], "C-nobody", "{second}");
     let nothing = json!({"kinds": ["factor.remove"], "since": "2099-01-01T00:00:00Z", "history": "imported"})
         .to_string();
