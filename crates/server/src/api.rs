@@ -10,6 +10,7 @@ mod event_form;
 mod event_list;
 mod event_sent;
 pub mod events;
+mod findings;
 pub mod forward;
 pub mod health;
 mod holds;
@@ -143,6 +144,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/policies", get(policies::list).post(policies::post))
         .route("/v1/policies/shadow", delete(policies::end_shadow))
         .route("/v1/policies/{version}", get(policies::get))
+        .route("/v1/findings", get(findings::list))
+        .route("/v1/findings/examine", post(findings::examine))
         .route("/v1/sweeps", get(sweeps::list).post(sweeps::post))
         .route("/v1/sweeps/{id}", get(sweeps::get))
         .route("/v1/sweeps/{id}/stop", post(sweeps::stop))

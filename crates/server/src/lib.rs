@@ -7,6 +7,7 @@
 pub mod api;
 mod background;
 mod connections;
+pub mod daily;
 pub mod exporter;
 mod indexer;
 pub mod keys;

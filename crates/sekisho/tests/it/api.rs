@@ -97,7 +97,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 20] = [
+    let operations: [(&str, &str, &[&str]); 22] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -108,6 +108,8 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("GET", "/v1/lists", &["reader", "operator", "admin"]),
         ("GET", "/v1/policies", &["reader", "operator", "admin"]),
         ("GET", "/v1/sweeps", &["reader", "operator", "admin"]),
+        ("GET", "/v1/findings", &["reader", "operator", "admin"]),
+        ("POST", "/v1/findings/examine", &["operator", "admin"]),
         ("POST", "/v1/holds/x/release", &["operator", "admin"]),
         ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
         ("POST", "/v1/sweeps", &["operator", "admin"]),

@@ -11,8 +11,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, customers, decide, decisions, event_list, events, forward, health, holds, ips, lists, policies,
-    profiles, sweeps,
+    audit, customers, decide, decisions, event_list, events, findings, forward, health, holds, ips, lists,
+    policies, profiles, sweeps,
 };
 
 /// The name of the security scheme.
@@ -29,7 +29,7 @@ const KEY: &str = "key";
         decide::decide, events::events, forward::forward, event_list::list, decisions::get, customers::get, profiles::put, profiles::unmask, audit::list, ips::get,
         holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
         policies::list, policies::get, policies::post, policies::end_shadow,
-        sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
+        findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),
