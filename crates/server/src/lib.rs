@@ -15,6 +15,7 @@ pub mod lists;
 mod log;
 pub mod observe;
 pub mod policies;
+mod pressure;
 mod profile;
 mod readers;
 pub mod secret;

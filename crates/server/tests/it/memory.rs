@@ -64,7 +64,7 @@ fn what_nobody_named_for_long_leaves_the_state() {
     send(0, 2, "login", false);
     // Written once before they are old.
     until("written", || read(&servers[0].gauges().checkpoint) == 3);
-    [&place, &other].map(|place| place.set_clock(START_US + 431 * DAY_US));
+    [&place, &other].into_iter().for_each(|place| place.set_clock(START_US + 431 * DAY_US));
     send(431, 2, "login", false);
     until("gone", || read(&servers[0].gauges().forgotten) >= 3);
     send(500, 1, "withdrawal", true);
