@@ -142,6 +142,7 @@ impl State {
         }
         let Some(named) = &event.account else { return };
         let Some(account) = self.accounts.change(named.key, &mut self.changes) else { return };
+        account.name(self.now);
         if account.paid_first_s == 0 {
             account.paid_first_s = seconds(event.time);
         }
