@@ -94,13 +94,15 @@ pub(super) struct Draft {
     pub(super) details: Details,
     /// Who did it, if not the customer.
     pub(super) culprit: Option<Culprit>,
+    /// Whether a culprit could prove to be the customer here: has the telephone number, or the customer at the other end.
+    pub(super) holds_factor: bool,
 }
 
 impl Draft {
     /// Done by a customer's word to the staff, by telephone or on paper.
     pub(super) fn staffed(time: Time, kind: EventKind, channel: Channel, details: Details) -> Self {
         let seen = Rc::new(Seen::default());
-        Self { time, kind, channel, outcome: Outcome::Succeeded, seen, details, culprit: None }
+        Self { time, kind, channel, outcome: Outcome::Succeeded, seen, details, culprit: None, holds_factor: false }
     }
 
     /// The event. Customer and client are given, because a whole session has the same ones and copies cost time.
@@ -147,6 +149,8 @@ pub(super) struct Visit {
     channel: Channel,
     clock: Time,
     culprit: Option<Culprit>,
+    /// Whether what is done from here on could be proven.
+    pub(super) holds_factor: bool,
 }
 
 impl Visit {
@@ -157,7 +161,7 @@ impl Visit {
         (channel, clock): (Channel, Time),
         culprit: Option<Culprit>,
     ) -> Self {
-        Self { drafts, seen, channel, clock, culprit }
+        Self { drafts, seen, channel, clock, culprit, holds_factor: false }
     }
 
     /// Lets so many seconds pass.
@@ -175,6 +179,7 @@ impl Visit {
             seen: Rc::clone(&self.seen),
             details,
             culprit: self.culprit,
+            holds_factor: self.holds_factor,
         });
     }
 
@@ -247,7 +252,12 @@ impl Visit {
     pub(super) fn order(&mut self, dice: &mut Dice, side: OrderSide, yen_about: u64) -> Result<(), LabError> {
         self.wait(dice, 20, 400);
         // Half of the trading is in a tenth of the securities. The codes name nobody.
-        let number = if dice.permille(500) { dice.below(60) } else { dice.below(600) };
+        let number = if dice.permille(500) { dice.below(60) } else { dice.below(SECURITIES) };
+        self.order_of(number, side, yen_about)
+    }
+
+    /// An order for about so many yen of one security.
+    pub(super) fn order_of(&mut self, number: u64, side: OrderSide, yen_about: u64) -> Result<(), LabError> {
         let price = 200 + number * 7 % 4_300;
         let quantity = (yen_about / price / 100).max(1) * 100;
         let effect = if side == OrderSide::Sell { OrderEffect::Close } else { OrderEffect::Open };
@@ -262,6 +272,9 @@ impl Visit {
         Ok(())
     }
 }
+
+/// Securities that customers trade; what has a higher number is new, or hardly traded.
+pub(super) const SECURITIES: u64 = 600;
 
 const SURNAMES: &[&str] = &[
     "サトウ",
