@@ -8,13 +8,13 @@ pub mod attempts;
 pub mod customer;
 mod document;
 pub mod familiar;
-mod ip;
+pub(crate) mod ip;
 pub mod shared;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::Account;
-pub use customer::{Change, Customer, Dealings, Hold, Seen, Session};
+pub use customer::{Change, Customer, Dealings, Hold, Seen, Session, Trading};
 pub use document::Document;
 pub use familiar::Feature;
 pub use ip::{Asn, Device, Ip, Network};

@@ -5,12 +5,15 @@
 
 mod address;
 mod client;
+mod journey;
+mod order;
 mod procedure;
 mod view;
 
 pub use address::CARRIER_CUSTOMERS_MIN;
 pub use view::View;
 
+pub(crate) use order::SOLD_HALF_LIFE_US;
 pub(crate) use procedure::VELOCITY_HALF_LIFE_US;
 
 /// What a signal's number means.
@@ -26,6 +29,8 @@ pub enum Unit {
     Hours,
     /// Days.
     Days,
+    /// Kilometres an hour.
+    Speed,
     /// A score without unit: higher is stranger.
     Score,
 }
@@ -40,6 +45,7 @@ impl Unit {
             Self::Share => "share, 0 to 1",
             Self::Hours => "hours",
             Self::Days => "days",
+            Self::Speed => "km/h",
             Self::Score => "score",
         }
     }
@@ -133,6 +139,10 @@ signals! {
         "Of 10 and more logins of the customer, none was within an hour of this hour of the day.",
         "sbi-2020: withdrawals at night.",
         "Holidays, a rare emergency.";
+    TravelImpossible = "travel.impossible_kmh", Speed, journey::speed_kmh,
+        "How fast the customer would have had to travel from where they were last seen in good order, beyond the accuracy that the file of coordinates claims for both places and 50 km.",
+        "okasan-2020: logins from China and Malaysia by customers who were at home.",
+        "Files of coordinates err by whole countries now and then. Says nothing without such a file, from rented networks, and at addresses that a carrier's or company's customers share.";
     AccountDormantDays = "account.dormant_days", Days, client::dormant_days,
         "Days since the customer's last access in good order.",
         "D2: accounts that nobody watches are robbed unnoticed.",
@@ -245,6 +255,34 @@ signals! {
         "Withdrawals and transfers in good order, this one too, half-life one day.",
         "sbi-2020: four transfers in a row.",
         "Customers who pay themselves in parts.";
+    OrderLiquidationShare = "order.liquidation_share", Share, order::liquidation_share,
+        "Share of the customer's holdings that this order and the sales before it sell, half-life three days.",
+        "sbi-2020: whole portfolios were sold over days before the money left.",
+        "Retirement, a house, a crash. Says nothing without the share that the broker tells.";
+    OrderThinSymbol = "order.thin_symbol", Flag, order::thin_symbol,
+        "A list names the symbol as thin, or the order is a twentieth and more of what is usually traded of it in a day.",
+        "2025: hijacked accounts bought thin shares that the thieves held.",
+        "Small companies have faithful holders. Says nothing without a list and without the day's turnover.";
+    OrderFarFromNorm = "order.far_from_norm", Flag, order::far_from_norm,
+        "More than three times the largest order ever, from the fourth on.",
+        "2025: everything is put into one share.",
+        "An inheritance. Amounts of different currencies are compared as numbers.";
+    PaymentNewBeneficiary = "payment.new_beneficiary", Flag, order::new_beneficiary,
+        "The broker itself paid nothing to this account until a week ago.",
+        "Business e-mail compromise: the first payment goes to the thief's account.",
+        "A new supplier; a supplier's new bank.";
+    PaymentLookalikeDomain = "payment.lookalike_domain", Flag, order::lookalike,
+        "The domain of whoever asks to be paid looks like one of the list of known domains and is not it: one letter, a digit for a letter, another script, another ending.",
+        "Business e-mail compromise: invoices from domains registered the day before.",
+        "Two honest companies with nearly one name. Says nothing without a list of known domains.";
+    PaymentSecrecyUrgency = "payment.secrecy_urgency", Count, order::secrecy_urgency,
+        "The request presses for haste (1), asks for secrecy (1), or both (2), by words of Japanese and English.",
+        "Business e-mail compromise: a chief executive who cannot be called back.",
+        "Month ends are hasty, mergers are secret. Who writes in other words is not seen.";
+    PaymentSplit = "payment.split", Count, order::split,
+        "The broker's own payments done to this account, this one too, half-life one day.",
+        "Business e-mail compromise: an amount in parts below what needs a second signature.",
+        "Suppliers with many invoices. Payments are counted when they are told as done, so that several asked about at once look like one.";
 }
 
 impl Signal {

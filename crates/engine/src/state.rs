@@ -12,6 +12,7 @@ use model::customer::text_key;
 
 use self::changes::Changes;
 pub use self::changes::Copies;
+pub(crate) use self::note::session_key;
 use self::records::{PARTS, Records, Slot};
 use crate::decision::{Decision, Verdict};
 use crate::input::{Body, Input, Observed, Profile};

@@ -12,6 +12,7 @@ pub mod lists;
 mod log;
 pub mod observe;
 pub mod policies;
+mod pressure;
 mod profile;
 mod readers;
 pub mod secret;

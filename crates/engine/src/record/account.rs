@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decayed::Decayed;
 use crate::distinct::Distinct;
 
 /// What is kept of a bank account.
@@ -11,4 +12,8 @@ pub struct Account {
     pub first_us: i64,
     /// Customers who named it.
     pub customers: Distinct,
+    /// First paid to by the broker itself, seconds since 1970; 0 for never.
+    pub paid_first_s: u32,
+    /// The broker's own payments to it, half-life one day.
+    pub paid: Decayed,
 }

@@ -26,7 +26,16 @@ pub struct Ip {
     pub attempts: Attempts,
 }
 
+/// Long-standing customers from which an address is a carrier's or a company's.
+pub(crate) const SHARED_CUSTOMERS_MIN: u64 = 8;
+
 impl Ip {
+    /// Whether so many long-standing customers come from it that it is a carrier's or a company's.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.settled.count() >= SHARED_CUSTOMERS_MIN
+    }
+
     /// Bytes on the heap, this record's own included.
     pub(crate) fn heap_bytes(&self) -> usize {
         let sets = [&self.customers, &self.settled, &self.failed_customers];

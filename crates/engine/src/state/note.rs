@@ -8,9 +8,10 @@ use super::State;
 use crate::decision::Verdict;
 use crate::input::Observed;
 use crate::key::RecordKey;
-use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, as_us, seconds};
+use crate::record::Ip;
+use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, Whereabouts, as_us, seconds};
 use crate::record::familiar::{Feature, Place, Trait, country};
-use crate::signal::VELOCITY_HALF_LIFE_US;
+use crate::signal::{SOLD_HALF_LIFE_US, VELOCITY_HALF_LIFE_US};
 
 /// How long a customer must have been seen at an address for it to count them as settled there.
 const SETTLED_AFTER_US: i64 = 30 * DAY_US;
@@ -24,6 +25,8 @@ struct Noted<'a> {
     /// It ended well, and nobody stopped it: what it came from is its customer's own.
     is_own: bool,
     is_login: bool,
+    /// Many long-standing customers come from the address.
+    is_shared: bool,
 }
 
 impl State {
@@ -37,10 +40,12 @@ impl State {
                 && verdict == Verdict::Allow
                 && event.customer.is_some(),
             is_login: event.kind == EventKind::Login,
+            is_shared: event.ip.and_then(|ip| self.ip(ip.bits())).is_some_and(Ip::is_shared),
         };
         let settled = self.note_customer(&noted);
         self.note_address(&noted, settled);
         self.note_device_and_account(&noted);
+        self.note_payment(event);
         if noted.is_own && noted.is_login {
             self.note_login(&noted);
         }
@@ -123,6 +128,19 @@ impl State {
         }
     }
 
+    /// What the broker itself paid.
+    fn note_payment(&mut self, event: &Observed) {
+        if event.kind != EventKind::PaymentInstruction || event.outcome != Outcome::Succeeded {
+            return;
+        }
+        let Some(named) = &event.account else { return };
+        let Some(account) = self.accounts.change(named.key, &mut self.changes) else { return };
+        if account.paid_first_s == 0 {
+            account.paid_first_s = seconds(event.time);
+        }
+        account.paid.add(1, event.time, VELOCITY_HALF_LIFE_US);
+    }
+
     /// A login in good order counts in the frequencies of all.
     fn note_login(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
@@ -166,8 +184,29 @@ impl Customer {
         if event.kind.moves_money() && event.outcome == Outcome::Succeeded {
             self.dealings_mut().withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
         }
+        if let Some(order) = event.order.filter(|_| event.outcome == Outcome::Succeeded) {
+            let trading = self.trading_mut();
+            trading.orders = trading.orders.saturating_add(1);
+            trading.notional_max = trading.notional_max.max(order.notional.unwrap_or(0));
+            if let Some(share_ppm) = order.holdings_share_ppm.filter(|_| !order.buys) {
+                trading.sold.add(u64::from(share_ppm), event.time, SOLD_HALF_LIFE_US);
+            }
+        }
         if noted.is_own {
             self.note_own(noted);
+            self.note_whereabouts(noted);
+        }
+    }
+
+    /// Only places where a person is: a rented server, or a gateway that a carrier's customers share, is nowhere.
+    fn note_whereabouts(&mut self, noted: &Noted<'_>) {
+        let (event, at_s) = (noted.event, seconds(noted.event.time));
+        if let Some(spot) = event.place.spot
+            && !noted.is_shared
+            && !event.place.is_rented()
+            && self.whereabouts.is_none_or(|known| known.at_s <= at_s)
+        {
+            self.whereabouts = Some(Whereabouts { at_s, spot });
         }
     }
 
@@ -219,17 +258,13 @@ impl Customer {
     fn note_session(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
         let Some(id) = &event.session else { return };
-        let id = text_key(id.as_str());
-        if self.session.id != id {
-            self.session = Session { id, ..Session::default() };
-        }
-        let session = &mut self.session;
+        let session = self.sessions.touch(session_key(id.as_str()));
         session.moved |= session.is_moved_by(event);
         let (network, agent) = places(event);
         session.network = if session.network == 0 { network } else { session.network };
         session.agent = if session.agent == 0 { agent } else { session.agent };
         let step = !event.kind.is_procedure() && event.outcome != Outcome::Attempted;
-        session.steps = session.steps.saturating_add(u32::from(step));
+        session.steps = session.steps.saturating_add(u16::from(step));
     }
 
     /// What the event came from is the customer's own.
@@ -280,22 +315,33 @@ impl Customer {
 }
 
 /// What an event came from as a session keeps it: network and user agent, 0 for none.
-fn places(event: &Observed) -> (u64, u64) {
+fn places(event: &Observed) -> (u32, u32) {
     let network = event.ip.map_or(0, |ip| folded(ip.network().bits()));
-    (network, event.agent.map_or(0, |agent| agent.text))
+    (network, event.agent.map_or(0, |agent| short(agent.text)))
 }
 
 /// The two halves of a network folded into one: a /64 has nothing in its lower half, and a /24 in its upper.
-fn folded(bits: u128) -> u64 {
+fn folded(bits: u128) -> u32 {
     let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
-    half(bits) ^ half(bits >> 64)
+    // An odd factor spreads what differs in the lowest bits only; nothing but equality is asked.
+    short((half(bits) ^ half(bits >> 64)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// 32 bits of a hash, never 0.
+fn short(hash: u64) -> u32 {
+    u32::try_from((hash ^ hash >> 32) & u64::from(u32::MAX)).unwrap_or(0).max(1)
+}
+
+/// A session's identifier as it is kept.
+pub(crate) fn session_key(id: &str) -> u32 {
+    short(text_key(id))
 }
 
 impl Session {
     /// Whether an event comes from another network or user agent than the session began with.
     pub(crate) fn is_moved_by(&self, event: &Observed) -> bool {
         let (network, agent) = places(event);
-        let other = |known: u64, now: u64| known != 0 && now != 0 && known != now;
+        let other = |known: u32, now: u32| known != 0 && now != 0 && known != now;
         other(self.network, network) || other(self.agent, agent)
     }
 }

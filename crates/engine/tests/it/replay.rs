@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use crate::made::{Made, day, hour, made};
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "login",
     "login",
     "session.activity",
@@ -22,6 +22,7 @@ const KINDS: [&str; 8] = [
     "password.change",
     "contact.change",
     "order",
+    "payment.instruction",
 ];
 
 /// One arbitrary event; small domains, so that much is shared.
@@ -38,9 +39,16 @@ fn event() -> impl Strategy<Value = Made> {
                 .agent(&format!("agent {agent}"))
                 .place(["JP", "CN"][usize::from(ip % 2)], 64_500 + asn)
                 .with("client.session", format!("s{device}"));
-            if KINDS[kind] == "bank_account.change" {
-                made = made.account(account, Some("ヤマダ"));
-            }
+            made = match KINDS[kind] {
+                "bank_account.change" => made.account(account, Some("ヤマダ")),
+                "payment.instruction" => made.account(account, None).nobody(),
+                "order" => made.order(["7203", "Z1"][usize::from(ip % 2)], i64::from(asn) * 1_000, 0.3),
+                _ => made,
+            };
+            made = made.change_place(|place| {
+                place.spot =
+                    Some(engine::input::Spot { north: 350, east: 100 * i16::from(ip), radius_km: 9 });
+            });
             if asked { made.asked() } else { made }
         },
     )

@@ -134,6 +134,7 @@ impl Draft {
             bank_account: details.account.map(|account| BankAccount::clone(&account)),
             contact: details.contact.map(|r#type| Contact { r#type, old: None, new: None }),
             order: details.order,
+            payment: None,
         })
     }
 }
@@ -267,6 +268,8 @@ impl Visit {
             effect: Some(effect),
             quantity,
             notional: Some(yen(quantity * price)?),
+            holdings_share: None,
+            daily_turnover: None,
         };
         self.add(EventKind::Order, Outcome::Succeeded, Details { order: Some(order), ..Details::default() });
         Ok(())

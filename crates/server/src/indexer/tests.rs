@@ -46,7 +46,15 @@ impl World {
             let answer = format!("{{\"decision\":\"{}\"}}", verdict.as_str());
             let (input, time) = (body.encode().unwrap(), 0);
             let (input, answer) = (input.as_slice(), answer.as_bytes());
-            let entry = Entry { seq, id: Some(&id), kind: 1, time, digest: None, input, answer };
+            let entry = Entry {
+                seq,
+                id: Some(&id),
+                kind: crate::sequencer::INPUT_V1,
+                time,
+                digest: None,
+                input,
+                answer,
+            };
             self.journal.append(&[entry]).unwrap();
         }
     }

@@ -18,7 +18,7 @@ use super::{Clock, Gauges};
 use crate::log::with_sources;
 
 /// The kind under which the journal keeps inputs of [`engine::input::Body`]'s encoding, version 1.
-pub(crate) const INPUT_V1: u8 = 1;
+pub(crate) const INPUT_V1: u8 = 2;
 
 /// Why nothing is taken any more. Records in memory are ahead of the journal from then on: they must not be written back,
 /// and only a restart, which replays the journal, is right again.
