@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use engine::Policy;
 use lab::evaluate::{
-    AttackFigures, CurvesOptions, EvaluateOptions, Evaluation, HISTORY_DAYS, Interval, Split, curves, evaluate,
-    evaluate_against, without_rule, write, write_curves, write_intel,
+    AttackFigures, CurvesOptions, EvaluateOptions, Evaluation, HISTORY_DAYS, Interval, Split, curves,
+    evaluate, evaluate_against, without_rule, write, write_curves, write_intel,
 };
 use lab::http::Target;
 use lab::simulate::{Agents, Attack, Attacker, Knowledge as _, Proxies};
@@ -158,7 +158,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     if let Some(out) = &args.out {
         write(&evaluation, out)?;
     }
-    Ok(if evaluation.bars.iter().all(lab::evaluate::Bar::held) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if evaluation.bars.iter().all(lab::evaluate::Bar::held) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn draw(args: &Args, options: &EvaluateOptions, session: &Session) -> anyhow::Result<ExitCode> {
@@ -168,12 +172,25 @@ fn draw(args: &Args, options: &EvaluateOptions, session: &Session) -> anyhow::Re
         policy: options.policy.clone(),
     };
     let drawn = session.watched("curves", false, |watch| curves(&asked, watch))?;
-    let words = ["by", "attacker", "history", "customers", "attempts", "99 %", "99.5 %", "99.9 %", "published", "as shipped: caught, median, mean"];
+    let words = [
+        "by",
+        "attacker",
+        "history",
+        "customers",
+        "attempts",
+        "99 %",
+        "99.5 %",
+        "99.9 %",
+        "published",
+        "as shipped: caught, median, mean",
+    ];
     let mut rows = vec![words.map(str::to_owned).to_vec()];
     for curve in &drawn.curves {
-        let last: Vec<String> = curve.points.iter().rev().take(3).rev().map(|point| format!("{:.2}", point.median)).collect();
+        let last: Vec<String> =
+            curve.points.iter().rev().take(3).rev().map(|point| format!("{:.2}", point.median)).collect();
         let published = curve.published.map(|rates| rates.map(|rate| format!("{rate:.2}")).join(" "));
-        let operating = curve.operating.map(|at| format!("{:.3}, {:.2}, {:.3}", at.catch, at.median, at.mean));
+        let operating =
+            curve.operating.map(|at| format!("{:.3}, {:.2}, {:.3}", at.catch, at.median, at.mean));
         let mut row = vec![curve.by.to_owned(), curve.attacker.to_owned(), curve.history.to_string()];
         row.extend([curve.customers.to_string(), curve.attempts.to_string()]);
         row.extend(last);
@@ -188,15 +205,26 @@ fn draw(args: &Args, options: &EvaluateOptions, session: &Session) -> anyhow::Re
 }
 
 fn show(evaluation: &Evaluation) {
-    let words = ["attack", "victims", "entered", "unharmed", "withdrawals", "stopped", "orders", "stopped", "first noticed (event, after; median)"];
+    let words = [
+        "attack",
+        "victims",
+        "entered",
+        "unharmed",
+        "withdrawals",
+        "stopped",
+        "orders",
+        "stopped",
+        "first noticed (event, after; median)",
+    ];
     let mut rows = vec![words.map(str::to_owned).to_vec()];
-    for (attack, figures) in &evaluation.attacks {
+    for (attack, figures) in evaluation.attacks.iter().filter(|(_, figures)| figures.victims > 0) {
         rows.push(row(attack, figures));
     }
     say::table(&rows);
     say::line("");
     let honest = &evaluation.honest;
-    let mut rows = vec![["honest customers, per 1,000", "", "95 % interval", "times", "of"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["honest customers, per 1,000", "", "95 % interval", "times", "of"].map(str::to_owned).to_vec()];
     for (what, rate) in [
         ("logins asked for proof", honest.login_step_up),
         ("logins refused", honest.login_denied),
@@ -212,7 +240,8 @@ fn show(evaluation: &Evaluation) {
     }
     say::table(&rows);
     say::line("");
-    let mut rows = vec![["rule", "honest fired", "decisive", "fraud fired", "decisive", ""].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["rule", "honest fired", "decisive", "fraud fired", "decisive", ""].map(str::to_owned).to_vec()];
     for (name, work) in &evaluation.rules {
         let by = |counts: [u64; 4]| counts.map(say::thousands).join("/");
         rows.push(vec![
@@ -230,7 +259,11 @@ fn show(evaluation: &Evaluation) {
         let (sign, word) = if bar.at_least { ("≥", "held") } else { ("≤", "held") };
         let word = if bar.held() { word } else { "MISSED" };
         let (bar_is, is) = (bar.bar_per_mille / 10.0, bar.per_mille / 10.0);
-        say::line(format!("{word:<7} {}: {is:.2} % of {} (bar {sign} {bar_is} %)", bar.name, say::thousands(bar.of)));
+        say::line(format!(
+            "{word:<7} {}: {is:.2} % of {} (bar {sign} {bar_is} %)",
+            bar.name,
+            say::thousands(bar.of)
+        ));
     }
 }
 
@@ -282,7 +315,15 @@ fn honest_row(what: &str, rate: Interval) -> Vec<String> {
 
 /// The same brokerages without each rule in turn.
 fn ablation(options: &EvaluateOptions, whole: &Evaluation, session: &Session) -> anyhow::Result<()> {
-    let words = ["without", "withdrawals stopped", "orders stopped", "logins asked", "withdrawals asked", "held or refused", ""];
+    let words = [
+        "without",
+        "withdrawals stopped",
+        "orders stopped",
+        "logins asked",
+        "withdrawals asked",
+        "held or refused",
+        "",
+    ];
     let mut rows = vec![words.map(str::to_owned).to_vec(), ablation_row("(nothing)", whole)];
     for (name, _) in &whole.rules {
         let Some(policy) = without_rule(&options.policy, name)? else { continue };

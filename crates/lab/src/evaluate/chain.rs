@@ -167,7 +167,14 @@ impl Course {
 
     /// A step was refused: the attacker comes back later, goes on with the next thing, or gives up. `delay_h` and `address`
     /// are what a retry takes.
-    pub(super) fn refused(&mut self, place: usize, group: Group, step: &Step, delay_h: u64, address: Address) {
+    pub(super) fn refused(
+        &mut self,
+        place: usize,
+        group: Group,
+        step: &Step,
+        delay_h: u64,
+        address: Address,
+    ) {
         self.fate(place, Fate::Stopped(Stop::at(group)));
         let kind = step.event.kind;
         // Without these nothing that follows is worth anything.
@@ -213,7 +220,8 @@ impl Course {
 
     /// The first step of the session that `place` is in.
     fn session_start(&self, place: usize) -> usize {
-        let session = |place: usize| self.chain.steps.get(place).and_then(|step| step.event.client.session.as_ref());
+        let session =
+            |place: usize| self.chain.steps.get(place).and_then(|step| step.event.client.session.as_ref());
         let own = session(place);
         let mut start = place;
         while start > 0 && own.is_some() && session(start - 1) == own {
@@ -244,4 +252,3 @@ fn renamed(event: &mut Event, tries: u32) {
     let session = event.client.session.as_ref().and_then(|session| format!("{session}-{tries}").parse().ok());
     event.client.session = session.or_else(|| event.client.session.take());
 }
-

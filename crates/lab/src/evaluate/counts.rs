@@ -182,7 +182,13 @@ impl Counts {
     }
 
     /// An answer to an attacker.
-    pub(super) fn fraud(&mut self, attack: &'static str, time: Time, kind: EventKind, answer: (Verdict, &[u16])) {
+    pub(super) fn fraud(
+        &mut self,
+        attack: &'static str,
+        time: Time,
+        kind: EventKind,
+        answer: (Verdict, &[u16]),
+    ) {
         self.digest(answer);
         let Some(group) = Group::of(kind) else { return };
         for rule in answer.1 {
@@ -249,9 +255,8 @@ fn figures(courses: &[&Course]) -> AttackFigures {
     for course in courses {
         let steps = || course.chain.steps.iter().zip(&course.fates);
         let is_entry = |kind: EventKind| matches!(kind, EventKind::Login | EventKind::PasswordReset);
-        let has_password = steps().any(|(step, _)| {
-            is_entry(step.event.kind) && step.event.outcome == model::Outcome::Succeeded
-        });
+        let has_password = steps()
+            .any(|(step, _)| is_entry(step.event.kind) && step.event.outcome == model::Outcome::Succeeded);
         figures.victims += u64::from(has_password);
         figures.entered += u64::from(course.entered);
         let mut harmed = false;

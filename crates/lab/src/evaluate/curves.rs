@@ -27,7 +27,8 @@ const WARM_DAYS: u64 = 90;
 /// Logins that each kind of attacker tries on a customer.
 const TRIES: u64 = 4;
 /// Catch rates of a curve, in tenths of a per mille.
-const CATCHES: [u64; 12] = [5_000, 6_000, 7_000, 8_000, 8_500, 9_000, 9_500, 9_700, 9_800, 9_900, 9_950, 9_990];
+const CATCHES: [u64; 12] =
+    [5_000, 6_000, 7_000, 8_000, 8_500, 9_000, 9_500, 9_700, 9_800, 9_900, 9_950, 9_990];
 /// Where a rule, and not the points, asks for proof.
 const BY_RULE: f64 = 1_000.0;
 
@@ -175,7 +176,10 @@ fn measure(
             }
             for (kind, (_, attacker)) in Attacker::ALL.iter().enumerate() {
                 for number in 0..TRIES {
-                    let mut dice = reactions(seed, customer << 16 | u64::try_from(logins << 8 | kind << 4).unwrap_or(0) | number);
+                    let mut dice = reactions(
+                        seed,
+                        customer << 16 | u64::try_from(logins << 8 | kind << 4).unwrap_or(0) | number,
+                    );
                     let attempt = brokerage.attempt(&mut dice, customer, time, *attacker)?;
                     let values = self::values(&judge, policy, attempt.event)?;
                     for (measured, value) in measured.iter_mut().zip(values) {
@@ -201,9 +205,10 @@ fn values(judge: &Local, policy: &Policy, mut event: Event) -> Result<[f64; 2], 
     let score = judge.state().signal(Signal::LoginScore, &observed);
     let decision = judge.state().weigh(policy, &observed);
     let points = f64::from(decision.score);
-    let by_rule = decision.reasons.iter().any(|reason| {
-        policy.rule(reason.rule).is_some_and(|rule| rule.at_least >= Verdict::StepUp)
-    });
+    let by_rule = decision
+        .reasons
+        .iter()
+        .any(|reason| policy.rule(reason.rule).is_some_and(|rule| rule.at_least >= Verdict::StepUp));
     Ok([score.unwrap_or(f64::INFINITY), if by_rule { BY_RULE } else { points }])
 }
 
@@ -261,7 +266,11 @@ mod tests {
         let drawn = curve(("login.score", "naive"), 4, &customers, attempts, None);
         assert_eq!((drawn.customers, drawn.attempts), (2, 10));
         let last = drawn.points.last().unwrap();
-        assert_eq!((last.catch, last.mean), (1.0, 0.25), "everything caught at 1.0: only first logins are asked");
+        assert_eq!(
+            (last.catch, last.mean),
+            (1.0, 0.25),
+            "everything caught at 1.0: only first logins are asked"
+        );
         let slices: Vec<&[f64]> = customers.iter().map(Vec::as_slice).collect();
         let lower = point(&slices, &[0.15, 1.0], 0.15);
         assert_eq!((lower.catch, lower.mean), (1.0, 0.5));

@@ -176,7 +176,11 @@ impl Bar {
     /// Whether it is held.
     #[must_use]
     pub fn held(&self) -> bool {
-        if self.at_least { self.per_mille >= self.bar_per_mille } else { self.per_mille <= self.bar_per_mille }
+        if self.at_least {
+            self.per_mille >= self.bar_per_mille
+        } else {
+            self.per_mille <= self.bar_per_mille
+        }
     }
 }
 
@@ -190,12 +194,18 @@ pub(super) fn bars(honest: &HonestFigures, attacks: &BTreeMap<&'static str, Atta
         let per_mille = if all.all == 0 { 1_000.0 } else { per_mille([all.all - all.done, all.all]) };
         Bar { name, bar_per_mille: bar, at_least: true, per_mille, of: all.all }
     };
-    let most = |name, bar_per_mille, interval: Interval| {
-        Bar { name, bar_per_mille, at_least: false, per_mille: interval.per_mille, of: interval.of }
+    let most = |name, bar_per_mille, interval: Interval| Bar {
+        name,
+        bar_per_mille,
+        at_least: false,
+        per_mille: interval.per_mille,
+        of: interval.of,
     };
     vec![
         stopped("fraudulent withdrawals stopped", 990.0, &|figures| &figures.withdrawals),
-        stopped("hijacked orders stopped from the third account on", 970.0, &|figures| &figures.orders_from_third),
+        stopped("hijacked orders stopped from the third account on", 970.0, &|figures| {
+            &figures.orders_from_third
+        }),
         most("honest logins asked for proof", 10.0, honest.login_step_up),
         most("honest withdrawals asked for proof", 30.0, honest.withdrawal_step_up),
         most("honest withdrawals held or refused", 1.0, honest.withdrawal_stopped),

@@ -95,7 +95,9 @@ fn share(intended: &Intended) -> f64 {
 pub(super) fn stopped(evaluation: &Evaluation) -> String {
     let mut bars = Vec::new();
     for (attack, figures) in &evaluation.attacks {
-        for (what, intended, limit) in [("", &figures.withdrawals, 0.99), (" (orders)", &figures.orders, 0.97)] {
+        for (what, intended, limit) in
+            [("", &figures.withdrawals, 0.99), (" (orders)", &figures.orders, 0.97)]
+        {
             if intended.all > 0 {
                 let name = format!("{attack}{what}");
                 bars.push(svg::Bar { name, value: share(intended), limit: Some(limit) });
@@ -142,7 +144,7 @@ fn attacks(evaluation: &Evaluation) -> Vec<Row> {
         ];
         Row { name: (*attack).to_owned(), cells }
     };
-    evaluation.attacks.iter().map(row).collect()
+    evaluation.attacks.iter().filter(|(_, figures)| figures.victims > 0).map(row).collect()
 }
 
 fn cells(rate: Interval) -> Vec<String> {

@@ -51,7 +51,12 @@ pub fn write_curves(curves: &Curves, out: &Path) -> Result<(), EvaluateError> {
             let own: Vec<&Curve> =
                 curves.curves.iter().filter(|curve| curve.by == by && curve.history == history).collect();
             let title = format!("{by}, {history} logins of history: caught against asked for proof");
-            let picture = svg::lines(&title, ("customers' logins asked (mean)", "attackers' logins caught"), 0.5, &lines(&own));
+            let picture = svg::lines(
+                &title,
+                ("customers' logins asked (mean)", "attackers' logins caught"),
+                0.5,
+                &lines(&own),
+            );
             file(out, &format!("curves-{name}-{history}.svg"), &picture)?;
         }
     }

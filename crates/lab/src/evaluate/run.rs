@@ -15,8 +15,8 @@ use super::answers::{CALL_H, Effect, FRAUD_CALL_H, Group, HONEST_FAILS_PERMILLE,
 use super::chain::Course;
 use super::counts::Counts;
 use super::judge::{Answer, Judge};
-use crate::simulate::brokerage::{Brokerage, Step, reactions};
 use crate::simulate::Attacker;
+use crate::simulate::brokerage::{Brokerage, Step, reactions};
 
 /// What is still to come, beside what customers do.
 enum Coming {
@@ -230,7 +230,12 @@ impl<'a, J: Judge> Run<'a, J> {
         let (customer, _) = self.brokerage.person(course.chain.customer)?;
         self.judge.tell(by_telephone(EventKind::CustomerReport, &customer, time, place)?)?;
         if locked {
-            self.judge.tell(by_telephone(EventKind::PasswordReset, &customer, time.plus_us(1_000_000), place)?)?;
+            self.judge.tell(by_telephone(
+                EventKind::PasswordReset,
+                &customer,
+                time.plus_us(1_000_000),
+                place,
+            )?)?;
         }
         Ok(())
     }
@@ -278,7 +283,8 @@ impl<'a, J: Judge> Run<'a, J> {
     }
 
     fn is_locked_out(&self, customer: usize, time: Time) -> bool {
-        let course = self.of_customer.get(customer).copied().flatten().and_then(|place| self.courses.get(place));
+        let course =
+            self.of_customer.get(customer).copied().flatten().and_then(|place| self.courses.get(place));
         course.and_then(|course| course.locked_from).is_some_and(|from| from <= time)
     }
 
@@ -305,7 +311,12 @@ fn hash(event: &Event) -> u64 {
     xxhash_rust::xxh3::xxh3_64(event.id.as_str().as_bytes())
 }
 
-fn by_telephone(kind: EventKind, customer: &CustomerId, time: Time, course: usize) -> Result<Event, EvaluateError> {
+fn by_telephone(
+    kind: EventKind,
+    customer: &CustomerId,
+    time: Time,
+    course: usize,
+) -> Result<Event, EvaluateError> {
     Ok(Event {
         id: format!("t{course:08x}-{}", kind.as_str()).parse()?,
         time,
@@ -323,5 +334,6 @@ fn by_telephone(kind: EventKind, customer: &CustomerId, time: Time, course: usiz
         bank_account: None,
         contact: None,
         order: None,
+        payment: None,
     })
 }

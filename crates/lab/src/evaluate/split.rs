@@ -65,7 +65,11 @@ impl Split {
         let seeds: Vec<u64> = (from..=to).take(number).collect();
         if seeds.len() < number {
             let why = format!("it has seeds {from} to {to}");
-            return Err(EvaluateError::Split { what: format!("a run of {number} seeds"), split: self.as_str(), why });
+            return Err(EvaluateError::Split {
+                what: format!("a run of {number} seeds"),
+                split: self.as_str(),
+                why,
+            });
         }
         Ok(seeds)
     }

@@ -78,11 +78,16 @@ pub(super) fn lines(title: &str, (across, upright): (&str, &str), from: f64, lin
     );
     for (number, line) in lines.iter().enumerate() {
         let colour = COLOURS.get(number % COLOURS.len()).copied().unwrap_or("#000");
-        let at: Vec<(f64, f64)> =
-            line.points.iter().filter(|point| point.1 >= from).map(|point| (x(point.0), y(point.1))).collect();
+        let at: Vec<(f64, f64)> = line
+            .points
+            .iter()
+            .filter(|point| point.1 >= from)
+            .map(|point| (x(point.0), y(point.1)))
+            .collect();
         if line.dots {
             for (x, y) in &at {
-                let _infallible = write!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>");
+                let _infallible =
+                    write!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>");
             }
         } else {
             let path: Vec<String> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();

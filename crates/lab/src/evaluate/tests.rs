@@ -79,7 +79,8 @@ fn the_same_options_give_the_same_answers() {
 #[test]
 fn a_rule_is_removed_and_nothing_else() {
     let policy = engine::Policy::compile(engine::Policy::SHIPPED, 1).unwrap();
-    let names = |policy: &engine::Policy| policy.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
+    let names =
+        |policy: &engine::Policy| policy.rules().iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
     let first = &names(&policy)[0];
     let without = without_rule(engine::Policy::SHIPPED, first).unwrap().unwrap();
     let without = engine::Policy::compile(&without, 1).unwrap();

@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::Time;
 
-use super::{Agents, Attack, Attacker, Proxies};
 use super::clients::{Device, Slot};
 use super::dice::{Dice, Stream};
 use super::error::LabError;
@@ -23,6 +22,7 @@ use super::networks::{Network, Purpose, Source, vpn_exit};
 use super::population::World;
 use super::traits::Traits;
 use super::visit::{Culprit, Draft, Seen, Visit};
+use super::{Agents, Attack, Attacker, Proxies};
 
 /// Everything that attackers do, and what their victims do about it.
 #[derive(Debug, Default)]

@@ -5,8 +5,11 @@
 
 use std::path::Path;
 
+use model::details::{Order, OrderSide};
+use model::event::Share;
 use model::{Address, CustomerId, Event, HolderName, Time};
 
+use super::SimulateOptions;
 use super::attacks::{self, Plan};
 use super::calendar::Calendar;
 use super::dice::{Dice, Stream, count, place, scramble};
@@ -14,8 +17,7 @@ use super::error::LabError;
 use super::intelligence;
 use super::life::{self, Life};
 use super::population::World;
-use super::visit::Draft;
-use super::SimulateOptions;
+use super::visit::{self, Draft};
 
 /// Set in the numbers of events that customers did not do.
 const OTHERS: u64 = 1 << 63;
@@ -145,12 +147,28 @@ impl Brokerage {
 }
 
 fn step(world: &World, customer: Option<u64>, number: u64, draft: Draft) -> Result<Step, LabError> {
-    let attack = draft.culprit.map(super::visit::Culprit::as_str);
+    let attack = draft.culprit.map(visit::Culprit::as_str);
     let holds_factor = draft.holds_factor;
     let id = customer.map(|customer| world.customer_id(customer)).transpose()?;
     let client = draft.seen.client.clone();
-    let event = draft.event(scramble(number ^ scramble(world.seed)), id, client)?;
+    let mut event = draft.event(scramble(number ^ scramble(world.seed)), id, client)?;
+    if let (Some(order), Some(person)) =
+        (&mut event.order, customer.and_then(|customer| world.person(customer)))
+    {
+        complete(order, person.balance_jpy)?;
+    }
     Ok(Step { event, customer, attack, holds_factor })
+}
+
+/// What a broker knows of an order beside the order: how much of the portfolio is sold, how much is usually traded.
+fn complete(order: &mut Order, holdings_jpy: u64) -> Result<(), LabError> {
+    let notional = order.notional.as_ref().map_or(0, |amount| u64::try_from(amount.minor).unwrap_or(0));
+    if order.side == OrderSide::Sell {
+        let ppm = (u128::from(notional) * 1_000_000 / u128::from(holdings_jpy.max(1))).min(1_000_000);
+        order.holdings_share = Share::from_ppm(u32::try_from(ppm).unwrap_or(1_000_000));
+    }
+    order.daily_turnover = Some(visit::yen(visit::turnover_jpy(order.symbol.as_str()))?);
+    Ok(())
 }
 
 /// All customers, at the beginning of a day.
@@ -182,9 +200,9 @@ impl Living<'_> {
         today.sort_by_key(|(time, index, number, _)| (*time, *index, *number));
         let later = today.partition_point(|(time, ..)| *time < midnight);
         self.waiting = today.split_off(later);
-        let steps = today.into_iter().map(|(_, index, number, draft)| {
-            step(self.world, Some(index), index << 32 | number, draft)
-        });
+        let steps = today
+            .into_iter()
+            .map(|(_, index, number, draft)| step(self.world, Some(index), index << 32 | number, draft));
         steps.collect()
     }
 }

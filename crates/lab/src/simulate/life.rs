@@ -188,8 +188,9 @@ impl<'w> Life<'w> {
         let seen = Seen::new(&mut self.dice, source, (&device, identified), (language, time))?;
         let clock = (device.platform.channel(), time);
         let mut visit = Visit::begin(std::mem::take(&mut self.drafts), seen, clock, None);
+        let leaves = slot == Slot::Phone && !mobile && self.strange.leaves_wireless();
         if self.enter(&mut visit, day, &device, !tasks.is_empty()) {
-            self.stay(&mut visit, day, tasks, mobile)?;
+            self.stay(&mut visit, day, tasks, (mobile, leaves))?;
         }
         self.drafts = visit.drafts;
         Ok(())
@@ -291,11 +292,17 @@ impl<'w> Life<'w> {
     }
 
     /// What is done once inside.
-    fn stay(&mut self, visit: &mut Visit, day: u64, tasks: &[Task], mobile: bool) -> Result<(), LabError> {
+    fn stay(
+        &mut self,
+        visit: &mut Visit,
+        day: u64,
+        tasks: &[Task],
+        (mobile, leaves): (bool, bool),
+    ) -> Result<(), LabError> {
         let trader = self.person.habit == Habit::Trader;
         let pages = self.dice.quantile(&[(0, 0), (350, 1), (850, 3), (1_000, 8)]);
         visit.browse(&mut self.dice, pages);
-        if mobile && self.dice.permille(HOP_PERMILLE) {
+        if leaves || mobile && self.dice.permille(HOP_PERMILLE) {
             let source = self.person.carrier.source(&mut self.dice, false);
             visit.seen = visit.seen.moved_to(self.world.renumbered(source, day));
         }
@@ -316,7 +323,7 @@ impl<'w> Life<'w> {
             let yen_about = self.person.balance_jpy / self.dice.between(2, 30);
             visit.order(&mut self.dice, side, yen_about)?;
         }
-        if let Some(number) = self.strange.new_issue(self.world, day) {
+        if let Some(number) = self.strange.whim(self.world, day) {
             visit.wait(&mut self.dice, 30, 300);
             visit.order_of(number, OrderSide::Buy, self.person.balance_jpy / 10)?;
         }

@@ -102,7 +102,16 @@ impl Draft {
     /// Done by a customer's word to the staff, by telephone or on paper.
     pub(super) fn staffed(time: Time, kind: EventKind, channel: Channel, details: Details) -> Self {
         let seen = Rc::new(Seen::default());
-        Self { time, kind, channel, outcome: Outcome::Succeeded, seen, details, culprit: None, holds_factor: false }
+        Self {
+            time,
+            kind,
+            channel,
+            outcome: Outcome::Succeeded,
+            seen,
+            details,
+            culprit: None,
+            holds_factor: false,
+        }
     }
 
     /// The event. Customer and client are given, because a whole session has the same ones and copies cost time.
@@ -139,7 +148,7 @@ impl Draft {
     }
 }
 
-fn yen(amount_jpy: u64) -> Result<Money, LabError> {
+pub(super) fn yen(amount_jpy: u64) -> Result<Money, LabError> {
     Ok(Money::new(i64::try_from(amount_jpy).unwrap_or(i64::MAX), "JPY".parse()?)?)
 }
 
@@ -276,8 +285,22 @@ impl Visit {
     }
 }
 
-/// Securities that customers trade; what has a higher number is new, or hardly traded.
+/// Securities that customers trade as a rule.
 pub(super) const SECURITIES: u64 = 600;
+/// Then come so many that hardly anybody trades; what has a higher number is new, and wanted.
+pub(super) const THIN: u64 = 100;
+
+/// What is traded of a security in a day, in yen.
+pub(super) fn turnover_jpy(symbol: &str) -> u64 {
+    const MILLION: u64 = 1_000_000;
+    let number = symbol.trim_start_matches('Z').parse::<u64>().unwrap_or(0).saturating_sub(1_000);
+    match number {
+        0..60 => 5_000 * MILLION,
+        60..SECURITIES => (150 + number % 10 * 90) * MILLION,
+        number if number < SECURITIES + THIN => (4 + number % 9) * MILLION,
+        _ => 20_000 * MILLION,
+    }
+}
 
 const SURNAMES: &[&str] = &[
     "サトウ",

@@ -9,7 +9,7 @@ use super::dice::{Dice, Stream};
 use super::errands::{Errand, Task};
 use super::networks::{NETWORKS, Purpose, Source};
 use super::population::{Person, World, YEAR_DAYS};
-use super::visit::SECURITIES;
+use super::visit::{SECURITIES, THIN};
 
 /// The new issue's number among securities; what attackers buy is another one.
 const NEW_ISSUE: u64 = SECURITIES + 300;
@@ -17,6 +17,10 @@ const NEW_ISSUE: u64 = SECURITIES + 300;
 const NEW_ISSUE_DAYS: u64 = 3;
 /// Of a thousand sessions on these days, so many order it.
 const NEW_ISSUE_PERMILLE: u64 = 180;
+/// Of a thousand sessions of a telephone in a wireless network, so many leave it half-way.
+const LEAVES_PERMILLE: u64 = 25;
+/// Of a thousand sessions, so many order something that hardly anybody trades.
+const THIN_PERMILLE: u64 = 5;
 /// Of a thousand customers, so many retire in a year and take everything out.
 const RETIRE_PERMILLE: u64 = 6;
 /// Of those, so many name another bank account before.
@@ -46,8 +50,11 @@ impl Year {
         let (from, days) = (calendar.examined_from(), calendar.days());
         let mut renumbering = Vec::new();
         for purpose in [Purpose::Mobile, Purpose::Home] {
-            let of_purpose: Vec<u32> =
-                NETWORKS.iter().filter(|network| network.purpose == purpose).map(|network| network.asn).collect();
+            let of_purpose: Vec<u32> = NETWORKS
+                .iter()
+                .filter(|network| network.purpose == purpose)
+                .map(|network| network.asn)
+                .collect();
             // The largest one moves rarely; any other may.
             let others = of_purpose.get(1..).unwrap_or_default();
             renumbering.push((dice.pick(others), dice.between(from, days)));
@@ -119,9 +126,17 @@ impl Strange {
         used.then_some(tablet)
     }
 
-    /// The new issue, in those sessions in which it is ordered.
-    pub(super) fn new_issue(&mut self, world: &World, day: u64) -> Option<u64> {
+    /// Whether a telephone leaves the wireless network during a session, and goes on over its carrier.
+    pub(super) fn leaves_wireless(&mut self) -> bool {
+        self.dice.as_mut().is_some_and(|dice| dice.permille(LEAVES_PERMILLE))
+    }
+
+    /// The new issue, or a security that hardly anybody trades, in those sessions in which one is ordered.
+    pub(super) fn whim(&mut self, world: &World, day: u64) -> Option<u64> {
         let (dice, year) = (self.dice.as_mut()?, world.year.as_ref()?);
+        if dice.permille(THIN_PERMILLE) {
+            return Some(SECURITIES + dice.below(THIN));
+        }
         let days = year.new_issue_day..year.new_issue_day + NEW_ISSUE_DAYS;
         (days.contains(&day) && dice.permille(NEW_ISSUE_PERMILLE)).then_some(NEW_ISSUE)
     }

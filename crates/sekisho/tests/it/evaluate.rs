@@ -5,7 +5,18 @@ use crate::serve::{Server, key};
 
 /// A small brokerage with attacks that get past logins, so that every kind of question is asked.
 const BROKERAGE: [&str; 12] = [
-    "-q", "lab", "evaluate", "--customers", "100", "--history-days", "30", "--seed", "1001", "--attack", "sim-swap", "jp-2025-pump",
+    "-q",
+    "lab",
+    "evaluate",
+    "--customers",
+    "100",
+    "--history-days",
+    "30",
+    "--seed",
+    "1001",
+    "--attack",
+    "sim-swap",
+    "jp-2025-pump",
 ];
 
 fn evaluate(more: &[&str]) -> std::process::Output {
@@ -24,7 +35,8 @@ fn a_server_answers_as_the_engine_in_process_does() {
     let here = evaluate(&["--out", &place.text("here")]);
     let there = evaluate(&["--against", &url, "--key-file", &key_file, "--out", &place.text("there")]);
     let results = |name: &str, output: &std::process::Output| {
-        std::fs::read_to_string(place.path(name).join("results.json")).unwrap_or_else(|_| panic!("{}", stderr(output)))
+        std::fs::read_to_string(place.path(name).join("results.json"))
+            .unwrap_or_else(|_| panic!("{}", stderr(output)))
     };
     let (here, there) = (results("here", &here), results("there", &there));
     assert_eq!(here, there);

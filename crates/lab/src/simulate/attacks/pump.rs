@@ -6,15 +6,15 @@ use model::details::OrderSide;
 
 use super::{Planner, raid::Raid};
 use crate::simulate::error::LabError;
-use crate::simulate::visit::SECURITIES;
+use crate::simulate::visit::{SECURITIES, THIN};
 
-/// The first of the securities that hardly anybody trades.
-const THIN: u64 = SECURITIES + 50;
 /// Of a thousand victims, so many were phished in the minute before, and confirm the login.
 const PHISHED_PERMILLE: u64 = 600;
+/// Of those, so many also confirm what is asked of them when orders are placed.
+const CONFIRMS_ORDERS_PERMILLE: u64 = 400;
 
 pub(super) fn plan(planner: &mut Planner<'_>) -> Result<(), LabError> {
-    let security = THIN + planner.dice.below(50);
+    let security = SECURITIES + planner.dice.below(THIN);
     let first = planner.day(150, 700);
     let first = planner.world.calendar.trading_day(first, 0);
     for victim in planner.victims(200, 200) {
@@ -32,6 +32,7 @@ pub(super) fn plan(planner: &mut Planner<'_>) -> Result<(), LabError> {
             let time = planner.time(day, (9, 14));
             let mut visit = raid.begin(planner, time)?;
             visit.browse(&mut planner.dice, 1);
+            visit.holds_factor &= planner.dice.permille(CONFIRMS_ORDERS_PERMILLE);
             let (sells, buys) = (planner.dice.between(2, 6), planner.dice.between(3, 8));
             for _ in 0..sells {
                 visit.order(&mut planner.dice, OrderSide::Sell, worth / sells)?;

@@ -120,7 +120,8 @@ impl Raid {
         let mut wanted = had * planner.dice.between(600, 960) / 1_000;
         let (mut left, mut day) = (had, day);
         for _ in 0..PARTS_MAX {
-            let amount = amount_max.map_or(wanted, |max| wanted.min(max * planner.dice.between(800, 990) / 1_000));
+            let amount =
+                amount_max.map_or(wanted, |max| wanted.min(max * planner.dice.between(800, 990) / 1_000));
             if amount == 0 {
                 break;
             }
