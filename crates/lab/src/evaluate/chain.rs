@@ -111,6 +111,13 @@ impl Course {
         }
     }
 
+    /// What was intended for a time before the victim calls of their own accord, with its fate: nobody is to be praised for having
+    /// stopped the rest.
+    pub(super) fn timely(&self) -> impl Iterator<Item = (&Step, &Fate)> {
+        let in_time = |time: Time| self.chain.reported.is_none_or(|reported| time < reported);
+        self.chain.steps.iter().zip(&self.fates).filter(move |(step, _)| in_time(step.event.time))
+    }
+
     /// When the next step is due; none if there is none.
     pub(super) fn due(&self) -> Option<Time> {
         let step = self.chain.steps.get(self.next)?;

@@ -253,7 +253,7 @@ fn figures(courses: &[&Course]) -> AttackFigures {
     let mut figures = AttackFigures { brokerages: 1, ..AttackFigures::default() };
     let mut ordering: Vec<(Time, &Course)> = Vec::new();
     for course in courses {
-        let steps = || course.chain.steps.iter().zip(&course.fates);
+        let steps = || course.timely();
         let is_entry = |kind: EventKind| matches!(kind, EventKind::Login | EventKind::PasswordReset);
         let has_password = steps()
             .any(|(step, _)| is_entry(step.event.kind) && step.event.outcome == model::Outcome::Succeeded);
@@ -279,8 +279,7 @@ fn figures(courses: &[&Course]) -> AttackFigures {
     }
     ordering.sort_by_key(|(time, course)| (*time, course.chain.customer));
     for (_, course) in ordering.iter().skip(2) {
-        let steps = course.chain.steps.iter().zip(&course.fates);
-        for (_, fate) in steps.filter(|(step, _)| step.event.kind == EventKind::Order) {
+        for (_, fate) in course.timely().filter(|(step, _)| step.event.kind == EventKind::Order) {
             figures.orders_from_third.add(*fate, 0);
         }
     }

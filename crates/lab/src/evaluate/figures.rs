@@ -212,3 +212,40 @@ pub(super) fn bars(honest: &HonestFigures, attacks: &BTreeMap<&'static str, Atta
         most("anything honest held or refused", 1.0, honest.stopped),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Group, HonestFigures, bars};
+    use crate::evaluate::counts::{Answered, AttackFigures, Intended};
+
+    /// So many logins of which so many were asked for proof.
+    fn customer(asked: u32, of: u32) -> Answered {
+        let mut answered = Answered::default();
+        answered[Group::Login.place()] = [of - asked, asked, 0, 0];
+        answered
+    }
+
+    #[test]
+    fn an_interval_holds_the_rate_and_is_wide_where_one_customer_makes_all_of_it() {
+        let even: Vec<Answered> = (0..200).map(|_| customer(1, 20)).collect();
+        let one: Vec<Answered> =
+            (0..200).map(|number| customer(if number == 0 { 200 } else { 0 }, 200)).collect();
+        let [even, one] = [even, one].map(|customers| HonestFigures::of(&customers, 7).login_step_up);
+        assert_eq!((even.per_mille, even.low, even.high), (50.0, 50.0, 50.0));
+        assert_eq!((one.times, one.of, one.per_mille), (200, 40_000, 5.0));
+        assert!(one.low < 1.0 && one.high > 10.0, "{one:?}");
+    }
+
+    #[test]
+    fn bars_sum_over_attacks_and_nothing_intended_is_nothing_lost() {
+        let lost = Intended { all: 100, done: 2, ..Intended::default() };
+        let attack = |withdrawals| AttackFigures { withdrawals, ..AttackFigures::default() };
+        let honest = HonestFigures::default();
+        let held = |attacks: BTreeMap<&'static str, AttackFigures>| bars(&honest, &attacks)[0].clone();
+        assert!(held(BTreeMap::new()).held());
+        let two = held(BTreeMap::from([("a", attack(lost)), ("b", attack(Intended::default()))]));
+        assert_eq!((two.per_mille, two.of, two.held()), (980.0, 100, false));
+    }
+}
