@@ -55,7 +55,8 @@ pub struct Intended {
     pub yen: u64,
     /// Yen that left.
     pub yen_done: u64,
-    /// Where the others were stopped: login, change, withdrawal, order, call (by the staff, about a hold), report (by the victim).
+    /// Where the others were stopped: login, change, withdrawal, order, call (by the staff, about a hold), report (by the victim),
+    /// delay (put off by a refusal until the days ended).
     pub stopped_at: BTreeMap<&'static str, u64>,
 }
 
@@ -70,11 +71,8 @@ impl Intended {
                 self.yen_done += yen;
             }
             Fate::Stopped(stop) => *self.stopped_at.entry(stop.as_str()).or_default() += 1,
-            // The days ended first: counted as done, for nobody had stopped it.
-            Fate::Open => {
-                self.done += 1;
-                self.yen_done += yen;
-            }
+            // Only what was put off by a refusal is still to come when the days end.
+            Fate::Open => *self.stopped_at.entry("delay").or_default() += 1,
         }
     }
 
