@@ -9,6 +9,7 @@ pub mod customer;
 mod document;
 pub mod familiar;
 pub(crate) mod ip;
+pub mod retention;
 pub mod shared;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use customer::{Change, Customer, Dealings, Hold, Seen, Session, Trading};
 pub use document::Document;
 pub use familiar::Feature;
 pub use ip::{Asn, Device, Ip, Network};
+pub use retention::Named;
 pub use shared::{AgentUse, Shared};
 
 /// One record of any kind.
@@ -61,6 +63,23 @@ impl Record {
             K::Account(_) => Self::Account(Account::default()),
             K::Document(_) | K::Profile(_) => return None,
         })
+    }
+
+    /// Whether it counts as none, because no input named it for [`retention::RETENTION_DAYS`]: no answer changes if it is
+    /// dropped.
+    #[must_use]
+    pub fn is_spent(&self, now: model::Time) -> bool {
+        let named = match self {
+            Self::Ip(record) => record.named,
+            Self::Network(record) => record.named,
+            Self::Device(record) => record.named,
+            Self::Agent(record) => record.named,
+            Self::Account(record) => record.named,
+            Self::Shared(_) | Self::Customer(_) | Self::Asn(_) | Self::Document(_) | Self::Profile(_) => {
+                return false;
+            }
+        };
+        named.is_spent(now)
     }
 
     /// The bytes to store.

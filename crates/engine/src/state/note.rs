@@ -11,6 +11,7 @@ use crate::key::RecordKey;
 use crate::record::Ip;
 use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, Whereabouts, as_us, seconds};
 use crate::record::familiar::{Feature, Place, Trait, country};
+use crate::record::retention::Forgotten as _;
 use crate::signal::{SOLD_HALF_LIFE_US, VELOCITY_HALF_LIFE_US};
 
 /// How long a customer must have been seen at an address for it to count them as settled there.
@@ -73,9 +74,11 @@ impl State {
         let event = noted.event;
         let Some(address) = event.ip else { return };
         let failed = event.outcome == Outcome::Failed;
-        let changes = &mut self.changes;
+        let (changes, now) = (&mut self.changes, self.now);
         let Some(ip) = self.ips.change(address.bits(), changes) else { return };
         let Some(network) = self.networks.change(address.network().bits(), changes) else { return };
+        ip.name(now);
+        network.name(now);
         let now_s = seconds(event.time);
         if ip.first_s == 0 {
             ip.first_s = now_s;
@@ -97,7 +100,7 @@ impl State {
             }
             if noted.is_login {
                 // Of an address nearly always one provider and one country: two different values above it, once seen.
-                let above = u32::from(event.place.asn.is_some()) + u32::from(event.place.country.is_some());
+                let above = u16::from(event.place.asn.is_some()) + u16::from(event.place.country.is_some());
                 ip.logins = ip.logins.saturating_add(1);
                 ip.above = ip.above.max(above);
             }
@@ -109,18 +112,22 @@ impl State {
         if noted.customer == 0 || event.outcome == Outcome::Failed {
             return;
         }
-        let changes = &mut self.changes;
+        let (changes, now) = (&mut self.changes, self.now);
         if let Some(key) = noted.device
             && noted.is_own
             // Nearly always it is known, and nothing changes.
-            && !self.devices.get(key).is_some_and(|device| device.customers.has(noted.customer))
+            && !self.devices.get(key).is_some_and(|device| {
+                device.customers.has(noted.customer) && !device.named().is_stale(now)
+            })
             && let Some(device) = self.devices.change(key, changes)
         {
+            device.name(now);
             device.customers.add(noted.customer);
         }
         if let Some(named) = &event.account
             && let Some(account) = self.accounts.change(named.key, changes)
         {
+            account.name(now);
             if account.first_us == 0 {
                 account.first_us = event.time.as_us();
             }
@@ -144,7 +151,7 @@ impl State {
     /// A login in good order counts in the frequencies of all.
     fn note_login(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
-        let changes = &mut self.changes;
+        let (changes, now) = (&mut self.changes, self.now);
         changes.note(RecordKey::Shared, &mut self.shared);
         let shared = &mut self.shared.record;
         shared.logins = shared.logins.saturating_add(1);
@@ -159,6 +166,7 @@ impl State {
         }
         if let Some(agent) = event.agent {
             if let Some(record) = self.agents.change(agent.text, changes) {
+                record.name(now);
                 record.logins = record.logins.saturating_add(1);
             }
             shared.browsers.add(agent.browser);
