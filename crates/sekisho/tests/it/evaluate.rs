@@ -28,8 +28,9 @@ fn a_server_answers_as_the_engine_in_process_does() {
     let place = Place::new();
     let done = evaluate(&["--write-intel", &place.text("intel")]);
     assert!(done.status.success(), "{}", stderr(&done));
-    let server = Server::start(&place, &["--intel", &place.text("intel"), "--ask-days", "0"]);
+    // Before the server, which looks for new keys only now and then.
     let key_file = place.write("key", key(&place, "admin"));
+    let server = Server::start(&place, &["--intel", &place.text("intel"), "--ask-days", "0"]);
     let url = format!("http://{}", server.address);
     // Whether bars are held says the exit code; a few customers prove nothing.
     let here = evaluate(&["--out", &place.text("here")]);
