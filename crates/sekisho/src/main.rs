@@ -6,6 +6,7 @@
 
 mod bench;
 mod demo;
+mod evaluate;
 mod history;
 mod import;
 mod inputs;

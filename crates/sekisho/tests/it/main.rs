@@ -10,6 +10,7 @@
 mod api;
 mod bad_input;
 mod demo;
+mod evaluate;
 mod export;
 mod forward;
 mod http;
