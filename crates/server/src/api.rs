@@ -2,6 +2,7 @@
 //!
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
+mod campaigns;
 mod customers;
 pub mod decide;
 mod decisions;
@@ -106,6 +107,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/decisions/{id}", get(decisions::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
         .route("/v1/ips/{ip}", get(ips::get))
+        .route("/v1/campaigns", get(campaigns::list))
+        .route("/v1/campaigns/{id}", get(campaigns::get))
         .route("/v1/holds", get(holds::list))
         .route("/v1/holds/{id}/release", post(holds::release))
         .route("/v1/holds/{id}/refuse", post(holds::refuse))

@@ -22,6 +22,8 @@ pub struct Ip {
     pub settled: Distinct,
     /// Customers whose logins failed here.
     pub failed_customers: Distinct,
+    /// Customers whose procedures came from here, done or tried.
+    pub procedures: Distinct,
     /// Logins.
     pub attempts: Attempts,
 }
@@ -38,7 +40,7 @@ impl Ip {
 
     /// Bytes on the heap, this record's own included.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let sets = [&self.customers, &self.settled, &self.failed_customers];
+        let sets = [&self.customers, &self.settled, &self.failed_customers, &self.procedures];
         size_of::<Self>() + sets.iter().map(|set| set.heap_bytes()).sum::<usize>()
     }
 }
@@ -62,4 +64,13 @@ pub struct Asn {
 pub struct Device {
     /// Customers with an access in good order.
     pub customers: Distinct,
+    /// Customers whose procedures came from it, done or tried.
+    pub procedures: Distinct,
+}
+
+impl Device {
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.customers.heap_bytes() + self.procedures.heap_bytes()
+    }
 }

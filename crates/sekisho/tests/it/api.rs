@@ -1,5 +1,6 @@
 //! The HTTP API beside decide and events: reading back, and what operators change, over real HTTP and across restarts.
 
+mod campaigns;
 mod customers;
 mod holds;
 mod lists;
