@@ -69,6 +69,17 @@ pub enum Body {
         /// Who brought it.
         by: String,
     },
+    /// Somebody does what changes no record and must not be done unseen: noted before it is done.
+    Act {
+        /// What: `profile.unmask`.
+        act: String,
+        /// To what: a customer, a number.
+        of: String,
+        /// Who.
+        by: String,
+        /// Why, if they said so.
+        reason: Option<Reason>,
+    },
 }
 
 /// An event as observed.
@@ -334,7 +345,7 @@ impl Body {
     pub fn touches(&self) -> Vec<RecordKey> {
         match self {
             // Documents are always in memory.
-            Self::Policy { .. } | Self::Document { .. } => Vec::new(),
+            Self::Policy { .. } | Self::Document { .. } | Self::Act { .. } => Vec::new(),
             Self::Profile(profile) => {
                 let id = profile.customer.as_str();
                 vec![RecordKey::customer(id), RecordKey::profile(id)]

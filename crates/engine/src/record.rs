@@ -11,6 +11,7 @@ pub mod customer;
 mod document;
 pub mod familiar;
 pub(crate) mod ip;
+pub mod retention;
 pub mod shared;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub use customer::{Change, Customer, Dealings, Hold, Seen, Session, Trading};
 pub use document::Document;
 pub use familiar::Feature;
 pub use ip::{Asn, Device, Ip, Network};
+pub use retention::Named;
 pub use shared::{AgentUse, Shared};
 
 /// One record of any kind.
@@ -80,6 +82,31 @@ impl Record {
             K::Members(_) => Self::Members(Members::default()),
             K::Document(_) | K::Profile(_) => return None,
         })
+    }
+
+    /// Whether it counts as none, because no input named it for [`retention::RETENTION_DAYS`]: no answer changes if it is
+    /// dropped.
+    #[must_use]
+    pub fn is_spent(&self, now: model::Time) -> bool {
+        let named = match self {
+            Self::Ip(record) => record.named,
+            Self::Network(record) => record.named,
+            Self::Device(record) => record.named,
+            Self::Agent(record) => record.named,
+            Self::Account(record) => record.named,
+            // Those about many customers at once have limits of their own.
+            Self::Shared(_)
+            | Self::Customer(_)
+            | Self::Asn(_)
+            | Self::Document(_)
+            | Self::Profile(_)
+            | Self::Watch(_)
+            | Self::Bucket(_)
+            | Self::Segment(_)
+            | Self::Campaign(_)
+            | Self::Members(_) => return false,
+        };
+        named.is_spent(now)
     }
 
     /// The bytes to store.

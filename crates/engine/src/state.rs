@@ -11,6 +11,7 @@ mod note;
 mod records;
 mod watch;
 
+use model::Time;
 use model::customer::text_key;
 
 pub use self::campaigns::{Campaigns, Entry, OPEN_US};
@@ -23,6 +24,7 @@ use crate::decision::{Decision, Verdict};
 use crate::input::{Body, Input, Observed, Profile};
 use crate::key::RecordKey;
 use crate::policy::Policy;
+use crate::record::retention::remembered;
 use crate::record::{
     Account, AgentUse, Asn, Customer, Device, Document, Hold, Ip, Network, Shared, customer,
 };
@@ -44,6 +46,8 @@ pub struct State {
     campaigns: Campaigns,
     changes: Changes,
     seq: u64,
+    /// When the input applied last arrived.
+    now: Time,
 }
 
 impl Default for State {
@@ -62,6 +66,7 @@ impl Default for State {
             campaigns: Campaigns::default(),
             changes: Changes::default(),
             seq: 0,
+            now: Time::MIN,
         }
     }
 }
@@ -92,6 +97,12 @@ impl State {
         self.seq
     }
 
+    /// When the input applied last arrived; the beginning of time before there was one.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
     /// What is known of many customers at once.
     #[must_use]
     pub const fn campaigns(&self) -> &Campaigns {
@@ -110,22 +121,22 @@ impl State {
         self.profiles.get(text_key(id)).map(AsRef::as_ref)
     }
 
-    /// An address's record by its 128 bits, if it is in memory.
+    /// An address's record by its 128 bits, if it is in memory and remembered.
     #[must_use]
     pub fn ip(&self, bits: u128) -> Option<&Ip> {
-        self.ips.get(bits).map(AsRef::as_ref)
+        self.ips.get(bits).map(AsRef::as_ref).filter(|ip: &&Ip| remembered(*ip, self.now))
     }
 
-    /// A network's record by its 128 bits, if it is in memory.
+    /// A network's record by its 128 bits, if it is in memory and remembered.
     #[must_use]
     pub fn network(&self, bits: u128) -> Option<&Network> {
-        self.networks.get(bits)
+        self.networks.get(bits).filter(|network| remembered(*network, self.now))
     }
 
-    /// A device's record, if it is in memory.
+    /// A device's record, if it is in memory and remembered.
     #[must_use]
     pub fn device(&self, id: &str) -> Option<&Device> {
-        self.devices.get(text_key(id))
+        self.devices.get(text_key(id)).filter(|device| remembered(*device, self.now))
     }
 
     /// A document.
@@ -178,6 +189,7 @@ impl State {
     /// Applies an input: the records it touches must be in memory; those that are not count as empty.
     pub fn apply(&mut self, policy: &Policy, input: &Input) -> Outcome {
         self.seq = input.seq;
+        self.now = input.time;
         self.changes.at(input.seq);
         match &input.body {
             Body::Event(event) => self.apply_event(policy, event),
@@ -187,6 +199,7 @@ impl State {
             }
             Body::Document { name, bytes, by } => self.keep(input, name, bytes.as_deref(), by),
             Body::Profile(profile) => self.note_profile(input, profile),
+            Body::Act { .. } => Outcome::Noted,
             Body::HoldSettled { customer, event, .. } => {
                 let key = text_key(customer.as_str());
                 let Some(customer) = self.customers.change(key, &mut self.changes) else {
@@ -241,9 +254,13 @@ impl State {
         let device_key = event.device.as_ref().map(|device| text_key(device.as_str()));
         let customer = self.customers.get(customer_key).map(AsRef::as_ref);
         let ip = event.ip.and_then(|ip| self.ip(ip.bits()));
-        let network = event.ip.and_then(|ip| self.networks.get(ip.network().bits()));
+        let network = event.ip.and_then(|ip| self.network(ip.network().bits()));
         let device = device_key.and_then(|device| self.devices.get(device));
+        let device = device.filter(|device| remembered(*device, self.now));
         let account = event.account.as_ref().and_then(|account| self.accounts.get(account.key));
+        let account = account.filter(|account| remembered(*account, self.now));
+        let agent = event.agent.and_then(|agent| self.agents.get(agent.text));
+        let agent = agent.filter(|agent| remembered(*agent, self.now));
         let view = View {
             event,
             customer_key,
@@ -253,7 +270,7 @@ impl State {
             network: network.unwrap_or(&empty.network),
             asn: event.place.asn.and_then(|asn| self.asns.get(asn)).unwrap_or(&empty.asn),
             device: device.unwrap_or(&empty.device),
-            agent: event.agent.and_then(|agent| self.agents.get(agent.text)).unwrap_or(&empty.agent),
+            agent: agent.unwrap_or(&empty.agent),
             account: account.unwrap_or(&empty.account),
             shared: &self.shared.record,
             campaigns: &self.campaigns,

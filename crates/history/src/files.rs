@@ -22,6 +22,8 @@ pub struct HistoryFile {
     pub path: PathBuf,
     /// The footer.
     pub metadata: ArrowReaderMetadata,
+    /// Keeps a running server from removing it.
+    reading: Option<live::Reading>,
 }
 
 impl HistoryFile {
@@ -40,7 +42,7 @@ impl HistoryFile {
         // Where pages begin, so that those without chosen rows are not read.
         let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
         let metadata = guard::footer(path, &file, options)?;
-        let opened = Self { path: path.to_owned(), metadata };
+        let opened = Self { path: path.to_owned(), metadata, reading: None };
         opened.check_columns()?;
         Ok(opened)
     }
@@ -232,12 +234,17 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, HistoryError> {
     Ok(paths)
 }
 
-/// Opens all history files under the given paths.
+/// Opens all history files under the given paths. A server that adds to them removes none as long as one of these is kept.
 ///
 /// # Errors
 /// As [`find`] and [`HistoryFile::open`]; no file at all.
 pub fn open_all(paths: &[PathBuf]) -> Result<Vec<HistoryFile>, HistoryError> {
-    let files = find(paths)?.iter().map(|path| HistoryFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let readings: Vec<_> = paths.iter().map(|path| live::Reading::begin(path)).collect();
+    let mut files = find(paths)?.iter().map(|path| HistoryFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+    for file in &mut files {
+        let of = paths.iter().zip(&readings).find(|(path, _)| file.path.starts_with(path));
+        file.reading = of.and_then(|(_, reading)| reading.clone());
+    }
     if files.is_empty() {
         let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
         let problem = format!(

@@ -9,9 +9,11 @@
 //! one holds its rows too. [`files::find`](crate::files::find) leaves it out. So a merged file takes the place of many in
 //! one step. Superseded ones then move aside, under hidden names, and stay there for a while for those who read them.
 
+mod copying;
 mod folder;
 mod plan;
 mod position;
+mod reading;
 mod rewrite;
 
 use std::fmt;
@@ -19,8 +21,10 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use copying::copy;
 pub use folder::{LiveFolder, Span};
 pub use plan::Limits;
+pub(crate) use reading::Reading;
 pub use rewrite::Merge;
 
 /// What a live file's name says.

@@ -290,7 +290,7 @@ impl RowBuffer {
         self.factor.append_option(position(Factor::ALL, row.factor));
         self.contact_type.append_option(position(ContactType::ALL, row.contact_type));
         self.amount_minor.append_option(row.amount.map(|amount| amount.minor));
-        self.amount_currency.append_option(row.amount.map(|amount| amount.currency.code()));
+        self.amount_currency.append_option(row.amount.map(|amount| amount.currency.as_str()));
         self.balance_share.append_option(row.balance_share_ppm);
         self.bank_branch.append_option(row.bank_branch);
         self.bank_account_key.append_option(row.bank_account_key);

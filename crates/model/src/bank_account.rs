@@ -33,6 +33,12 @@ macro_rules! digits {
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub struct $name(Box<str>);
 
+        impl $name {
+            /// The digits.
+            #[must_use]
+            pub fn as_str(&self) -> &str { &self.0 }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.pad(&self.0) }
         }

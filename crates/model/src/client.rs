@@ -36,6 +36,12 @@ impl Address {
         }
     }
 
+    /// XXH3-64 of [`Self::bits`], the highest byte first. The index of a journal is kept by it, so it may not change.
+    #[must_use]
+    pub fn key(self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(&self.bits().to_be_bytes())
+    }
+
     /// Back from [`Self::bits`].
     #[must_use]
     pub fn from_bits(bits: u128) -> Self {
@@ -92,7 +98,13 @@ impl std::str::FromStr for Address {
     }
 }
 
-crate::through_str!(Address, "an IP address");
+crate::wire::through_str_or_number!(
+    Address,
+    u128,
+    Address::bits,
+    |bits| Some(Address::from_bits(bits)),
+    "an IP address"
+);
 
 crate::wire::text! {
     /// The `User-Agent` header as it came, at most 2,048 bytes (longer ones are refused, never cut silently).

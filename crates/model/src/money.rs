@@ -11,7 +11,7 @@ pub struct Currency(iso_currency::Currency);
 impl Currency {
     /// Three-letter code.
     #[must_use]
-    pub fn code(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.0.code()
     }
 
@@ -24,7 +24,7 @@ impl Currency {
 
 impl std::fmt::Display for Currency {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.code())
+        f.pad(self.as_str())
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
     fn reads_minor_units() {
         let money = parse(r#"{"minor":5000000,"currency":"JPY"}"#).unwrap();
         assert_eq!(
-            (money.minor, money.currency.code(), money.currency.minor_digits()),
+            (money.minor, money.currency.as_str(), money.currency.minor_digits()),
             (5_000_000, "JPY", 0)
         );
     }

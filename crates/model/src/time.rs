@@ -82,7 +82,7 @@ impl std::str::FromStr for Time {
     }
 }
 
-crate::through_str!(Time, "an RFC 3339 time with a zone");
+crate::wire::through_str_or_number!(Time, i64, Time::as_us, Time::from_us, "an RFC 3339 time with a zone");
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,13 @@
 //! Serde for types that are one string on the wire. Must not know what the strings mean.
 
-/// Implements `Serialize` by `Display` and `Deserialize` by `FromStr` without an intermediate `String`.
+/// Implements `Serialize` by `as_str` and `Deserialize` by `FromStr` without an intermediate `String`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! through_str {
     ($name:ty, $what:literal) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(self.as_str())
             }
         }
 
@@ -24,6 +24,43 @@ macro_rules! through_str {
                     }
                 }
                 deserializer.deserialize_str(Text)
+            }
+        }
+    };
+}
+
+/// The same for a type that is a number where nobody reads along, in journal and state: `Serialize` by `Display` or by `$to`,
+/// `Deserialize` by `FromStr` or by `$from`, which gives none for what is no such value.
+macro_rules! through_str_or_number {
+    ($name:ty, $number:ty, $to:expr, $from:expr, $what:literal) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    let number: $number = $to(*self);
+                    number.serialize(serializer)
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("a string with ", $what))
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(|invalid: $crate::Invalid| E::custom(invalid.problem))
+                    }
+                }
+                if deserializer.is_human_readable() {
+                    return deserializer.deserialize_str(Text);
+                }
+                let number = <$number>::deserialize(deserializer)?;
+                $from(number).ok_or_else(|| serde::de::Error::custom(concat!("not ", $what)))
             }
         }
     };
@@ -81,4 +118,4 @@ macro_rules! text {
     };
 }
 
-pub(crate) use text;
+pub(crate) use {text, through_str_or_number};

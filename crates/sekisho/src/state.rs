@@ -7,6 +7,8 @@ use anyhow::{Context as _, bail};
 
 use crate::say;
 
+/// The folder of history in the data folder.
+const HISTORY: &str = "history";
 /// Files beside journal and state that belong into a backup.
 const BESIDE: [&str; 2] = ["secret", "keys.json"];
 
@@ -30,6 +32,9 @@ pub(crate) enum Command {
         /// A folder that is empty or does not exist.
         #[arg(long)]
         to: PathBuf,
+        /// Copy the history too: as links where both lie on one file system.
+        #[arg(long)]
+        with_history: bool,
     },
     /// Make a data folder of a backup.
     Restore {
@@ -45,8 +50,9 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Verify { data, json } => verify(data, *json),
-        Command::Backup { data, to } => copy(data, to),
-        Command::Restore { from, data } => copy(from, data),
+        Command::Backup { data, to, with_history } => copy(data, to, *with_history),
+        // What a backup has of it belongs to it.
+        Command::Restore { from, data } => copy(from, data, true),
     }
 }
 
@@ -70,7 +76,7 @@ fn verify(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
     Ok(if verified.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<ExitCode> {
+fn copy(from: &Path, to: &Path, with_history: bool) -> anyhow::Result<ExitCode> {
     if !from.join("secret").is_file() {
         bail!("{}: there is no secret, so this is not the folder of a server", from.display());
     }
@@ -83,6 +89,13 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<ExitCode> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == "keys.json" => {}
             Err(error) => return Err(error).with_context(|| format!("copying {} failed", source.display())),
         }
+    }
+    let history = from.join(HISTORY);
+    if with_history && history.is_dir() {
+        let files = history::live::copy(&history, &to.join(HISTORY))?;
+        say::note(format!("{files} files of the history copied, or linked where they could be"));
+    } else if history.is_dir() {
+        say::note("the history is not in the copy: add --with-history, or copy `history` by other means");
     }
     say::note(format!("copied to {}; it holds the secret: keep it as safe as the original", to.display()));
     Ok(ExitCode::SUCCESS)

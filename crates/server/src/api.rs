@@ -2,6 +2,7 @@
 //!
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
+mod audit;
 mod campaigns;
 mod customers;
 pub mod decide;
@@ -10,6 +11,7 @@ mod event_form;
 mod event_list;
 mod event_sent;
 pub mod events;
+mod findings;
 pub mod forward;
 pub mod health;
 mod holds;
@@ -23,21 +25,25 @@ mod profiles;
 mod sweeps;
 pub mod traffic;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware;
+use axum::response::Response;
 use axum::routing::{any, delete, get, post};
+use tower_service::Service as _;
 
 use self::problem::Problem;
 use self::traffic::Traffic;
 use crate::indexer::Indexer;
-use crate::keys::{Keys, Role};
+use crate::keys::{Holder, Keys, Role};
 use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
@@ -51,10 +57,6 @@ pub const BATCH_EVENTS_MAX: usize = 10_000;
 
 /// How long a body may take to come.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// How often, and how many times, it is looked whether something is durable.
-const DURABLE_LOOK: Duration = Duration::from_millis(1);
-const DURABLE_LOOKS_MAX: u32 = 5_000;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -77,6 +79,8 @@ pub struct App {
     pub(crate) sweeps: Arc<Sweeps>,
     /// Held by whoever changes lists.
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever changes the candidate on trial.
+    pub changing_shadow: Arc<tokio::sync::Mutex<()>>,
     /// What requests leave behind.
     pub traffic: Arc<Traffic>,
     /// This API, described.
@@ -91,21 +95,47 @@ pub fn description() -> (Arc<str>, Traffic) {
     (json.into(), Traffic::new(openapi::operations(&document)))
 }
 
-/// Who asks.
-pub(crate) struct Actor {
-    /// The name of their key.
-    pub(crate) name: String,
+/// What answers requests: everything by its route, but the question that is asked thousands of times a second. A router with
+/// all its layers costs as much as reading an event.
+#[derive(Clone)]
+pub struct Front {
+    app: Arc<App>,
+    routes: Router,
 }
 
-/// All routes.
-pub fn router(app: App) -> Router {
-    // Cloned for every request.
-    let app = Arc::new(app);
+impl Front {
+    /// Everything under `app`.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        // Cloned for every request.
+        let app = Arc::new(app);
+        Self { routes: routes(Arc::clone(&app)), app }
+    }
+
+    /// Answers a request.
+    pub fn answer(&self, request: Request) -> impl Future<Output = Response> + Send + use<> {
+        let asks = request.method() == Method::POST && request.uri().path() == decide::PATH;
+        let app = Arc::clone(&self.app);
+        let mut routes = (!asks).then(|| self.routes.clone());
+        async move {
+            match &mut routes {
+                None => traffic::observe_decide(app, request).await,
+                // A router is always ready.
+                Some(routes) => routes.call(request).await.unwrap_or_else(|never| match never {}),
+            }
+        }
+    }
+}
+
+/// The routes. Asking for a decision is not among them, see [`Front`]; asking for one in another way is an error as any.
+fn routes(app: Arc<App>) -> Router {
     Router::new()
-        .route("/v1/decide", post(decide::decide))
+        .route(decide::PATH, any(problem::method_not_allowed))
         .route("/v1/events", post(events::events).get(event_list::list))
         .route("/v1/decisions/{id}", get(decisions::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
+        .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{id}", get(campaigns::get))
@@ -117,6 +147,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/policies", get(policies::list).post(policies::post))
         .route("/v1/policies/shadow", delete(policies::end_shadow))
         .route("/v1/policies/{version}", get(policies::get))
+        .route("/v1/findings", get(findings::list))
+        .route("/v1/findings/examine", post(findings::examine))
         .route("/v1/sweeps", get(sweeps::list).post(sweeps::post))
         .route("/v1/sweeps/{id}", get(sweeps::get))
         .route("/v1/sweeps/{id}/stop", post(sweeps::stop))
@@ -135,7 +167,7 @@ pub fn router(app: App) -> Router {
 
 impl App {
     /// Lets a request through if its key allows it.
-    fn authorize(&self, headers: &HeaderMap, allows: impl Fn(Role) -> bool) -> Result<Actor, Problem> {
+    fn authorize(&self, headers: &HeaderMap, allows: impl Fn(Role) -> bool) -> Result<Arc<Holder>, Problem> {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(key) = given.and_then(|given| given.strip_prefix("Bearer ")) else {
             return Err(Problem::unauthorized("no key came; send the header `Authorization: Bearer KEY`"));
@@ -144,31 +176,25 @@ impl App {
             None => Err(Problem::unauthorized(
                 "the key is not known; make one: sekisho key create NAME --role sender",
             )),
-            Some((_, role)) if !allows(role) => {
+            Some(holder) if !allows(holder.role) => {
+                let role = holder.role;
                 Err(Problem::forbidden(format!("a key with role `{role}` does not allow this")))
             }
-            Some((name, _)) => Ok(Actor { name }),
+            Some(holder) => Ok(holder),
         }
-    }
-}
-
-impl App {
-    /// Waits until what was seen of the state is durable: only then may somebody be told that it is so.
-    async fn until_durable(&self, seq: u64) -> Result<(), Problem> {
-        for _ in 0..DURABLE_LOOKS_MAX {
-            if self.sequencer.gauges().committed.load(Ordering::Acquire) >= seq {
-                return Ok(());
-            }
-            tokio::time::sleep(DURABLE_LOOK).await;
-        }
-        Err(Problem::not_now("what is so is not durable yet; ask again", 1))
     }
 }
 
 /// The body of a request that was let through, in time and of at most this size.
 async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
-    let read = tokio::time::timeout(BODY_WAIT_MAX, axum::body::to_bytes(request.into_body(), bytes_max));
-    match read.await {
+    let mut reading = pin!(axum::body::to_bytes(request.into_body(), bytes_max));
+    // Nearly always it came with the head; setting a timer would cost more than reading it.
+    let first = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
+    let read = match first {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => tokio::time::timeout(BODY_WAIT_MAX, reading).await,
+    };
+    match read {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(_too_large_or_gone)) => Err(Problem::too_large(format!(
             "the body did not come whole; allowed: at most {bytes_max} bytes"

@@ -25,6 +25,7 @@ use store::{FolderView, JournalReader, StoreError};
 
 use self::keeping::Keeping;
 use self::merging::Merging;
+use crate::background::{self, Priority};
 use crate::log::with_sources;
 use crate::sequencer::{Clock, Gauges};
 
@@ -38,8 +39,6 @@ const RETIRED_KEEP: Duration = Duration::from_secs(600);
 const REST_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Small files after which it is flushed more rarely, should merging fail for long.
 const FILES_SMALL: u32 = 256;
-/// How far the exporter steps back behind decisions where cores are scarce: it must keep up, and nobody waits for it.
-const NICE: i32 = 5;
 
 /// How the journal is exported, and how much of it is kept.
 #[derive(Debug, Clone)]
@@ -127,9 +126,7 @@ pub fn start(
     let (stop, stopped) = channel();
     let mut exporter = Exporter::new(places, options, clock, gauges);
     exporter.merging = Some(Merging::start()?);
-    let thread = std::thread::Builder::new().name("exporter".to_owned()).spawn(move || {
-        // Where it is not allowed to, it runs as everybody does.
-        let _as_before = rustix::process::nice(NICE);
+    let thread = background::spawn("exporter", Priority::Low, move || {
         exporter.run(&stopped);
         exporter
     })?;
@@ -148,6 +145,9 @@ pub struct Exporter {
     /// Since when inputs wait.
     waiting: Option<Duration>,
     begun: Instant,
+    /// The journal's end before this run added to it, until the folder was opened once: an older copy of a journal is known
+    /// by what its history is ahead, and that only until it has caught up with it.
+    began_with: Option<u64>,
 }
 
 /// What is opened anew after an error.
@@ -157,10 +157,11 @@ struct Opened {
 }
 
 impl Exporter {
-    /// An exporter that is not running: see [`Self::catch_up`].
+    /// An exporter that is not running: see [`Self::catch_up`]. Make it before further inputs come.
     #[must_use]
     pub fn new(places: Places, options: ExportOptions, clock: Clock, gauges: Arc<Gauges>) -> Self {
         Self {
+            began_with: places.journal.journal_reader().and_then(|journal| journal.last_seq()).ok(),
             keeping: Keeping::new(clock, options.journal_keep),
             places,
             options,
@@ -286,9 +287,11 @@ impl Exporter {
             Some(opened) => opened,
             None => {
                 let journal = self.places.journal.journal_reader()?;
-                let span = Span { first: journal.first_seq()?, last: journal.last_seq()? };
+                let last = self.began_with.map_or_else(|| journal.last_seq(), Ok)?;
+                let span = Span { first: journal.first_seq()?, last };
                 let Places { history, tag, .. } = &self.places;
                 let folder = LiveFolder::open(history, *tag, span, self.options.merge, self.since_begun())?;
+                self.began_with = None;
                 tell_of(&folder);
                 Opened { journal, folder }
             }

@@ -5,11 +5,11 @@
 //! the server stops is read again at the next start. A missing, damaged or foreign index is made anew.
 
 mod following;
+mod holding;
 mod subject;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -21,8 +21,11 @@ use store::{FolderView, IndexReader, IndexRow, StoreError};
 use tokio::sync::watch;
 
 use self::following::Follower;
+use self::holding::Holding;
 pub(crate) use self::subject::{Subject, was_settled};
+use crate::background::{self, Priority};
 use crate::readers::{ReadError, Reader};
+use crate::sequencer::{Clock, Gauges};
 
 /// Rows of the journal that one run of the index covers. Those of the last run stand in memory, some 25 MB at most.
 const RUN_ROWS: u64 = 131_072;
@@ -32,7 +35,9 @@ const QUESTION_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Rows that are not in the file yet: the newest part of the index.
 #[derive(Debug, Default)]
 struct Memory {
-    rows: BTreeSet<IndexRow>,
+    /// In the order of the journal. Questions look through all of them, half a millisecond at most: ordering them as they
+    /// come would cost the thread more than reading them.
+    rows: Vec<IndexRow>,
     /// The first row of the journal that they cover.
     first_seq: u64,
 }
@@ -70,20 +75,24 @@ pub(crate) struct Indexer {
     wake: SyncSender<()>,
 }
 
-/// Starts following the journal.
+/// Starts following the journal. Nothing of it may be trimmed before it was looked for open holds.
 ///
 /// # Errors
 /// The journal cannot be read, or the thread cannot be started.
-pub(crate) fn start(view: &FolderView) -> Result<(Arc<Indexer>, JoinHandle<()>), StoreError> {
+pub(crate) fn start(
+    view: &FolderView,
+    clock: Clock,
+    gauges: Arc<Gauges>,
+) -> Result<(Arc<Indexer>, JoinHandle<()>), StoreError> {
     let path = view.index_path();
     let journal = view.journal_reader()?;
     let shared = Arc::new(Shared::new(path.clone()));
+    let reader = Reader::of(view)?;
+    let mut holding = Holding::new(reader, clock, gauges);
     let (wake, woken) = sync_channel(1);
     let mut follower =
         Follower { journal, index: None, shared: Arc::clone(&shared), run_rows: RUN_ROWS, seq: 0, check: 0 };
-    let thread = std::thread::Builder::new()
-        .name("indexer".to_owned())
-        .spawn(move || follower.run(&woken))
+    let thread = background::spawn("indexer", Priority::Lower, move || follower.run(&woken, &mut holding))
         .map_err(|source| StoreError::Io { path, doing: "starting its thread", source })?;
     Ok((Arc::new(Indexer { shared, wake }), thread))
 }
@@ -116,13 +125,29 @@ impl Indexer {
         before_seq: u64,
         limit: usize,
     ) -> Result<Vec<u64>, ReadError> {
+        let found = self.shared.find(reader, subject, before_seq, limit);
+        if self.shared.is_damaged.load(Ordering::Acquire) {
+            let _woken = self.wake.try_send(());
+        }
+        found
+    }
+}
+
+impl Shared {
+    /// See [`Indexer::find`].
+    fn find(
+        &self,
+        reader: &mut Reader,
+        subject: Subject,
+        before_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, ReadError> {
         let (kind, key) = subject.kind_and_key();
         // Memory first: what leaves it is in the file by then.
-        let (mut found, first_seq) = match self.shared.memory.read() {
+        let (mut found, first_seq) = match self.memory.read() {
             Ok(memory) => {
-                let row = |seq| IndexRow { kind, key, seq };
-                let range = row(0)..row(before_seq);
-                let newest = memory.rows.range(range).rev().take(limit).map(|row| row.seq);
+                let wanted = |row: &&IndexRow| row.key == key && row.kind == kind && row.seq < before_seq;
+                let newest = memory.rows.iter().rev().filter(wanted).take(limit).map(|row| row.seq);
                 (newest.collect::<Vec<u64>>(), memory.first_seq)
             }
             Err(_poisoned) => return Err(ReadError::Ended),
@@ -132,22 +157,21 @@ impl Indexer {
         if room == 0 || before <= 1 {
             return Ok(found);
         }
-        let making = self.shared.making.load(Ordering::Acquire);
+        let making = self.making.load(Ordering::Acquire);
         let index = match reader.index.take() {
             Some((of, index)) if of == making => index,
-            _ => IndexReader::open(&self.shared.path)?,
+            _ => IndexReader::open(&self.path)?,
         };
         match index.find(kind, key, before, room) {
             Ok(stored) => found.extend(stored),
             Err(error) => {
                 if matches!(error, StoreError::Damaged { .. }) {
-                    self.shared.is_damaged.store(true, Ordering::Release);
-                    let _woken = self.wake.try_send(());
+                    self.is_damaged.store(true, Ordering::Release);
                 }
                 return Err(error.into());
             }
         }
-        if self.shared.making.load(Ordering::Acquire) != making {
+        if self.making.load(Ordering::Acquire) != making {
             return Err(ReadError::Busy);
         }
         reader.index = Some((making, index));

@@ -4,9 +4,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::RwLock;
-use std::time::SystemTime;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// The file in the data folder.
@@ -141,11 +142,32 @@ fn hash(key: &str) -> String {
     blake3::hash(key.as_bytes()).to_hex().to_string()
 }
 
+/// How often it is looked whether the file has changed: a key taken out of it stops working within this time.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// The folder's keys, read again when the file changes.
 #[derive(Debug)]
 pub struct Keys {
     path: PathBuf,
-    known: RwLock<(Option<SystemTime>, Vec<KeyEntry>)>,
+    known: RwLock<Known>,
+    look_every: Duration,
+}
+
+#[derive(Debug)]
+struct Known {
+    modified: Option<SystemTime>,
+    looked: Instant,
+    /// By hash: comparing hashes of random keys tells nothing by its time.
+    by_hash: HashMap<[u8; 32], Arc<Holder>>,
+}
+
+/// Whose a key is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its name.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
 }
 
 impl Keys {
@@ -155,44 +177,56 @@ impl Keys {
     /// The file is there and cannot be read.
     pub fn of_folder(folder: &Path) -> Result<Self, KeyError> {
         let path = folder.join(NAME);
-        let known = (modified(&path), read(&path)?);
-        Ok(Self { path, known: RwLock::new(known) })
+        let known = Known { modified: modified(&path), looked: now(), by_hash: by_hash(read(&path)?) };
+        Ok(Self { path, known: RwLock::new(known), look_every: LOOK_EVERY })
     }
 
     /// Whether there is none: nobody can ask anything yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.known.read().map_or(true, |known| known.1.is_empty())
+        self.known.read().map_or(true, |known| known.by_hash.is_empty())
     }
 
-    /// Whose key it is, and what it allows. The file is read again when it changed, so that a key taken out of it stops working at once.
+    /// Whose key it is, and what it allows. The file is read again when it changed, so that a key taken out of it stops
+    /// working within half a second.
     #[must_use]
-    pub fn find(&self, key: &str) -> Option<(String, Role)> {
+    pub fn find(&self, key: &str) -> Option<Arc<Holder>> {
         if !key.starts_with(PREFIX) {
             return None;
         }
         self.refresh();
-        self.find_hash(&hash(key))
-    }
-
-    /// Comparing hashes of random keys tells nothing by its time.
-    fn find_hash(&self, hash: &str) -> Option<(String, Role)> {
         let known = self.known.read().ok()?;
-        known.1.iter().find(|entry| entry.hash == hash).map(|entry| (entry.name.clone(), entry.role))
+        known.by_hash.get(blake3::hash(key.as_bytes()).as_bytes()).map(Arc::clone)
     }
 
     fn refresh(&self) {
-        let at = modified(&self.path);
-        if self.known.read().is_ok_and(|known| known.0 == at) {
+        let now = now();
+        if self.known.read().is_ok_and(|known| now.duration_since(known.looked) < self.look_every) {
             return;
         }
         let Ok(mut known) = self.known.write() else { return };
-        if known.0 != at
+        let at = modified(&self.path);
+        known.looked = now;
+        if known.modified != at
             && let Ok(entries) = read(&self.path)
         {
-            *known = (at, entries);
+            (known.modified, known.by_hash) = (at, by_hash(entries));
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long ago a file was looked at; decides nothing else")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// An entry whose hash is none is never found.
+fn by_hash(entries: Vec<KeyEntry>) -> HashMap<[u8; 32], Arc<Holder>> {
+    let found = |entry: KeyEntry| {
+        let hash = blake3::Hash::from_hex(&entry.hash).ok()?;
+        Some((*hash.as_bytes(), Arc::new(Holder { name: entry.name, role: entry.role })))
+    };
+    entries.into_iter().filter_map(found).collect()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
@@ -201,22 +235,23 @@ fn modified(path: &Path) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Keys, Role, create};
+    use super::{Duration, Keys, Role, create};
 
     #[test]
     fn keys_are_shown_once_kept_hashed_and_found_while_running() {
         let folder = tempfile::tempdir().unwrap();
-        let keys = Keys::of_folder(folder.path()).unwrap();
+        let keys = Keys { look_every: Duration::ZERO, ..Keys::of_folder(folder.path()).unwrap() };
+        let find = |key: &str| keys.find(key).map(|holder| (holder.name.clone(), holder.role));
         assert!(keys.is_empty());
         let key = create(folder.path(), "site", Role::Sender).unwrap();
         assert!(!std::fs::read_to_string(folder.path().join("keys.json")).unwrap().contains(&key));
-        assert_eq!(keys.find(&key), Some(("site".to_owned(), Role::Sender)));
+        assert_eq!(find(&key), Some(("site".to_owned(), Role::Sender)));
         std::fs::remove_file(folder.path().join("keys.json")).unwrap();
-        assert_eq!(keys.find(&key), None, "taken away");
+        assert_eq!(find(&key), None, "taken away");
         let key = create(folder.path(), "site", Role::Sender).unwrap();
-        assert_eq!(keys.find(&key), Some(("site".to_owned(), Role::Sender)));
-        assert_eq!(keys.find("sekisho_nonsense"), None);
-        assert_eq!(keys.find(""), None);
+        assert_eq!(find(&key), Some(("site".to_owned(), Role::Sender)));
+        assert_eq!(find("sekisho_nonsense"), None);
+        assert_eq!(find(""), None);
         assert!(
             create(folder.path(), "site", Role::Admin).unwrap_err().to_string().contains("exists already")
         );

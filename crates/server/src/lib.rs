@@ -5,6 +5,9 @@
 //! The [`exporter`] makes history of it. Nothing is acknowledged that a power cut could lose. Must not know how records are weighed: that is `engine`'s.
 
 pub mod api;
+mod background;
+mod connections;
+pub mod daily;
 pub mod exporter;
 mod indexer;
 pub mod keys;

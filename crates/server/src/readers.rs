@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use store::{FolderView, IndexReader, JournalReader, StoreError};
+use store::{FolderView, IndexReader, JournalReader, StateReader, StoreError};
 use tokio::sync::Semaphore;
 
 /// Questions that read at once; further ones wait for a moment.
@@ -19,6 +19,18 @@ pub(crate) struct Reader {
     pub(crate) journal: JournalReader,
     /// Of the index, and of which making of it: one that was made anew is another file.
     pub(crate) index: Option<(u64, IndexReader)>,
+    /// Of the state, once it was asked for.
+    pub(crate) state: Option<StateReader>,
+}
+
+impl Reader {
+    /// A reader of a folder's journal.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn of(view: &FolderView) -> Result<Self, StoreError> {
+        Ok(Self { journal: view.journal_reader()?, index: None, state: None })
+    }
 }
 
 /// Why a question could not be answered.
@@ -53,6 +65,25 @@ impl Readers {
         Arc::new(Self { view, idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS_MAX)) })
     }
 
+    /// Reads the state on a thread that may block.
+    ///
+    /// # Errors
+    /// Too many others read, or `read` failed.
+    pub(crate) async fn read_state<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&StateReader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let view = self.view.clone();
+        self.read(move |reader| {
+            let state = match &mut reader.state {
+                Some(state) => state,
+                none => none.insert(view.state_reader()?),
+            };
+            Ok(read(state)?)
+        })
+        .await
+    }
+
     /// Runs `read` on a thread that may block.
     ///
     /// # Errors
@@ -69,7 +100,7 @@ impl Readers {
             let idle = readers.idle.lock().ok().and_then(|mut idle| idle.pop());
             let mut reader = match idle {
                 Some(reader) => reader,
-                None => Reader { journal: readers.view.journal_reader()?, index: None },
+                None => Reader::of(&readers.view)?,
             };
             let answer = read(&mut reader);
             // After a failure it is opened anew.

@@ -9,10 +9,12 @@
 mod answer;
 mod applying;
 mod asking;
+mod audit;
 mod committing;
 mod merging;
 pub(crate) mod recovery;
 mod residence;
+mod retention;
 mod trim;
 mod warming;
 mod writeback;
@@ -21,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use engine::input::Body;
 use engine::key::RecordKey;
@@ -33,8 +36,9 @@ use tokio::sync::{mpsc, oneshot};
 use self::applying::{Applier, Flying};
 use self::asking::Message;
 pub use self::asking::{Answered, Answering, Ask, AskError};
+pub(crate) use self::audit::{Acted, Audit};
 use self::committing::Committer;
-pub(crate) use self::committing::INPUT_V1;
+pub(crate) use self::committing::INPUT_V2;
 use self::merging::Merging;
 use self::residence::Residence;
 use self::trim::Trimming;
@@ -47,6 +51,10 @@ pub const QUEUE_MAX: usize = 8_192;
 const BATCH_MAX: usize = 512;
 /// Batches applied and waiting to be written at most.
 const BATCHES_MAX: usize = 8;
+
+/// How often, and how many times, it is looked whether something is durable.
+const DURABLE_LOOK: Duration = Duration::from_millis(1);
+const DURABLE_LOOKS_MAX: u32 = 5_000;
 
 /// A clock: the only way time gets in.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -80,7 +88,7 @@ pub enum StartError {
 }
 
 /// What the sequencer tells of itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gauges {
     /// Inputs taken since the start.
     pub inputs: AtomicU64,
@@ -114,8 +122,40 @@ pub struct Gauges {
     pub export_failing: AtomicU64,
     /// Up to which input the written records survive a power cut, as far as that was asked for.
     pub synced: AtomicU64,
+    /// Up to which input no hold is open, as far as that was looked at; the indexer sets it.
+    pub unheld: AtomicU64,
+    /// Stored records removed since the start because nobody named them for long.
+    pub forgotten: AtomicU64,
     /// The first input there is in the journal.
     pub first: AtomicU64,
+}
+
+impl Default for Gauges {
+    fn default() -> Self {
+        let none = AtomicU64::default;
+        Self {
+            inputs: none(),
+            commits: none(),
+            repeated: none(),
+            decisions: Default::default(),
+            seq: none(),
+            committed: none(),
+            checkpoint: none(),
+            records: none(),
+            memory: none(),
+            refusing: none(),
+            exported: none(),
+            trimmable: none(),
+            export_files: none(),
+            export_failures: none(),
+            export_failing: none(),
+            synced: none(),
+            // Where nobody looks for holds, none is settled.
+            unheld: AtomicU64::new(u64::MAX),
+            forgotten: none(),
+            first: none(),
+        }
+    }
 }
 
 impl Gauges {
@@ -134,6 +174,7 @@ pub struct Handle {
     messages: mpsc::Sender<Message>,
     gauges: Arc<Gauges>,
     shadow: Arc<Shadow>,
+    audit: Arc<Audit>,
 }
 
 impl Handle {
@@ -170,10 +211,11 @@ impl Handle {
     }
 
     /// Looks at the state and the policy between two batches; records of `keys` that are not in memory are loaded first.
-    /// What is seen may be durable only a moment later. Look briefly: nothing is decided meanwhile.
+    /// Gives what was seen when it is durable. Look briefly: nothing is decided meanwhile.
     ///
     /// # Errors
-    /// The queue is full, a record cannot be read, or the server is stopping.
+    /// The queue is full, a record cannot be read, the server is stopping, or the journal could not be written: then records
+    /// in memory are ahead of what is durable.
     pub async fn look<T: Send + 'static>(
         &self,
         keys: Vec<RecordKey>,
@@ -182,10 +224,26 @@ impl Handle {
         let (seen, seeing) = oneshot::channel();
         let look = Box::new(move |shown: Result<(&State, &Policy), AskError>| {
             // Nobody may be waiting any more.
-            let _unheard = seen.send(shown.map(|(state, policy)| look(state, policy)));
+            let _unheard = seen.send(shown.map(|(state, policy)| (look(state, policy), state.seq())));
         });
         self.try_send(Message::Look(keys, look))?;
-        seeing.await.unwrap_or_else(|_gone| Err(stopping()))
+        let (value, seq) = seeing.await.unwrap_or_else(|_gone| Err(stopping()))?;
+        self.until_durable(seq).await?;
+        Ok(value)
+    }
+
+    /// Waits until an input is durable: only then may somebody be told what came of it.
+    async fn until_durable(&self, seq: u64) -> Result<(), AskError> {
+        for _ in 0..DURABLE_LOOKS_MAX {
+            if self.gauges.committed.load(Ordering::Acquire) >= seq {
+                return Ok(());
+            }
+            if self.gauges.refusing.load(Ordering::Relaxed) != 0 {
+                break;
+            }
+            tokio::time::sleep(DURABLE_LOOK).await;
+        }
+        Err(AskError::Refusing("what is known is not durable yet; ask again".to_owned()))
     }
 
     fn try_send(&self, message: Message) -> Result<(), AskError> {
@@ -205,6 +263,11 @@ impl Handle {
     #[must_use]
     pub fn shadow(&self) -> &Shadow {
         &self.shadow
+    }
+
+    /// Who did what.
+    pub(crate) fn audit(&self) -> Arc<Audit> {
+        Arc::clone(&self.audit)
     }
 
     /// What the sequencer tells of itself.
@@ -254,8 +317,9 @@ pub fn start(
     let (messages, waiting) = mpsc::channel(QUEUE_MAX);
     let (gauges, failure) = (Arc::new(Gauges::default()), Arc::new(OnceLock::new()));
     let (mut journal, stored) = folder.files(&Limits::default())?;
-    let mut recovered = recovery::recover(&journal, &stored)?;
-    recovered.take_policy_file(&mut journal, policy, (clock)())?;
+    let audit = Arc::new(Audit::default());
+    let mut recovered = recovery::recover(&journal, &stored, &audit)?;
+    recovered.take_policy_file(&mut journal, policy, (clock)(), &audit)?;
     let nothing_stored = stored.seq()? == 0;
     let reader = folder.view().state_reader()?;
     Gauges::set(&gauges.committed, journal.last_seq());
@@ -265,7 +329,7 @@ pub fn start(
         // One that is lost comes again.
         let _sent = ticking.upgrade().is_some_and(|messages| messages.try_send(Message::Tick).is_ok());
     })?;
-    let writeback = Writeback::start(stored, options.memory_bytes, &gauges, &failure)?;
+    let writeback = Writeback::start(stored, options.memory_bytes, &gauges, &failure, &audit)?;
     let finder = journal.finder()?;
     let committer = Committer {
         trimming: Trimming::of(&journal, &gauges)?,
@@ -280,7 +344,7 @@ pub fn start(
     if !nothing_stored {
         warming::start(folder.view().state_reader()?, messages.downgrade())?;
     }
-    let shadow = Arc::new(Shadow::default());
+    let shadow = Arc::new(Shadow::of(&recovered.state, (clock)()));
     let applier = Applier {
         state: recovered.state,
         policy: Arc::new(recovered.policy),
@@ -294,8 +358,9 @@ pub fn start(
         gauges: Arc::clone(&gauges),
         failure,
         shadow: Arc::clone(&shadow),
+        audit: Arc::clone(&audit),
     };
     let thread =
         std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || applier.run(waiting))?;
-    Ok((Handle { messages, gauges, shadow }, thread))
+    Ok((Handle { messages, gauges, shadow, audit }, thread))
 }

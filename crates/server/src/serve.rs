@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use engine::Policy;
 use intel::Intel;
@@ -11,17 +10,15 @@ use model::Time;
 use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
-use crate::api::{App, description, router};
+use crate::api::{App, Front, description};
+use crate::daily::Daily;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
-use crate::{indexer, lists, sweeps};
-
-/// How long requests that have begun may take once the server is asked to stop.
-const STOP_WAIT_MAX: Duration = Duration::from_secs(10);
+use crate::{connections, indexer, lists, sweeps};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -36,6 +33,8 @@ pub struct ServeOptions {
     pub export: ExportOptions,
     /// How many days back a question may lie; any for none.
     pub ask_days: Option<u32>,
+    /// When procedures of the last days are examined again, every day; never without.
+    pub daily: Option<Daily>,
     /// How the sequencer runs.
     pub sequencer: sequencer::Options,
 }
@@ -70,7 +69,7 @@ fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> ServeError {
 }
 
 /// The history in the data folder.
-const HISTORY: &str = "history";
+pub(crate) const HISTORY: &str = "history";
 
 /// The wall clock, as a whole microsecond.
 #[must_use]
@@ -99,6 +98,7 @@ pub fn serve(
     let keys = Arc::new(Keys::of_folder(&options.data)?);
     let clock = wall_clock();
     let (sequencer, thread) = sequencer::start(&folder, &policy, Arc::clone(&clock), &options.sequencer)?;
+    let (indexer, indexing) = indexer::start(folder.view(), Arc::clone(&clock), sequencer.shared_gauges())?;
     let places = Places {
         journal: folder.view().clone(),
         history: options.data.join(HISTORY),
@@ -109,7 +109,6 @@ pub fn serve(
             .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
-    let (indexer, indexing) = indexer::start(folder.view())?;
     let (sweeps, sweeping) = sweeps::start(&options.data, Arc::clone(&intel), Arc::clone(&clock))
         .map_err(io("looking for sweeps"))?;
     let (openapi, traffic) = description();
@@ -123,6 +122,7 @@ pub fn serve(
         indexer,
         sweeps,
         changing_lists: Arc::default(),
+        changing_shadow: Arc::default(),
         traffic: Arc::new(traffic),
         openapi,
     };
@@ -138,23 +138,13 @@ pub fn serve(
             .map_err(io(format!("listening at {}", options.listen)))?;
         let at = listener.local_addr().map_err(io("asking where it listens"))?;
         started(at, has_keys);
-        let (asked, stopping) = tokio::sync::watch::channel(false);
-        tokio::spawn(async move {
-            stop.await;
-            // Nobody listens any more if serving failed.
-            let _unheard = asked.send(true);
-        });
-        let (mut graceful, mut late) = (stopping.clone(), stopping);
-        let serving = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
-            let _asked = graceful.wait_for(|asked| *asked).await;
-        });
-        tokio::select! {
-            served = serving => served.map_err(io("serving")),
-            () = async {
-                let _asked = late.wait_for(|asked| *asked).await;
-                tokio::time::sleep(STOP_WAIT_MAX).await;
-            } => Ok(()),
+        if let Some(daily) = options.daily.clone() {
+            tokio::spawn(daily.run(Arc::clone(&app.sweeps), Arc::clone(&app.clock)));
         }
+        let open = Arc::clone(&app.traffic.connections);
+        let front = Front::new(app);
+        connections::serve(listener, open, move |request| front.answer(request), stop).await;
+        Ok(())
     });
     // Lets the journal go, so that its writer, which ends last, can close it.
     let exporter = exporter.stop();

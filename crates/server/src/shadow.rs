@@ -1,13 +1,17 @@
 //! A candidate policy beside the live one: every question is weighed by both, and counted by what the two say. It changes no
-//! answer, and is forgotten when the server stops. Must not know where the candidate comes from.
+//! answer. Its text is a document of the state, so that it is on trial again after a restart; what was counted is not kept.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use engine::input::Body;
+use engine::record::Document;
 use engine::state::Outcome;
 use engine::{Input, Policy, State, Verdict};
 use model::Time;
+
+/// The document that holds the candidate's text.
+pub const DOCUMENT: &str = "shadow-policy";
 
 const VERDICTS: usize = Verdict::ALL.len();
 
@@ -19,6 +23,8 @@ pub struct Candidate {
     pub by: String,
     /// Since when.
     pub since: Time,
+    /// Since when it is counted: the last start, if that was later.
+    pub counted_since: Time,
     /// Questions by what the live policy said and what this one says.
     counts: [[AtomicU64; VERDICTS]; VERDICTS],
 }
@@ -35,10 +41,11 @@ pub struct Pair {
 }
 
 impl Candidate {
-    /// A candidate that has seen nothing yet.
+    /// A candidate that has seen nothing yet, of a document that holds its text.
     #[must_use]
-    pub fn new(policy: Policy, by: String, since: Time) -> Self {
-        Self { policy, by, since, counts: Default::default() }
+    pub fn new(policy: Policy, document: &Document, counted_since: Time) -> Self {
+        let since = Time::from_us(document.at_us).unwrap_or(counted_since);
+        Self { policy, by: document.by.clone(), since, counted_since, counts: Default::default() }
     }
 
     /// What was counted, in the order of [`Verdict::ALL`].
@@ -74,6 +81,20 @@ pub struct Shadow {
 pub struct Said(Arc<Candidate>, Verdict);
 
 impl Shadow {
+    /// With the candidate that was on trial when the server ended. One that this version of the program refuses is told of,
+    /// and stays a document until somebody ends its trial.
+    #[must_use]
+    pub fn of(state: &State, now: Time) -> Self {
+        let shadow = Self::default();
+        if let Some(document) = state.document(DOCUMENT) {
+            match Policy::compile(&String::from_utf8_lossy(&document.bytes), 0) {
+                Ok(policy) => shadow.set(Some(Candidate::new(policy, document, now))),
+                Err(error) => crate::log::line("shadow.refused", &error.to_string()),
+            }
+        }
+        shadow
+    }
+
     /// Puts a candidate on trial in place of the one before, or ends the trial.
     pub fn set(&self, candidate: Option<Candidate>) {
         let Ok(mut place) = self.candidate.write() else { return };

@@ -4,7 +4,7 @@
 
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,6 +19,7 @@ use model::event::EventId;
 use model::{Address, CustomerId, EventKind, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::background::{self, Priority};
 use crate::log::{line, with_sources};
 use crate::sequencer::Clock;
 
@@ -53,8 +54,11 @@ pub(crate) struct SweepRequest {
     pub(crate) window_days: u16,
     /// The folder of history, below the data folder.
     pub(crate) history: PathBuf,
-    /// Show customers and devices in full.
+    /// Show customers and devices in full, to who asked.
     pub(crate) unmask: bool,
+    /// The re-examination of every day; see [`crate::daily`].
+    #[serde(default)]
+    pub(crate) daily: bool,
 }
 
 /// A procedure to examine.
@@ -109,12 +113,22 @@ pub(crate) struct Sweep {
     pub(crate) at: Time,
     /// By whom.
     pub(crate) by: String,
+    /// Whether it shows customers and devices in full.
+    pub(crate) unmask: bool,
+    /// For the re-examination of every day: since when procedures are examined.
+    pub(crate) daily_since: Option<Time>,
     /// How far it is.
     pub(crate) state: SweepState,
     watch: Arc<Watch>,
 }
 
 impl Sweep {
+    fn new(id: u32, request: &SweepRequest, state: SweepState) -> Self {
+        let (at, by, unmask) = (request.at, request.by.clone(), request.unmask);
+        let daily_since = request.since.filter(|_| request.daily);
+        Self { id, at, by, unmask, daily_since, state, watch: Arc::default() }
+    }
+
     /// How far it is, in rows of history.
     #[must_use]
     pub(crate) fn progress(&self) -> Reading {
@@ -152,6 +166,8 @@ pub(crate) struct Sweeps {
 #[derive(Debug)]
 struct Shared {
     sweeps: Mutex<BTreeMap<u32, Sweep>>,
+    /// Numbers of sweeps whose requests are being written.
+    taking: Mutex<BTreeSet<u32>>,
     /// The server stops: what is not done is done after the next start.
     is_closing: AtomicBool,
 }
@@ -160,6 +176,11 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Sweep>> {
         // Every change is a single one, so that a panic elsewhere leaves nothing half done.
         self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Taken before [`Self::lock`] where both are.
+    fn taking(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.taking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, id: u32, state: SweepState) {
@@ -184,9 +205,13 @@ pub(crate) fn start(
         // The receiver is there.
         let _sent = queue.send(sweep.id);
     }
-    let shared = Arc::new(Shared { sweeps: Mutex::new(sweeps), is_closing: AtomicBool::new(false) });
+    let shared = Arc::new(Shared {
+        sweeps: Mutex::new(sweeps),
+        taking: Mutex::default(),
+        is_closing: AtomicBool::new(false),
+    });
     let worker = Worker { data: data.to_owned(), shared: Arc::clone(&shared), intel, clock };
-    let thread = std::thread::Builder::new().name("sweeps".to_owned()).spawn(move || worker.run(&waiting))?;
+    let thread = background::spawn("sweeps", Priority::Lower, move || worker.run(&waiting))?;
     Ok((Arc::new(Sweeps { data: data.to_owned(), shared, queue }), thread))
 }
 
@@ -215,8 +240,7 @@ fn found(folder: &Path) -> std::io::Result<BTreeMap<u32, Sweep>> {
         } else {
             SweepState::Waiting
         };
-        let sweep = Sweep { id, at: request.at, by: request.by, state, watch: Arc::default() };
-        sweeps.insert(id, sweep);
+        sweeps.insert(id, Sweep::new(id, &request, state));
     }
     Ok(sweeps)
 }
@@ -228,20 +252,41 @@ impl Sweeps {
     /// Too many wait or are kept, there is no such history, or the request cannot be written.
     pub(crate) fn ask(&self, request: &SweepRequest) -> Result<u32, SweepError> {
         work::history_folder(&self.data, &request.history).map_err(SweepError::History)?;
-        let mut sweeps = self.shared.lock();
-        if sweeps.values().filter(|sweep| sweep.state == SweepState::Waiting).count() >= WAITING_MAX {
-            return Err(SweepError::Busy);
+        self.take(request, work::write_request)
+    }
+
+    /// The same with what writes the request; others are answered while it does.
+    fn take(
+        &self,
+        request: &SweepRequest,
+        write: impl FnOnce(&Path, &SweepRequest) -> std::io::Result<()>,
+    ) -> Result<u32, SweepError> {
+        let id = self.reserve()?;
+        let written = write(&self.folder(id), request);
+        if written.is_ok() {
+            self.shared.lock().insert(id, Sweep::new(id, request, SweepState::Waiting));
         }
-        if sweeps.len() >= KEPT_MAX {
-            return Err(SweepError::Full);
-        }
-        let id = sweeps.last_key_value().map_or(0, |(id, _)| *id).saturating_add(1);
-        work::write_request(&self.folder(id), request)?;
-        let (at, by) = (request.at, request.by.clone());
-        sweeps.insert(id, Sweep { id, at, by, state: SweepState::Waiting, watch: Arc::default() });
-        drop(sweeps);
+        self.shared.taking().remove(&id);
+        written?;
         // If the thread is gone the server stops, and goes on with it after the next start.
         let _sent = self.queue.send(id);
+        Ok(id)
+    }
+
+    /// A number for a further sweep, if there is room for one.
+    fn reserve(&self) -> Result<u32, SweepError> {
+        let mut taking = self.shared.taking();
+        let sweeps = self.shared.lock();
+        let waiting = sweeps.values().filter(|sweep| sweep.state == SweepState::Waiting).count();
+        if waiting.saturating_add(taking.len()) >= WAITING_MAX {
+            return Err(SweepError::Busy);
+        }
+        if sweeps.len().saturating_add(taking.len()) >= KEPT_MAX {
+            return Err(SweepError::Full);
+        }
+        let last = sweeps.last_key_value().map(|(id, _)| *id).max(taking.last().copied()).unwrap_or(0);
+        let id = last.saturating_add(1);
+        taking.insert(id);
         Ok(id)
     }
 
@@ -262,6 +307,21 @@ impl Sweeps {
         if let Some(sweep) = self.get(id) {
             sweep.watch.stop();
         }
+    }
+
+    /// Removes the results of daily examinations that were asked for before `before`. Blocks on the disk.
+    ///
+    /// # Errors
+    /// A folder cannot be removed.
+    pub(crate) fn forget_daily(&self, before: Time) -> std::io::Result<()> {
+        let is_over = |sweep: &Sweep| !matches!(sweep.state, SweepState::Waiting | SweepState::Running);
+        for sweep in self.list() {
+            if sweep.daily_since.is_some() && sweep.at < before && is_over(&sweep) {
+                self.shared.lock().remove(&sweep.id);
+                std::fs::remove_dir_all(self.folder(sweep.id))?;
+            }
+        }
+        Ok(())
     }
 
     /// The folder of a sweep's results.
@@ -334,4 +394,64 @@ impl Worker {
 fn is_below(path: &Path) -> bool {
     let mut components = path.components().peekable();
     components.peek().is_some() && components.all(|component| matches!(component, Component::Normal(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use intel::Intel;
+    use model::Time;
+
+    use super::{SweepError, SweepRequest, SweepState, WAITING_MAX, start};
+
+    /// While one request is being written, sweeps are shown, taken and refused as if it were there.
+    #[test]
+    fn nobody_waits_for_a_request_that_is_being_written() {
+        let data = tempfile::tempdir().unwrap();
+        let (sweeps, thread) =
+            start(data.path(), Arc::new(Intel::default()), Arc::new(|| Time::MIN)).unwrap();
+        let request = SweepRequest {
+            at: Time::MIN,
+            by: "ops".to_owned(),
+            procedures: Vec::new(),
+            kinds: Vec::new(),
+            since: None,
+            until: None,
+            window_days: 1,
+            history: PathBuf::from("history"),
+            unmask: false,
+            daily: false,
+        };
+        let taken = sweeps.take(&request, |_, _| {
+            assert!(sweeps.list().is_empty());
+            assert_eq!(
+                sweeps.take(&request, |_, _| Err(std::io::Error::other("full"))).unwrap_err().to_string(),
+                "the request could not be kept"
+            );
+            // Its number is free again, this one's is not.
+            assert_eq!(sweeps.take(&request, super::work::write_request).unwrap(), 2);
+            Ok(())
+        });
+        assert_eq!(taken.unwrap(), 1);
+        let ids: Vec<u32> = sweeps.list().iter().map(|sweep| sweep.id).collect();
+        assert_eq!(ids, [2, 1]);
+        fn fill(sweeps: &super::Sweeps, request: &SweepRequest, depth: usize) -> usize {
+            match sweeps.take(request, |_, _| {
+                let deeper = fill(sweeps, request, depth + 1);
+                Err(std::io::Error::other(deeper.to_string()))
+            }) {
+                Err(SweepError::Io(error)) => error.to_string().parse().unwrap(),
+                Err(SweepError::Busy) => depth,
+                other => panic!("{other:?}"),
+            }
+        }
+        // The two before may be over, without a history, or still wait.
+        let deepest = fill(&sweeps, &request, 0);
+        assert!((WAITING_MAX - 2..=WAITING_MAX).contains(&deepest), "{deepest}");
+        assert_ne!(sweeps.get(2).unwrap().state, SweepState::Done);
+        drop(sweeps);
+        thread.join().unwrap();
+    }
 }

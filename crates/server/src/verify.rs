@@ -11,7 +11,7 @@ use engine::{Decision, Policy, State};
 use serde::{Deserialize, Serialize};
 use store::{DataFolder, JournalReader, OwnedEntry, StateReader};
 
-use crate::sequencer::{StartError, recovery};
+use crate::sequencer::{Audit, StartError, recovery};
 
 /// Differences listed at most; further ones are counted.
 const LISTED_MAX: usize = 20;
@@ -68,8 +68,14 @@ pub fn verify(folder: &Path) -> Result<Verified, StartError> {
     }
     let mut state = State::default();
     let mut policy = Policy::compile(Policy::SHIPPED, 0)?;
-    replay(&journal, &mut state, &mut policy, &mut verified)?;
+    let audit = Audit::default();
+    replay(&journal, &mut state, &mut policy, &audit, &mut verified)?;
     compare(&stored, &state, &mut verified)?;
+    for (key, bytes) in audit.up_to(verified.state_seq) {
+        if stored.load(Audit::KIND, &key)? != Some(bytes) {
+            verified.differs("the audit lacks what somebody did, or tells it otherwise".to_owned());
+        }
+    }
     Ok(verified)
 }
 
@@ -77,6 +83,7 @@ fn replay(
     journal: &JournalReader,
     state: &mut State,
     policy: &mut Policy,
+    audit: &Audit,
     verified: &mut Verified,
 ) -> Result<(), StartError> {
     let end = verified.state_seq;
@@ -88,6 +95,7 @@ fn replay(
         for entry in entries.iter().take_while(|entry| entry.seq <= end) {
             let input = recovery::input(entry)?;
             let outcome = state.apply(policy, &input);
+            audit.note(&input, &outcome);
             if let Body::Policy { version, text, .. } = &input.body {
                 *policy = recovery::compile(text, *version)?;
             }
@@ -142,8 +150,16 @@ fn compare(stored: &StateReader, state: &State, verified: &mut Verified) -> Resu
         }
     }
     for key in missing {
-        // What was never touched is empty, and need not be stored.
-        if state.encoded(key) != Record::empty(key).and_then(|empty| empty.encode().ok()) {
+        let bytes = state.encoded(key);
+        // What counts as none may be gone; what was never touched is empty, and need not be stored.
+        if bytes
+            .as_deref()
+            .and_then(|bytes| Record::decode(bytes).ok())
+            .is_some_and(|record| record.is_spent(state.now()))
+        {
+            continue;
+        }
+        if bytes != Record::empty(key).and_then(|empty| empty.encode().ok()) {
             verified.differs(format!("{key:?}: the journal gives a record that is not stored"));
         }
     }

@@ -48,7 +48,8 @@ pub(crate) const JOURNAL: Schema = Schema {
 /// cut takes back is replayed. With a write-ahead log that never damages the file; checkpoints vanish whole, last first.
 pub(crate) const STATE: Schema = Schema {
     application_id: 0x5345_4b53,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE record(
             kind INTEGER NOT NULL,
             key BLOB NOT NULL,
@@ -56,7 +57,10 @@ pub(crate) const STATE: Schema = Schema {
             PRIMARY KEY(kind, key)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-    "],
+    ",
+        // Records have another form since: they are made anew from the journal.
+        "DELETE FROM record; DELETE FROM meta;",
+    ],
     synchronous: "NORMAL",
     progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",
 };

@@ -1,4 +1,4 @@
-//! The state: what the inputs of the journal add up to, as records by kind and key, and values by name. Written in
+//! The state: what the inputs of the journal add up to, as records by kind and key. Written in
 //! checkpoints, each true up to one sequence number. Must not know what a record means.
 //!
 //! The journal is the truth and this is a saving of time: a lost checkpoint is replayed. So it is synced only when its log
@@ -21,6 +21,8 @@ const PUT: &str = "INSERT INTO record(kind, key, bytes) VALUES(?1, ?2, ?3) \
                    ON CONFLICT(kind, key) DO UPDATE SET bytes = excluded.bytes";
 const DELETE: &str = "DELETE FROM record WHERE kind = ?1 AND key = ?2";
 const SCAN: &str = "SELECT key, bytes FROM record WHERE kind = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
+const SCAN_BACK: &str =
+    "SELECT key, bytes FROM record WHERE kind = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3";
 const SET: &str =
     "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
 
@@ -83,15 +85,16 @@ impl StateReader {
         rows.and_then(Iterator::collect).map_err(failed())
     }
 
-    /// How many records of a kind there are. Reads them all: not for the path of a decision.
+    /// Records of a kind before a key, the highest key first; at most `limit`.
     ///
     /// # Errors
     /// The file could not be read.
-    pub fn count(&self, kind: u8) -> Result<u64, StoreError> {
-        self.database
-            .connection
-            .query_row("SELECT count(*) FROM record WHERE kind = ?1", [kind], |row| row.get(0))
-            .map_err(self.database.failed("counting records"))
+    pub fn scan_back(&self, kind: u8, before_key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
+        let failed = || self.database.failed("reading records");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut select = self.database.connection.prepare_cached(SCAN_BACK).map_err(failed())?;
+        let rows = select.query_map((kind, before_key, limit), |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).map_err(failed())
     }
 
     /// Up to which sequence number the records are true; 0 before the first checkpoint.
@@ -100,14 +103,6 @@ impl StateReader {
     /// The file could not be read or the value is not one.
     pub fn seq(&self) -> Result<u64, StoreError> {
         seq(&self.database)
-    }
-
-    /// A value by name.
-    ///
-    /// # Errors
-    /// The file could not be read.
-    pub fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        meta(&self.database, name)
     }
 
     /// Copies the state as of its last checkpoint to a new file; checkpoints go on.
@@ -148,7 +143,7 @@ impl State {
         Ok(Self { reader, limits, seq, checkpoints })
     }
 
-    /// Writes changed records – `None` deletes one – and values, and that everything is now true up to `seq`, in one
+    /// Writes changed records – `None` deletes one – and that everything is now true up to `seq`, in one
     /// transaction. `seq` must be durable in the journal and not less than at the checkpoint before.
     ///
     /// # Errors
@@ -157,13 +152,12 @@ impl State {
         &mut self,
         seq: u64,
         changed: impl IntoIterator<Item = (u8, K, Option<V>)>,
-        meta: &[(&str, &[u8])],
     ) -> Result<(), StoreError>
     where
         K: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        self.checkpoint_unless(seq, changed.into_iter().map(Ok), meta)
+        self.checkpoint_unless(seq, changed.into_iter().map(Ok))
     }
 
     /// The same with records that come by and by, until one says that it was all in vain.
@@ -174,7 +168,6 @@ impl State {
         &mut self,
         seq: u64,
         changed: impl IntoIterator<Item = Result<(u8, K, Option<V>), StoreError>>,
-        meta: &[(&str, &[u8])],
     ) -> Result<(), StoreError>
     where
         K: AsRef<[u8]>,
@@ -209,10 +202,7 @@ impl State {
         }
         let checkpoints = self.checkpoints.saturating_add(1);
         let progress = [seq.to_be_bytes(), checkpoints.to_be_bytes()];
-        for (name, value) in meta.iter().copied().chain([(SEQ, progress.as_flattened())]) {
-            StoreError::limit("a value in bytes", value.len(), blob_bytes_max)?;
-            set(&transaction, name, value).map_err(failed())?;
-        }
+        set(&transaction, SEQ, progress.as_flattened()).map_err(failed())?;
         transaction.commit().map_err(failed())?;
         self.seq = seq;
         self.checkpoints = checkpoints;

@@ -215,7 +215,7 @@ impl<'v> Answers<'v> {
             }
             "event.asn" => whole(event.place.asn.map_or(0, i64::from)),
             "event.amount" => whole(event.amount.as_ref().map_or(0, |amount| amount.minor)),
-            "event.currency" => text(event.amount.as_ref().map(|amount| amount.currency.code())),
+            "event.currency" => text(event.amount.as_ref().map(|amount| amount.currency.as_str())),
             "event.has_ip" => yes(event.ip.is_some()),
             "event.has_device" => yes(event.device.is_some()),
             "customer.known" => yes(customer.first_s > 0),

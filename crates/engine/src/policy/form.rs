@@ -14,6 +14,8 @@ use crate::decision::Verdict;
 const RULES_MAX: usize = 500;
 /// Bytes of a policy at most.
 const BYTES_MAX: usize = 512 << 10;
+/// Bytes of a reason in one language at most: a sentence for a customers' support.
+const REASON_BYTES_MAX: usize = 512;
 /// Hours a hold lasts where no rule says otherwise.
 pub(super) const HOLD_H: u16 = 24;
 /// Hours a hold lasts at most: 30 days.
@@ -132,6 +134,12 @@ impl RuleForm {
         }
         if !(1..=HOLD_H_MAX).contains(&self.hold_h) {
             return Some(format!("holds for {} hours; allowed: 1 to {HOLD_H_MAX}", self.hold_h));
+        }
+        let longest = self.reason.ja.len().max(self.reason.en.len());
+        if longest > REASON_BYTES_MAX {
+            return Some(format!(
+                "has a reason of {longest} bytes; allowed: at most {REASON_BYTES_MAX} in a language"
+            ));
         }
         let empty = self.reason.ja.trim().is_empty() || self.reason.en.trim().is_empty();
         empty.then(|| "lacks its reason in Japanese or in English".to_owned())

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::retention::Named;
 use crate::decayed::Decayed;
 use crate::distinct::Distinct;
 
@@ -12,6 +13,8 @@ pub struct Account {
     pub first_us: i64,
     /// Customers who named it.
     pub customers: Distinct,
+    /// When an input last named it.
+    pub named: Named,
     /// First paid to by the broker itself, seconds since 1970; 0 for never.
     pub paid_first_s: u32,
     /// The broker's own payments to it, half-life one day.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Attempts;
+use super::retention::Named;
 use crate::distinct::Distinct;
 
 /// What is kept of an address.
@@ -15,7 +16,9 @@ pub struct Ip {
     /// Logins in good order, of all customers.
     pub logins: u32,
     /// Different values of the more general levels among its logins: autonomous systems and countries.
-    pub above: u32,
+    pub above: u16,
+    /// When an input last named it.
+    pub named: Named,
     /// Customers with an access in good order: the ledger the other way.
     pub customers: Distinct,
     /// Of these, those who had been customers for 30 days and had come from here before: what a carrier's address has many of.
@@ -50,6 +53,8 @@ impl Ip {
 pub struct Network {
     /// Logins.
     pub attempts: Attempts,
+    /// When an input last named it.
+    pub named: Named,
 }
 
 /// What is kept of an autonomous system.
@@ -66,6 +71,8 @@ pub struct Device {
     pub customers: Distinct,
     /// Customers whose procedures came from it, done or tried.
     pub procedures: Distinct,
+    /// When an input last named it, up to 30 days later.
+    pub named: Named,
 }
 
 impl Device {

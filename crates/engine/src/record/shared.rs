@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::retention::Named;
+
 /// Values kept of one feature: browsers with version, systems with version, device types; there are fewer countries.
 pub const VALUES_MAX: usize = 4_096;
 
@@ -12,6 +14,8 @@ pub const VALUES_MAX: usize = 4_096;
 pub struct AgentUse {
     /// Logins in good order.
     pub logins: u32,
+    /// When a login last named it.
+    pub named: Named,
 }
 
 /// Logins by value. When it is full, the rarest quarter goes: who makes values up makes rare ones.

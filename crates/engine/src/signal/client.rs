@@ -110,7 +110,7 @@ pub(super) fn score(view: &View<'_>) -> Option<f64> {
             }),
         ],
         distinct: shared.asns.saturating_add(length(shared.countries.values())),
-        distinct_with_top: view.ip.above,
+        distinct_with_top: u32::from(view.ip.above),
     };
     let client = event.agent.map_or(
         Levels { weights: CLIENT_WEIGHTS, levels: [Level::default(); 4], distinct: 0, distinct_with_top: 0 },

@@ -11,6 +11,7 @@ use crate::key::RecordKey;
 use crate::record::Ip;
 use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, Whereabouts, as_us, seconds};
 use crate::record::familiar::{Feature, Place, Trait, country};
+use crate::record::retention::Forgotten as _;
 use crate::signal::{SOLD_HALF_LIFE_US, VELOCITY_HALF_LIFE_US};
 
 /// How long a customer must have been seen at an address for it to count them as settled there.
@@ -96,9 +97,11 @@ impl State {
         let event = noted.event;
         let Some(address) = event.ip else { return };
         let failed = event.outcome == Outcome::Failed;
-        let changes = &mut self.changes;
+        let (changes, now) = (&mut self.changes, self.now);
         let Some(ip) = self.ips.change(address.bits(), changes) else { return };
         let Some(network) = self.networks.change(address.network().bits(), changes) else { return };
+        ip.name(now);
+        network.name(now);
         let now_s = seconds(event.time);
         if ip.first_s == 0 {
             ip.first_s = now_s;
@@ -123,7 +126,7 @@ impl State {
             }
             if noted.is_login {
                 // Of an address nearly always one provider and one country: two different values above it, once seen.
-                let above = u32::from(event.place.asn.is_some()) + u32::from(event.place.country.is_some());
+                let above = u16::from(event.place.asn.is_some()) + u16::from(event.place.country.is_some());
                 ip.logins = ip.logins.saturating_add(1);
                 ip.above = ip.above.max(above);
             }
@@ -135,16 +138,17 @@ impl State {
         if noted.customer == 0 || event.outcome == Outcome::Failed {
             return;
         }
-        let changes = &mut self.changes;
+        let (changes, now) = (&mut self.changes, self.now);
         if let Some(key) = noted.device {
             // Nearly always it is known, and nothing changes.
-            let known = self.devices.get(key);
+            let known = self.devices.get(key).filter(|device| !device.named().is_stale(now));
             let is_new = noted.is_own && !known.is_some_and(|device| device.customers.has(noted.customer));
             let is_first =
                 noted.is_procedure() && !known.is_some_and(|device| device.procedures.has(noted.customer));
             if (is_new || is_first)
                 && let Some(device) = self.devices.change(key, changes)
             {
+                device.name(now);
                 if is_new {
                     device.customers.add(noted.customer);
                 }
@@ -156,6 +160,7 @@ impl State {
         if let Some(named) = &event.account
             && let Some(account) = self.accounts.change(named.key, changes)
         {
+            account.name(now);
             if account.first_us == 0 {
                 account.first_us = event.time.as_us();
             }
@@ -170,6 +175,7 @@ impl State {
         }
         let Some(named) = &event.account else { return };
         let Some(account) = self.accounts.change(named.key, &mut self.changes) else { return };
+        account.name(self.now);
         if account.paid_first_s == 0 {
             account.paid_first_s = seconds(event.time);
         }
@@ -179,7 +185,7 @@ impl State {
     /// A login in good order counts in the frequencies of all.
     fn note_login(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
-        let changes = &mut self.changes;
+        let (changes, now) = (&mut self.changes, self.now);
         changes.note(RecordKey::Shared, &mut self.shared);
         let shared = &mut self.shared.record;
         shared.logins = shared.logins.saturating_add(1);
@@ -194,6 +200,7 @@ impl State {
         }
         if let Some(agent) = event.agent {
             if let Some(record) = self.agents.change(agent.text, changes) {
+                record.name(now);
                 record.logins = record.logins.saturating_add(1);
             }
             shared.browsers.add(agent.browser);

@@ -52,6 +52,11 @@ fn what_is_wrong_is_told_with_its_place() {
         &with_rule("when = 'true'\npoints = 101"),
         &expect!["line 10, column 8: rule `r` gives 101 points; allowed: at most 100"],
     );
+    let reason = "理".repeat(171);
+    refused(
+        &with_rule("when = 'true'").replace("理由", &reason),
+        &expect!["line 10, column 8: rule `r` has a reason of 513 bytes; allowed: at most 512 in a language"],
+    );
     refused(
         &with_rule("when = 'true'\npiont = 1"),
         &expect![

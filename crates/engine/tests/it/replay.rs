@@ -193,4 +193,62 @@ proptest! {
             prop_assert_eq!(Body::decode(&bytes).unwrap(), input.body);
         }
     }
+
+    /// Whoever stores records may drop those that count as none, at any moment: what is decided stays the same, and so does
+    /// what is remembered.
+    #[test]
+    fn what_is_spent_may_be_dropped(
+        events in proptest::collection::vec((event(), 0..250_i64, any::<bool>()), 1..80),
+    ) {
+        let policy = Policy::compile(Policy::SHIPPED, 7).unwrap();
+        let (mut whole, mut dropped, mut now) = (State::default(), State::default(), 0);
+        for ((made, days, drops), seq) in events.into_iter().zip(1..) {
+            now += days;
+            let event = made.with("time", day(now).to_string()).observed();
+            let input = Input { seq, time: day(now), body: Body::Event(Box::new(event)) };
+            prop_assert_eq!(whole.apply(&policy, &input), dropped.apply(&policy, &input));
+            if drops {
+                dropped = without_spent(&dropped);
+            }
+        }
+        prop_assert_eq!(without_spent(&whole).digest(), without_spent(&dropped).digest());
+    }
+}
+
+/// A state as it is after a restart, of what is remembered.
+fn without_spent(state: &State) -> State {
+    let mut kept = State::at(state.seq());
+    for key in state.keys() {
+        let record = Record::decode(&state.encoded(key).unwrap()).unwrap();
+        if !record.is_spent(state.now()) {
+            assert!(kept.load(key, record));
+        }
+    }
+    kept
+}
+
+/// Addresses, networks, devices, user agents and bank accounts go when nobody named them for 400 days, customers never.
+#[test]
+fn what_many_share_is_forgotten_and_customers_are_not() {
+    let policy = Policy::compile(Policy::SHIPPED, 7).unwrap();
+    let mut state = State::default();
+    let mut tell = |seq: u64, customer: &str, ip: &str, at: i64| {
+        let change = made("bank_account.change", customer, day(at)).account(seq, None);
+        let login = made("login", customer, day(at)).agent(ip);
+        for (made, seq) in [(change, 2 * seq), (login, 2 * seq + 1)] {
+            let event = made.ip(ip).device(ip).place("JP", 64_500).observed();
+            state.apply(&policy, &Input { seq, time: day(at), body: Body::Event(Box::new(event)) });
+        }
+        let spent = state
+            .keys()
+            .into_iter()
+            .filter(|key| Record::decode(&state.encoded(*key).unwrap()).unwrap().is_spent(state.now()));
+        let mut kinds: Vec<u8> = spent.map(RecordKey::kind).collect();
+        kinds.sort_unstable();
+        kinds
+    };
+    assert_eq!(tell(1, "C1", "192.0.2.1", 0), [0; 0]);
+    assert_eq!(tell(2, "C2", "198.51.100.1", 400), [0; 0]);
+    assert_eq!(tell(3, "C2", "198.51.100.1", 401), [2, 3, 5, 6, 7]);
+    assert_eq!(tell(4, "C1", "192.0.2.1", 402), [7], "named again; the bank account is another one");
 }

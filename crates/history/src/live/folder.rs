@@ -14,6 +14,7 @@ use arrow_array::RecordBatch;
 
 use super::plan::Sized;
 use super::position::Position;
+use super::reading::Readers;
 use super::{Limits, LiveName, Merge, without_superseded};
 use crate::HistoryError;
 use crate::files::HistoryFile;
@@ -48,6 +49,7 @@ pub struct LiveFolder {
     newest: Option<(u64, String)>,
     files: u64,
     retired: VecDeque<(PathBuf, Duration)>,
+    readers: Readers,
 }
 
 impl LiveFolder {
@@ -77,6 +79,7 @@ impl LiveFolder {
             newest: None,
             files: 0,
             retired: VecDeque::new(),
+            readers: Readers::of(root)?,
         };
         folder.scan(now)?;
         let newest = folder.newest.as_ref().map(|(to, _)| *to);
@@ -207,17 +210,21 @@ impl LiveFolder {
         self.days.retain(|day, files| newest.as_ref() == Some(day) || limits.next(files, true).is_some());
     }
 
-    /// Removes files that were superseded so long ago that nobody reads them any more.
+    /// Removes files that were superseded so long ago, once nobody reads the folder; of too many, the oldest whoever reads.
     ///
     /// # Errors
     /// A file cannot be removed.
     pub fn remove_retired(&mut self, keep: Duration, now: Duration) -> Result<(), HistoryError> {
-        while let Some((path, since)) = self.retired.front() {
-            if self.retired.len() <= RETIRED_MAX && now.saturating_sub(*since) < keep {
-                break;
-            }
-            remove(path)?;
-            self.retired.pop_front();
+        while self.retired.len() > RETIRED_MAX
+            && let Some((path, _)) = self.retired.pop_front()
+        {
+            remove(&path)?;
+        }
+        let is_old = |(_, since): &&(PathBuf, Duration)| now.saturating_sub(*since) >= keep;
+        let old = self.retired.iter().take_while(is_old).count();
+        let paths: Vec<&Path> = self.retired.iter().take(old).map(|(path, _)| path.as_path()).collect();
+        if old > 0 && self.readers.unless_read(|| paths.into_iter().try_for_each(remove))? {
+            self.retired.drain(..old);
         }
         Ok(())
     }

@@ -269,6 +269,54 @@ fn who_has_begun_to_read_can_go_on() {
     holds_once(&root, 40);
 }
 
+/// Whoever has opened a history reads it to its end, however long that takes and whatever is merged meanwhile.
+#[test]
+fn what_is_being_read_is_not_removed() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("history");
+    let mut folder = open(&root);
+    for _ in 0..4 {
+        publish(&mut folder, 10);
+    }
+    // By its folder, and by that of one day.
+    let files = open_all(std::slice::from_ref(&root)).unwrap();
+    let of_day = open_all(&[root.join(DAY)]).unwrap();
+    assert!(merge(&mut folder));
+    folder.remove_retired(Duration::ZERO, NOW).unwrap();
+    assert_eq!(describe(&files, &Watch::default()).unwrap().kinds["login"]["succeeded"], 40);
+    drop(files);
+    folder.remove_retired(Duration::ZERO, NOW).unwrap();
+    assert_eq!(describe(&of_day, &Watch::default()).unwrap().kinds["login"]["succeeded"], 40);
+    assert_eq!(fs::read_dir(root.join(DAY)).unwrap().count(), 5);
+    drop(of_day);
+    folder.remove_retired(Duration::ZERO, NOW).unwrap();
+    assert_eq!(fs::read_dir(root.join(DAY)).unwrap().count(), 1);
+    holds_once(&root, 40);
+}
+
+/// A copy holds what there was, and a server goes on with it.
+#[test]
+fn a_copy_is_a_history_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, copy) = (place.path().join("history"), place.path().join("copy"));
+    let mut folder = open(&root);
+    for _ in 0..4 {
+        publish(&mut folder, 10);
+    }
+    assert!(merge(&mut folder));
+    publish(&mut folder, 10);
+    assert_eq!(history::live::copy(&root, &copy).unwrap(), 2);
+    publish(&mut folder, 10);
+    drop(folder);
+    holds_once(&copy, 50);
+    let mut folder = open(&copy);
+    assert_eq!((folder.seq(), folder.generation(), folder.missing()), (50, 0, None));
+    publish(&mut folder, 5);
+    holds_once(&copy, 55);
+    holds_once(&root, 60);
+    assert!(history::live::copy(&root, &copy).is_err(), "nothing is written over");
+}
+
 /// A reader that looks again and again while files come and are merged never sees a row twice, nor misses one.
 #[test]
 fn a_reader_in_between_sees_each_input_once() {

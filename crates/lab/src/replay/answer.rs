@@ -86,9 +86,9 @@ impl Problem {
         })
     }
 
-    /// `about:blank#id-conflict` is `id-conflict`; where there is no type, the status.
+    /// `urn:sekisho:problem:id-conflict` is `id-conflict`; where there is no type, the status.
     pub(super) fn name(&self, status: u16) -> String {
-        match self.r#type.rsplit('#').next() {
+        match self.r#type.rsplit(':').next() {
             Some(name) if !name.is_empty() => name.chars().take(64).collect(),
             _ => format!("status {status}"),
         }

@@ -1,5 +1,6 @@
 //! The HTTP API beside decide and events: reading back, and what operators change, over real HTTP and across restarts.
 
+mod audit;
 mod campaigns;
 mod customers;
 mod holds;
@@ -97,7 +98,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 18] = [
+    let operations: [(&str, &str, &[&str]); 22] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -108,10 +109,14 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("GET", "/v1/lists", &["reader", "operator", "admin"]),
         ("GET", "/v1/policies", &["reader", "operator", "admin"]),
         ("GET", "/v1/sweeps", &["reader", "operator", "admin"]),
+        ("GET", "/v1/findings", &["reader", "operator", "admin"]),
+        ("POST", "/v1/findings/examine", &["operator", "admin"]),
         ("POST", "/v1/holds/x/release", &["operator", "admin"]),
         ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
         ("POST", "/v1/sweeps", &["operator", "admin"]),
         ("POST", "/v1/sweeps/1/stop", &["operator", "admin"]),
+        ("POST", "/v1/customers/x/unmask", &["operator", "admin"]),
+        ("GET", "/v1/audit", &["admin"]),
         ("PUT", "/v1/customers/x", &["admin"]),
         ("PUT", "/v1/lists/x", &["admin"]),
         ("DELETE", "/v1/lists/x", &["admin"]),

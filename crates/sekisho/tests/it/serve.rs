@@ -298,8 +298,11 @@ fn what_was_acknowledged_survives_kill_9() {
     assert_eq!(metric(&mut connection, "sekisho_journal_seq"), before, "nothing was counted twice");
     // Copied while it runs; the copy lacks what was not written back yet, and a server on it replays that.
     let (data, copy) = (place.text("data"), place.text("copy"));
-    let copied = run(&["state", "backup", "--data", &data, "--to", &copy]);
+    let copied = run(&["state", "backup", "--data", &data, "--to", &copy, "--with-history"]);
     assert!(copied.status.success(), "{}", stderr(&copied));
+    assert!(stderr(&copied).contains("files of the history"), "{}", stderr(&copied));
+    let without = run(&["state", "backup", "--data", &data, "--to", &place.text("without")]);
+    assert!(stderr(&without).contains("--with-history"), "{}", stderr(&without));
     assert!(!run(&["state", "restore", "--from", &data, "--data", &copy]).status.success(), "it holds data");
     server.stop();
     let exported = exported_ids(&place);
@@ -342,7 +345,7 @@ fn a_rule_in_shadow_is_told_and_changes_nothing() {
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
     let place = Place::new();
-    let key = key(&place, "sender");
+    let (reader, key) = (key(&place, "reader"), key(&place, "sender"));
     Server::start(&place, &[]).stop();
     let server = Server::start_limited(&place, 400);
     let mut sender = server.connect(&key);
@@ -360,6 +363,19 @@ fn a_full_disk_refuses_and_loses_nothing() {
     assert!(refused.headers.contains("retry-after") && refused.body.contains("start again"), "{refused:?}");
     assert_eq!(sender.post("/v1/decide", &event("later", "login", "C2", "192.0.2.7")).unwrap().status, 503);
     assert_eq!(sender.get("/readyz").unwrap().status, 503);
+    // Records in memory are ahead of the disk: nobody is shown them. What the journal has is shown.
+    let mut reader = server.connect(&reader);
+    for path in
+        ["/v1/customers/C1", "/v1/ips/192.0.2.7", "/v1/lists", "/v1/policies", "/v1/holds?customer=C1"]
+    {
+        let answer = reader.get(path).unwrap();
+        assert_eq!(answer.status, 503, "{path}: {answer:?}");
+        assert!(answer.headers.contains("retry-after"), "{answer:?}");
+    }
+    assert_eq!(reader.get("/v1/decisions/e-0").unwrap().status, 200);
+    assert_eq!(reader.get(&format!("/v1/decisions/e-{}", acknowledged.len())).unwrap().status, 404);
+    let newest = reader.get("/v1/events?limit=1").unwrap().json();
+    assert_eq!(newest["events"][0]["id"], format!("e-{}", acknowledged.len() - 1));
     assert_eq!(sender.get("/healthz").unwrap().status, 200);
     assert_eq!(server.stop(), Some(0));
 
@@ -371,7 +387,12 @@ fn a_full_disk_refuses_and_loses_nothing() {
     }
     let seq = u64::try_from(acknowledged.len()).unwrap() + 1;
     assert_eq!(metric(&mut sender, "sekisho_journal_seq"), seq);
+    // The exporter goes on where it was: each input once.
+    let after = event("after", "login", "C1", "192.0.2.7");
+    assert_eq!(sender.post("/v1/decide", &after).unwrap().status, 200);
     server.stop();
+    let expected = acknowledged.iter().map(|(body, _)| id_of(body)).chain(["after"]).map(str::to_owned);
+    assert_eq!(exported_ids(&place), expected.collect());
     let verified = run(&["state", "verify", "--data", &place.text("data")]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }

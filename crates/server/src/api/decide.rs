@@ -1,13 +1,12 @@
 //! `POST /v1/decide`: one event in, a decision out. Recorded and durable before it is answered; the same event again gets the
 //! same answer.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use engine::input::Body;
 use model::Event;
 use serde::Serialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
@@ -15,6 +14,9 @@ use super::openapi::Refused;
 use super::problem::Problem;
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
+
+/// Where decisions are asked for.
+pub(super) const PATH: &str = "/v1/decide";
 
 /// Says that the answer was given before.
 const REPEATED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -83,7 +85,7 @@ pub struct HeldForm {
         Refused,
     ),
 )]
-pub(super) async fn decide(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let japanese = prefers_japanese(request.headers());
     let body = read_body(request, Event::BYTES_MAX).await?;

@@ -112,6 +112,13 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
         &plain(&gauges.export_failures),
     );
     family("sekisho_export_failing", "gauge", "1 while exporting fails.", &plain(&gauges.export_failing));
+    family("sekisho_http_connections", "gauge", "Connections open now.", &plain(&app.traffic.connections));
+    family(
+        "sekisho_forgotten_total",
+        "counter",
+        "Stored records removed because nobody named them for 400 days.",
+        &plain(&gauges.forgotten),
+    );
     family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
     if let Some(candidate) = app.sequencer.shadow().get() {
         const NAME: &str = "sekisho_shadow_total";

@@ -317,7 +317,7 @@ async fn settle(app: &App, id: Named, request: Request, released: bool) -> Resul
     let Settling { reason } = read_json_or_default(request, BODY_BYTES_MAX).await?;
     let asked = id.clone();
     let customer = app.readers.read(move |reader| customer_of(reader, &asked)).await??;
-    let body = Body::HoldSettled { customer, event: id.clone(), released, by: actor.name, reason };
+    let body = Body::HoldSettled { customer, event: id.clone(), released, by: actor.name.clone(), reason };
     // The same settlement again is the same input; the other one under this identifier is a conflict.
     let digest = app.secret.digest(word(released).as_bytes());
     let asked = app.sequencer.ask(Some(app.secret.settlement_id(id.as_str())), digest, body, false).await;

@@ -198,7 +198,7 @@ pub(super) async fn put(
         values: form.values.unwrap_or_default(),
     };
     document.check().map_err(|bad| Problem::invalid(bad.field, bad.problem))?;
-    write(app, list, Some(document), actor.name).await
+    write(app, list, Some(document), actor.name.clone()).await
 }
 
 /// Removes a list.
@@ -217,7 +217,7 @@ pub(super) async fn delete(
     list: Named,
 ) -> Result<Json<ListKept>, Problem> {
     let actor = app.authorize(&headers, Role::may_change)?;
-    write(app, name(list)?, None, actor.name).await
+    write(app, name(list)?, None, actor.name.clone()).await
 }
 
 async fn write(

@@ -11,8 +11,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    campaigns, customers, decide, decisions, event_list, events, forward, health, holds, ips, lists,
-    policies, profiles, sweeps,
+    audit, campaigns, customers, decide, decisions, event_list, events, findings, forward, health, holds,
+    ips, lists, policies, profiles, sweeps,
 };
 
 /// The name of the security scheme.
@@ -26,11 +26,11 @@ const KEY: &str = "key";
                        Every answer carries `x-request-id`.",
     ),
     paths(
-        decide::decide, events::events, forward::forward, event_list::list, decisions::get, customers::get, profiles::put, ips::get,
+        decide::decide, events::events, forward::forward, event_list::list, decisions::get, customers::get, profiles::put, profiles::unmask, audit::list, ips::get,
         campaigns::list, campaigns::get,
         holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
         policies::list, policies::get, policies::post, policies::end_shadow,
-        sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
+        findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),
@@ -45,6 +45,7 @@ const KEY: &str = "key";
         (name = "lists", description = "Lists of addresses; written by role `admin`"),
         (name = "policies", description = "Policies; written by role `admin`"),
         (name = "sweeps", description = "History re-examined; started by role `operator`"),
+        (name = "audit", description = "Who did what; for role `admin`"),
         (name = "server", description = "The server itself, without a key"),
     ),
 )]

@@ -18,7 +18,7 @@ use super::parts::{Named, number, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
 use crate::policies::{PREFIX, version};
-use crate::shadow::Candidate;
+use crate::shadow::{Candidate, DOCUMENT};
 
 /// Bytes of a request at most: a policy of 512 KiB, escaped.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -31,7 +31,7 @@ pub(super) enum Mode {
     Validate,
     /// Decide by it from the next event on.
     Activate,
-    /// Weigh every question by it too, and count what it would have said. It changes no answer and ends with the server.
+    /// Weigh every question by it too, and count what it would have said. It changes no answer, and is on trial again after a restart.
     Shadow,
 }
 
@@ -93,6 +93,9 @@ pub(super) struct ShadowTold {
     since: Time,
     /// By whom: the name of a key.
     by: String,
+    /// Since when they are counted: the server's last start, if that was later.
+    #[schema(value_type = String, format = DateTime)]
+    counted_since: Time,
     /// Questions weighed by both.
     questions: u64,
     /// Questions on which both said the same.
@@ -124,6 +127,7 @@ impl From<&Candidate> for ShadowTold {
         Self {
             since: candidate.since,
             by: candidate.by.clone(),
+            counted_since: candidate.counted_since,
             questions: pairs.iter().map(|pair| pair.count).sum(),
             same,
             pairs: pairs.iter().map(told).collect(),
@@ -208,24 +212,50 @@ pub(super) async fn post(
     let asked = text.clone();
     let look = move |state: &engine::State, policy: &Policy| {
         let document = state.document(&policy_name(policy.version()));
-        (policy.version(), document.is_some_and(|document| document.bytes == asked.as_bytes()), state.seq())
+        (policy.version(), document.is_some_and(|document| document.bytes == asked.as_bytes()))
     };
-    let (active, is_active, seen_seq) = app.sequencer.look(Vec::new(), look).await?;
+    let (active, is_active) = app.sequencer.look(Vec::new(), look).await?;
     match mode {
         Mode::Validate => {}
         Mode::Shadow => {
-            let candidate = Candidate::new(compiled, actor.name, (app.clock)());
-            app.sequencer.shadow().set(Some(candidate));
+            change_shadow(app, Some((compiled, text)), actor.name.clone()).await?;
         }
-        Mode::Activate if is_active => app.until_durable(seen_seq).await?,
+        Mode::Activate if is_active => {}
         Mode::Activate => {
-            let body = Body::Policy { version: 0, text, by: actor.name };
+            let body = Body::Policy { version: 0, text, by: actor.name.clone() };
             let answered = app.sequencer.ask(None, [0; 16], body, false).await?;
             let active = taken_version(&answered.json).unwrap_or(active);
             return Ok(Json(PolicyTaken { rules, active, changed: true }));
         }
     }
     Ok(Json(PolicyTaken { rules, active, changed: false }))
+}
+
+/// Puts a candidate on trial, or ends the trial; gives the one before.
+async fn change_shadow(
+    app: Arc<App>,
+    candidate: Option<(Policy, String)>,
+    by: String,
+) -> Result<Option<Arc<Candidate>>, Problem> {
+    // Whoever asked may go away: what is durable must count all the same.
+    let changing = tokio::spawn(async move {
+        // One after the other, so that the one on trial is that of the last change.
+        let _one = app.changing_shadow.lock().await;
+        let before = app.sequencer.shadow().get();
+        let (policy, text) = candidate.unzip();
+        let known = |state: &engine::State, _: &Policy| state.document(DOCUMENT).cloned();
+        if text.is_none() && app.sequencer.look(Vec::new(), known).await?.is_none() {
+            return Err(Problem::absent("no candidate is on trial"));
+        }
+        let body = Body::Document { name: DOCUMENT.to_owned(), bytes: text.map(String::into_bytes), by };
+        app.sequencer.ask(None, [0; 16], body, false).await?;
+        let document = app.sequencer.look(Vec::new(), known).await?;
+        let candidate =
+            policy.zip(document).map(|(policy, document)| Candidate::new(policy, &document, (app.clock)()));
+        app.sequencer.shadow().set(candidate);
+        Ok(before)
+    });
+    changing.await.unwrap_or_else(|_| Err(Problem::not_now("changing the candidate ended unexpectedly", 10)))
 }
 
 fn taken_version(answer: &[u8]) -> Option<u32> {
@@ -240,7 +270,8 @@ fn taken_version(answer: &[u8]) -> Option<u32> {
 #[utoipa::path(
     delete, path = "/v1/policies/shadow", tag = "policies",
     responses(
-        (status = 200, body = ShadowTold, description = "The policy, or policies, as they are now"),
+        (status = 200, body = Option<ShadowTold>,
+         description = "What was counted; nothing if it was written by another version of the program"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "None is on trial"),
         Refused,
     ),
@@ -248,10 +279,8 @@ fn taken_version(answer: &[u8]) -> Option<u32> {
 pub(super) async fn end_shadow(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-) -> Result<Json<ShadowTold>, Problem> {
-    app.authorize(&headers, Role::may_change)?;
-    let shadow = app.sequencer.shadow();
-    let ended = shadow.get().ok_or_else(|| Problem::absent("no candidate is on trial"))?;
-    shadow.set(None);
-    Ok(Json(ShadowTold::from(&*ended)))
+) -> Result<Json<Option<ShadowTold>>, Problem> {
+    let actor = app.authorize(&headers, Role::may_change)?;
+    let ended = change_shadow(app, None, actor.name.clone()).await?;
+    Ok(Json(ended.map(|candidate| ShadowTold::from(&*candidate))))
 }

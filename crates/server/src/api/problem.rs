@@ -14,7 +14,7 @@ use crate::sequencer::AskError;
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
-    /// Stable name of the problem: `about:blank#invalid-event` and the like.
+    /// Stable name of the problem: `urn:sekisho:problem:invalid-event` and the like.
     pub r#type: &'static str,
     /// The same in words.
     pub title: &'static str,
@@ -55,7 +55,7 @@ impl Problem {
     pub fn invalid_event(invalid: Invalid) -> Self {
         let problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            "about:blank#invalid-event",
+            "urn:sekisho:problem:invalid-event",
             "The event cannot be accepted",
             invalid.problem,
         );
@@ -66,7 +66,8 @@ impl Problem {
     #[must_use]
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let title = "The request cannot be accepted";
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "about:blank#invalid", title, detail);
+        let problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "urn:sekisho:problem:invalid", title, detail);
         Self { field: Some(field.into()), ..problem }
     }
 
@@ -74,8 +75,12 @@ impl Problem {
     #[must_use]
     pub fn invalid_policy(error: PolicyError) -> Self {
         let title = "The policy is refused; the one in force stays";
-        let problem =
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "about:blank#invalid-policy", title, error.problem);
+        let problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "urn:sekisho:problem:invalid-policy",
+            title,
+            error.problem,
+        );
         Self {
             field: Some("policy".to_owned()),
             line: u32::try_from(error.line).ok(),
@@ -89,7 +94,7 @@ impl Problem {
     pub fn invalid_query(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
-            "about:blank#invalid-query",
+            "urn:sekisho:problem:invalid-query",
             "The path or the query cannot be understood",
             detail,
         )
@@ -98,45 +103,69 @@ impl Problem {
     /// What the path names does not exist.
     #[must_use]
     pub fn absent(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "about:blank#absent", "There is no such thing", detail)
+        Self::new(StatusCode::NOT_FOUND, "urn:sekisho:problem:absent", "There is no such thing", detail)
     }
 
     /// It does not fit what is so already.
     #[must_use]
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "about:blank#conflict", "It does not fit what is so already", detail)
+        Self::new(
+            StatusCode::CONFLICT,
+            "urn:sekisho:problem:conflict",
+            "It does not fit what is so already",
+            detail,
+        )
     }
 
     /// Nothing is wrong with the request, but not now.
     #[must_use]
     pub fn not_now(detail: impl Into<String>, retry_after_s: u16) -> Self {
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "about:blank#not-now", "Not at the moment", detail);
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:sekisho:problem:not-now",
+            "Not at the moment",
+            detail,
+        );
         Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
     /// The body as a whole cannot be read.
     #[must_use]
     pub fn unreadable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "about:blank#unreadable-body", "The body cannot be read", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:sekisho:problem:unreadable-body",
+            "The body cannot be read",
+            detail,
+        )
     }
 
     /// The body is too large.
     #[must_use]
     pub fn too_large(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "about:blank#too-large", "The body is too large", detail)
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "urn:sekisho:problem:too-large",
+            "The body is too large",
+            detail,
+        )
     }
 
     /// No key, or an unknown one.
     #[must_use]
     pub fn unauthorized(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "about:blank#unauthorized", "A key is needed", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "urn:sekisho:problem:unauthorized", "A key is needed", detail)
     }
 
     /// The key does not allow it.
     #[must_use]
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "about:blank#forbidden", "The key does not allow this", detail)
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "urn:sekisho:problem:forbidden",
+            "The key does not allow this",
+            detail,
+        )
     }
 }
 
@@ -157,7 +186,7 @@ impl From<AskError> for Problem {
         match error {
             AskError::Conflict { .. } => Self::new(
                 StatusCode::CONFLICT,
-                "about:blank#id-conflict",
+                "urn:sekisho:problem:id-conflict",
                 "The id came before with other content",
                 detail,
             ),
@@ -165,7 +194,7 @@ impl From<AskError> for Problem {
                 retry_after_s: Some(1),
                 ..Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "about:blank#busy",
+                    "urn:sekisho:problem:busy",
                     "Too many inputs are waiting",
                     detail,
                 )
@@ -174,7 +203,7 @@ impl From<AskError> for Problem {
                 retry_after_s: Some(30),
                 ..Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "about:blank#refusing",
+                    "urn:sekisho:problem:refusing",
                     "No inputs are taken",
                     detail,
                 )
@@ -203,7 +232,7 @@ impl IntoResponse for Problem {
 /// No such path.
 pub(super) async fn not_found() -> Problem {
     let detail = "the paths are listed at /openapi.json";
-    Problem::new(StatusCode::NOT_FOUND, "about:blank#not-found", "There is nothing here", detail)
+    Problem::new(StatusCode::NOT_FOUND, "urn:sekisho:problem:not-found", "There is nothing here", detail)
 }
 
 /// The path with another method.
@@ -211,7 +240,7 @@ pub(super) async fn method_not_allowed() -> Problem {
     let detail = "the path exists for another method; see the header `Allow`";
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "about:blank#method-not-allowed",
+        "urn:sekisho:problem:method-not-allowed",
         "Not with this method",
         detail,
     )

@@ -1,5 +1,5 @@
-//! `PUT /v1/customers/{id}`: what the broker tells of a customer. Everything personal is sealed before it goes anywhere; the
-//! engine gets a keyed hash of the holder's name and the day the account was opened. Shown again only masked.
+//! `PUT /v1/customers/{id}`, `POST /v1/customers/{id}/unmask`: what the broker tells of a customer. Everything personal is sealed before it goes anywhere; the
+//! engine gets a keyed hash of the holder's name and the day the account was opened. Shown again only masked, but for who says why and is noted.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -7,6 +7,7 @@ use engine::input::Body;
 use engine::key::RecordKey;
 use model::client::Language;
 use model::details::ContactValue;
+use model::event::Reason;
 use model::{ContactType, CustomerId, HolderName, Time};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -126,11 +127,7 @@ pub(super) async fn put(
         let problem = format!("came {}; allowed: at most {CONTACTS_MAX}", form.contacts.len());
         return Err(Problem::invalid("contacts", problem));
     }
-    let (key, asked) = (RecordKey::profile(id.as_str()), id.clone());
-    let look = move |state: &engine::State, _: &engine::Policy| {
-        (state.profile(asked.as_str()).map(|profile| profile.bytes.clone()), state.seq())
-    };
-    let (before, seen_seq) = app.sequencer.look(vec![key], look).await?;
+    let before = sealed(&app, &id).await?;
     let before = before.and_then(|sealed| opened(&app, &id, &sealed));
     let changed = before.as_ref() != Some(&form);
     if changed {
@@ -140,18 +137,74 @@ pub(super) async fn put(
         let holder = form.holder.as_ref().map(|holder| app.secret.holder_key(&holder.comparable()));
         let body = engine::input::Profile { customer: id, holder, opened: form.opened, sealed };
         app.sequencer.ask(None, [0; 16], Body::Profile(body), false).await?;
-    } else {
-        app.until_durable(seen_seq).await?;
     }
     Ok(Json(ProfileKept { profile: MaskedProfile::from(&form), changed }))
 }
 
+/// Why somebody must see a profile.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "電話での照会"}))]
+pub(super) struct Unmasking {
+    /// Why, 1 to 256 bytes; kept in clear with the name of the key: no personal data in it.
+    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    reason: Reason,
+}
+
+/// A profile in full.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UnmaskedProfile {
+    /// What the broker told.
+    profile: ProfileForm,
+}
+
+/// Shows a customer's profile in full. Who asked and why is noted first, for good: see /v1/audit.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/unmask", tag = "customers", request_body = Unmasking,
+    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    responses(
+        (status = 200, body = UnmaskedProfile, description = "The profile in full"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "No profile of this customer came"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn unmask(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<Json<UnmaskedProfile>, Problem> {
+    let actor = app.authorize(request.headers(), Role::may_operate)?;
+    let id: CustomerId = name(id)?;
+    let Unmasking { reason } = read_json(request, BODY_BYTES_MAX).await?;
+    let sealed = sealed(&app, &id).await?;
+    let sealed = sealed.ok_or_else(|| Problem::absent("no profile of this customer came; PUT one"))?;
+    app.act("profile.unmask", id.to_string(), actor.name.clone(), Some(reason)).await?;
+    let profile = opened(&app, &id, &sealed).ok_or_else(unopened)?;
+    Ok(Json(UnmaskedProfile { profile }))
+}
+
+/// What is kept sealed of a customer.
+async fn sealed(app: &App, id: &CustomerId) -> Result<Option<Vec<u8>>, Problem> {
+    let (key, asked) = (RecordKey::profile(id.as_str()), id.clone());
+    let look = move |state: &engine::State, _: &engine::Policy| {
+        state.profile(asked.as_str()).map(|profile| profile.bytes.clone())
+    };
+    Ok(app.sequencer.look(vec![key], look).await?)
+}
+
 /// A profile that was kept, masked.
 pub(super) fn masked(app: &App, id: &CustomerId, sealed: &[u8]) -> Result<MaskedProfile, Problem> {
-    opened(app, id, sealed).as_ref().map(MaskedProfile::from).ok_or_else(|| {
-        crate::log::line("profile.unreadable", "an envelope does not open; is `secret` the folder's own?");
-        Problem::not_now("the customer's profile cannot be opened; the server's log says why", 60)
-    })
+    opened(app, id, sealed).as_ref().map(MaskedProfile::from).ok_or_else(unopened)
+}
+
+fn unopened() -> Problem {
+    crate::log::line("profile.unreadable", "an envelope does not open; is `secret` the folder's own?");
+    Problem::not_now("the customer's profile cannot be opened; the server's log says why", 60)
 }
 
 fn opened(app: &App, id: &CustomerId, sealed: &[u8]) -> Option<ProfileForm> {

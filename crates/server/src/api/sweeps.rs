@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use history::sweep::{RESULT_CSV, SUMMARY, Verdict};
+use model::event::Reason;
 use model::{EventKind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -26,6 +27,8 @@ use crate::sweeps::{AskedProcedure, Sweep, SweepError, SweepRequest, SweepState}
 const BODY_BYTES_MAX: usize = 16 << 20;
 /// Procedures in a request at most.
 const PROCEDURES_MAX: usize = 100_000;
+/// Kinds of procedures named in the audit at most.
+const KINDS_NAMED: usize = 16;
 /// Days to look back at most.
 const WINDOW_DAYS_MAX: u16 = 3_660;
 
@@ -57,9 +60,13 @@ pub(super) struct SweepForm {
     /// The folder of history below the data folder; `history` unless given.
     #[serde(default)]
     history: Option<String>,
-    /// Show customers and devices in full.
+    /// Show customers and devices in full, to who asks; needs a `reason`.
     #[serde(default)]
     unmask: bool,
+    /// Why, 1 to 256 bytes; kept in clear with the name of the key: see /v1/audit.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    reason: Option<Reason>,
 }
 
 /// A procedure to examine.
@@ -92,7 +99,7 @@ pub(super) struct ProcedureForm {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SweepTaken {
     /// Its number: `GET /v1/sweeps/{id}`.
-    id: u32,
+    pub(super) id: u32,
 }
 
 /// A sweep as it stands.
@@ -177,22 +184,38 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<SweepTaken>), Problem> {
     let actor = app.authorize(request.headers(), Role::may_operate)?;
     let form: SweepForm = read_json(request, BODY_BYTES_MAX).await?;
-    let asked = form.checked((app.clock)(), actor.name)?;
+    let (of, reason) = (form.of(), form.reason.clone());
+    let asked = form.checked((app.clock)(), actor.name.clone())?;
+    let act = if asked.unmask { "sweep.start_unmasked" } else { "sweep.start" };
+    app.act(act, of, actor.name.clone(), reason).await?;
     let sweeps = std::sync::Arc::clone(&app.sweeps);
     let taken = tokio::task::spawn_blocking(move || sweeps.ask(&asked)).await;
     let taken = taken.map_err(|_| Problem::not_now("taking the sweep ended unexpectedly", 10))?;
-    let id = taken.map_err(|error| match error {
+    let id = taken.map_err(not_taken)?;
+    Ok((StatusCode::ACCEPTED, Json(SweepTaken { id })))
+}
+
+pub(super) fn not_taken(error: SweepError) -> Problem {
+    match error {
         SweepError::Busy => Problem::not_now(error.to_string(), 60),
         SweepError::Full | SweepError::History(_) => Problem::conflict(error.to_string()),
         SweepError::Io(_) => {
             crate::log::line("sweep.failed", &crate::log::with_sources(&error));
             Problem::not_now("the request could not be kept; the server's log says why", 60)
         }
-    })?;
-    Ok((StatusCode::ACCEPTED, Json(SweepTaken { id })))
+    }
 }
 
 impl SweepForm {
+    /// What is examined, in a few words.
+    fn of(&self) -> String {
+        if self.kinds.is_empty() {
+            return format!("{} procedures", self.procedures.len());
+        }
+        let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.as_str()).take(KINDS_NAMED).collect();
+        kinds.join(",")
+    }
+
     fn checked(self, at: Time, by: String) -> Result<SweepRequest, Problem> {
         match (self.procedures.is_empty(), self.kinds.is_empty()) {
             (true, true) | (false, false) => {
@@ -208,6 +231,10 @@ impl SweepForm {
                 return Err(Problem::invalid("since", "came with `procedures`; allowed: only with `kinds`"));
             }
             _ => {}
+        }
+        if self.unmask && self.reason.is_none() {
+            let problem = "absent; `unmask` needs it: why customers and devices must be seen in full";
+            return Err(Problem::invalid("reason", problem));
         }
         if self.procedures.len() > PROCEDURES_MAX {
             let problem = format!("came {}; allowed: at most {PROCEDURES_MAX}", self.procedures.len());
@@ -243,6 +270,7 @@ impl SweepForm {
             window_days,
             history: PathBuf::from(self.history.unwrap_or_else(|| "history".to_owned())),
             unmask: self.unmask,
+            daily: false,
         })
     }
 }
@@ -275,8 +303,12 @@ pub(super) async fn get(
     id: Named,
     asked: Asked<FindingQuery>,
 ) -> Result<Json<SweepResult>, Problem> {
-    app.authorize(&headers, Role::may_read)?;
+    let actor = app.authorize(&headers, Role::may_read)?;
     let sweep = app.sweeps.get(number(id)?).ok_or_else(no_such_sweep)?;
+    if sweep.unmask && sweep.by != actor.name {
+        let problem = "it shows customers in full, to who asked for it; start one of your own, with a reason";
+        return Err(Problem::forbidden(problem));
+    }
     let FindingQuery { verdict, after, limit: asked } = query(asked)?;
     let limit = limit(asked)?;
     let told = SweepTold::from(&sweep);
@@ -344,8 +376,10 @@ pub(super) async fn stop(
     headers: HeaderMap,
     id: Named,
 ) -> Result<(StatusCode, Json<SweepTold>), Problem> {
-    app.authorize(&headers, Role::may_operate)?;
+    let actor = app.authorize(&headers, Role::may_operate)?;
     let id = number(id)?;
+    app.sweeps.get(id).ok_or_else(no_such_sweep)?;
+    app.act("sweep.stop", id.to_string(), actor.name.clone(), None).await?;
     app.sweeps.stop(id);
     let sweep = app.sweeps.get(id).ok_or_else(no_such_sweep)?;
     Ok((StatusCode::ACCEPTED, Json(SweepTold::from(&sweep))))

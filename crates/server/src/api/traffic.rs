@@ -2,17 +2,17 @@
 //! data: the template of a path stands for the path, and queries are not told. Must not know what is asked.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hashbrown::HashMap;
 
-use super::App;
+use super::{App, decide};
 
 /// Where a request carries its identifier, and its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,13 +20,20 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 64;
 /// The name of requests to paths that do not exist.
 const OTHER: &str = "other";
+/// Questions for a decision.
+const DECIDE: &str = "POST /v1/decide";
 /// Front ends' questions.
 const FORWARD: &str = "GET /v1/forward/{kind}";
 /// Paths asked so often that only what is slow or refused is told of them.
 const FREQUENT: [&str; 6] =
-    ["POST /v1/decide", "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
+    [DECIDE, "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
 /// From which on such a request is slow.
 const SLOW: Duration = Duration::from_millis(100);
+
+/// Refusals that are told one by one in a second; further ones are counted and told as one line.
+const REFUSALS_TOLD: u32 = 20;
+/// That second.
+const REFUSALS_WINDOW: Duration = Duration::from_secs(1);
 
 /// Upper bounds of the buckets, microseconds, and as Prometheus names them.
 const BUCKETS: [(u64, &str); 14] = [
@@ -64,9 +71,48 @@ pub struct Traffic {
     operations: Vec<String>,
     places: HashMap<String, usize>,
     durations: Vec<[Durations; CLASSES.len()]>,
+    /// Connections open now.
+    pub(crate) connections: Arc<AtomicU64>,
     /// Random, so that identifiers of two runs differ.
     run: u32,
     requests: AtomicU64,
+    refusals: Mutex<Refusals>,
+}
+
+/// Refusals told lately.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// When the second began.
+    began: Option<Instant>,
+    /// Told one by one in it.
+    told: u32,
+    /// Not told yet.
+    untold: u64,
+}
+
+/// How a refusal is told.
+#[derive(Debug, PartialEq, Eq)]
+enum Telling {
+    /// By itself.
+    Now,
+    /// With others, a second from now: whoever gets this sees to it.
+    Later,
+    /// With those.
+    WithOthers,
+}
+
+impl Refusals {
+    fn note(&mut self, now: Instant) -> Telling {
+        if self.began.is_none_or(|began| now.duration_since(began) >= REFUSALS_WINDOW) {
+            (self.began, self.told) = (Some(now), 0);
+        }
+        if self.told < REFUSALS_TOLD {
+            self.told += 1;
+            return Telling::Now;
+        }
+        self.untold = self.untold.saturating_add(1);
+        if self.untold == 1 { Telling::Later } else { Telling::WithOthers }
+    }
 }
 
 impl Traffic {
@@ -77,7 +123,15 @@ impl Traffic {
         let places = operations.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
         let durations = operations.iter().map(|_| Default::default()).collect();
         let run = getrandom::u32().unwrap_or(0);
-        Self { operations, places, durations, run, requests: AtomicU64::new(0) }
+        Self {
+            operations,
+            places,
+            durations,
+            connections: Arc::default(),
+            run,
+            requests: AtomicU64::new(0),
+            refusals: Mutex::default(),
+        }
     }
 
     fn count(&self, operation: &str, status: u16, took: Duration) {
@@ -92,6 +146,11 @@ impl Traffic {
             count.fetch_add(1, Ordering::Relaxed);
         }
         durations.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        // Whatever is in it may be told.
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Identifiers of this run, one after the other.
@@ -132,25 +191,65 @@ impl Traffic {
 
 /// Measures a request, tells of it, and marks its answer.
 pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
-    let began = Instant::now();
     let operation = match request.extensions().get::<MatchedPath>() {
         // Asked with any method, and with the customer's own path behind it.
         Some(path) if path.as_str().starts_with("/v1/forward/") => FORWARD.to_owned(),
         Some(path) => format!("{} {}", request.method(), path.as_str()),
         None => OTHER.to_owned(),
     };
-    let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id.as_bytes())).cloned();
-    let id = given.unwrap_or_else(|| app.traffic.request_id());
-    let mut response = next.run(request).await;
-    let (status, took) = (response.status().as_u16(), began.elapsed());
-    app.traffic.count(&operation, status, took);
-    let is_frequent = FREQUENT.contains(&operation.as_str());
-    if !is_frequent || took >= SLOW || status >= 400 {
-        log(&id, &operation, status, took);
+    let begun = Begun::now(&app.traffic, &request);
+    begun.end(&app, &operation, next.run(request).await)
+}
+
+/// The same for what has no route.
+pub(super) async fn observe_decide(app: Arc<App>, request: Request) -> Response {
+    let begun = Begun::now(&app.traffic, &request);
+    let answered = decide::decide(&app, request).await;
+    begun.end(&app, DECIDE, answered.unwrap_or_else(IntoResponse::into_response))
+}
+
+/// A request that is being answered.
+struct Begun {
+    at: Instant,
+    id: HeaderValue,
+}
+
+impl Begun {
+    fn now(traffic: &Traffic, request: &Request) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
+        let at = Instant::now();
+        let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id.as_bytes())).cloned();
+        Self { at, id: given.unwrap_or_else(|| traffic.request_id()) }
     }
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+
+    fn end(self, app: &Arc<App>, operation: &str, mut response: Response) -> Response {
+        let (status, took) = (response.status().as_u16(), self.at.elapsed());
+        app.traffic.count(operation, status, took);
+        let is_refused = status >= 400;
+        if is_refused && tell_later(app, self.at + took) {
+            // One line for many.
+        } else if !FREQUENT.contains(&operation) || took >= SLOW || is_refused {
+            log(&self.id, operation, status, took);
+        }
+        response.headers_mut().insert(REQUEST_ID, self.id);
+        response
+    }
+}
+
+/// Whether a refusal is told with others: somebody who is refused a thousand times a second must not fill the log.
+fn tell_later(app: &Arc<App>, now: Instant) -> bool {
+    let telling = app.traffic.refusals().note(now);
+    if telling == Telling::Later {
+        let traffic = Arc::clone(&app.traffic);
+        tokio::spawn(async move {
+            tokio::time::sleep(REFUSALS_WINDOW).await;
+            let count = std::mem::take(&mut traffic.refusals().untold);
+            let detail =
+                format!("{count} further requests were refused; /metrics counts them by route and status");
+            crate::log::line("http.refused", &detail);
+        });
+    }
+    telling != Telling::Now
 }
 
 /// Whether an identifier can stand in a log: short, and of letters, digits, `.`, `_`, `-`.
@@ -176,7 +275,27 @@ fn log(id: &HeaderValue, operation: &str, status: u16, took: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Traffic, is_sane};
+    use std::time::Instant;
+
+    use super::{Duration, REFUSALS_TOLD, Refusals, Telling, Traffic, is_sane};
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any moment will do")]
+    fn of_many_refusals_some_are_told_and_the_others_counted() {
+        let (mut refusals, now) = (Refusals::default(), Instant::now());
+        let at = |ms: u64| now + Duration::from_millis(ms);
+        for number in 0..u64::from(REFUSALS_TOLD) {
+            assert_eq!(refusals.note(at(number)), Telling::Now);
+        }
+        assert_eq!(refusals.note(at(500)), Telling::Later);
+        assert_eq!(refusals.note(at(999)), Telling::WithOthers);
+        assert_eq!(refusals.note(at(1_000)), Telling::Now, "another second");
+        assert_eq!(std::mem::take(&mut refusals.untold), 2);
+        for _ in 1..REFUSALS_TOLD {
+            assert_eq!(refusals.note(at(1_001)), Telling::Now);
+        }
+        assert_eq!(refusals.note(at(1_002)), Telling::Later);
+    }
 
     #[test]
     fn durations_are_counted_in_buckets_that_add_up() {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use history::live::{LiveFolder, Merge};
 use history::{HistoryError, Watch};
 
+use crate::background::{self, Priority};
+
 /// How long to wait after a merge that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// How far merging steps back behind everything else where cores are scarce.
-const NICE: i32 = 15;
 
 type Done = (Merge, Result<(), HistoryError>);
 
@@ -32,9 +32,7 @@ impl Merging {
         let (tell, done) = sync_channel(1);
         let watch = Arc::new(Watch::default());
         let watched = Arc::clone(&watch);
-        let thread = std::thread::Builder::new().name("merging".to_owned()).spawn(move || {
-            // Where it is not allowed to, it runs as everybody does.
-            let _as_before = rustix::process::nice(NICE);
+        let thread = background::spawn("merging", Priority::Lowest, move || {
             for merge in waiting {
                 let result = merge.run(&watched);
                 if tell.send((merge, result)).is_err() {

@@ -1,6 +1,5 @@
 //! The thread that follows the journal and writes the index. Must not know who asks.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use store::{Index, IndexRow, JournalReader, OwnedEntry, Reached, StoreError};
 
+use super::holding::Holding;
 use super::subject::rows;
 use super::{Memory, Shared};
 use crate::log::{line, with_sources};
@@ -37,7 +37,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn run(&mut self, woken: &Receiver<()>) {
+    pub(super) fn run(&mut self, woken: &Receiver<()>, holding: &mut Holding) {
         loop {
             let rest = match self.step() {
                 // Far behind: leave the processor to others, unless somebody waits.
@@ -51,6 +51,10 @@ impl Follower {
                     RETRY
                 }
             };
+            // While the index is behind, what is behind it stays.
+            if let Err(error) = holding.step(&self.shared) {
+                line("index.failed", &with_sources(&error));
+            }
             if rest.is_zero() {
                 if woken.try_recv() == Err(TryRecvError::Disconnected) {
                     return;
@@ -142,7 +146,7 @@ impl Follower {
     /// Memory holds nothing, the file everything up to `seq`.
     fn begin(&self, seq: u64) -> Result<(), StoreError> {
         if let Ok(mut memory) = self.shared.memory.write() {
-            *memory = Memory { rows: BTreeSet::new(), first_seq: seq.saturating_add(1) };
+            *memory = Memory { rows: Vec::new(), first_seq: seq.saturating_add(1) };
         }
         self.shared.reached.send_replace(seq);
         Ok(())
@@ -155,7 +159,11 @@ impl Follower {
         {
             // Only this thread writes to memory; questions may read it meanwhile.
             let Ok(memory) = self.shared.memory.read() else { return Ok(()) };
-            index.append(memory.rows.iter().copied(), memory.first_seq, reached)?;
+            let mut rows = memory.rows.clone();
+            let first_seq = memory.first_seq;
+            drop(memory);
+            rows.sort_unstable();
+            index.append(rows, first_seq, reached)?;
         }
         let written = match self.shared.memory.write() {
             Ok(mut memory) => {

@@ -1,6 +1,7 @@
 //! Whom a row of the journal concerns. Must not know where that is kept.
 
 use engine::input::{Body, Observed};
+use model::Time;
 use model::customer::text_key;
 use serde::Deserialize;
 use store::{IndexRow, OwnedEntry};
@@ -32,7 +33,7 @@ impl Subject {
     /// An address.
     #[must_use]
     pub(crate) fn ip(ip: model::Address) -> Self {
-        Self::Ip(text_key(&ip.to_string()))
+        Self::Ip(ip.key())
     }
 
     /// A device.
@@ -78,13 +79,29 @@ fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 4] {
         #[serde(borrow)]
         decision: &'a str,
     }
-    let held = || serde_json::from_slice::<Answer<'_>>(answer).is_ok_and(|answer| answer.decision == "hold");
+    // Few are; whether one is, only reading it says.
+    let may_be = || memchr::memmem::find(answer, b"\"hold\"").is_some();
+    let is = || serde_json::from_slice::<Answer<'_>>(answer).is_ok_and(|answer| answer.decision == "hold");
+    let held = || may_be() && is();
     [
         event.customer.as_ref().map(Subject::customer),
         event.ip.map(Subject::ip),
         event.device.as_ref().map(Subject::device),
         (event.asked && held()).then_some(Subject::Held),
     ]
+}
+
+/// Until when an answer says that its event is held, if it does.
+pub(super) fn held_until(answer: &[u8]) -> Option<Time> {
+    #[derive(Deserialize)]
+    struct Answer {
+        hold: Option<Hold>,
+    }
+    #[derive(Deserialize)]
+    struct Hold {
+        until: Time,
+    }
+    Some(serde_json::from_slice::<Answer>(answer).ok()?.hold?.until)
 }
 
 /// Whether a settlement found its hold.

@@ -2,6 +2,7 @@
 //! is noticed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use engine::input::{Additions, Body};
@@ -9,8 +10,9 @@ use engine::{Observed, Verdict};
 use model::{Event, Time};
 use store::{DataFolder, Entry, Journal, Limits, Mark};
 
-use super::{Follower, Indexer, Shared, Subject};
+use super::{Follower, Holding, Indexer, Shared, Subject};
 use crate::readers::Reader;
+use crate::sequencer::{Clock, Gauges};
 
 /// Rows of a run in these tests.
 const RUN_ROWS: u64 = 4;
@@ -43,20 +45,32 @@ impl World {
             let additions = Additions { asked: true, ..Additions::default() };
             let body = Body::Event(Box::new(Observed::new(event, additions, Time::MAX).unwrap()));
             let verdict = if customer.starts_with('h') { Verdict::Hold } else { Verdict::Allow };
-            let answer = format!("{{\"decision\":\"{}\"}}", verdict.as_str());
-            let (input, time) = (body.encode().unwrap(), 0);
-            let (input, answer) = (input.as_slice(), answer.as_bytes());
-            let entry = Entry {
-                seq,
-                id: Some(&id),
-                kind: crate::sequencer::INPUT_V1,
-                time,
-                digest: None,
-                input,
-                answer,
+            let hold = match verdict {
+                Verdict::Hold => ",\"hold\":{\"until\":\"2026-01-08T10:00:00Z\"}",
+                _ => "",
             };
-            self.journal.append(&[entry]).unwrap();
+            let answer = format!("{{\"decision\":\"{}\"{hold}}}", verdict.as_str());
+            self.append_one(Some(&id), &body, &answer);
         }
+    }
+
+    fn append_one(&mut self, id: Option<&str>, body: &Body, answer: &str) {
+        let (seq, time, input) = (self.journal.last_seq() + 1, 0, body.encode().unwrap());
+        let (input, answer) = (input.as_slice(), answer.as_bytes());
+        let entry = Entry { seq, id, kind: 1, time, digest: None, input, answer };
+        self.journal.append(&[entry]).unwrap();
+    }
+
+    /// Settles the hold of an event, or tries to.
+    fn settle(&mut self, event: &str, settled: bool) {
+        let body = Body::HoldSettled {
+            customer: "h".parse().unwrap(),
+            event: event.parse().unwrap(),
+            released: true,
+            by: "ops".to_owned(),
+            reason: None,
+        };
+        self.append_one(None, &body, &format!("{{\"settled\":{settled}}}"));
     }
 
     fn follower(&self) -> (Follower, Indexer) {
@@ -75,7 +89,7 @@ impl World {
 
     fn reader(&self) -> Reader {
         let journal = store::JournalReader::open(&self.folder.path().join("journal.db")).unwrap();
-        Reader { journal, index: None }
+        Reader { journal, index: None, state: None }
     }
 }
 
@@ -127,7 +141,7 @@ fn an_index_that_is_none_of_this_journal_is_made_anew() {
     assert_eq!(indexer.find(&mut reader, of("a"), u64::MAX, 20).unwrap(), [0; 0]);
     assert_eq!(indexer.find(&mut reader, of("b"), u64::MAX, 20).unwrap().len(), 12);
     // Found damaged while it is in use.
-    indexer.shared.is_damaged.store(true, std::sync::atomic::Ordering::Release);
+    indexer.shared.is_damaged.store(true, Ordering::Release);
     follower.step().unwrap();
     assert_eq!(indexer.find(&mut reader, of("b"), u64::MAX, 20).unwrap().len(), 12);
 }
@@ -155,4 +169,39 @@ fn what_is_trimmed_from_the_journal_leaves_the_index() {
         follower.step().unwrap();
     }
     assert_eq!(indexer.find(&mut world.reader(), of("a"), u64::MAX, 20).unwrap(), [12, 11, 10]);
+}
+
+/// What an open hold is settled by stays in the journal until it is settled or over, whatever its age.
+#[test]
+fn the_journal_is_kept_from_the_first_open_hold_on() {
+    let mut world = World::new();
+    world.append(&["a", "h", "a", "h", "a", "a", "a", "a", "a", "a"]);
+    let (mut follower, indexer) = world.follower();
+    let (gauges, now) = (Arc::new(Gauges::default()), Arc::new(AtomicI64::new(0)));
+    let clock: Clock = {
+        let now = Arc::clone(&now);
+        Arc::new(move || Time::from_us(now.load(Ordering::SeqCst)).unwrap())
+    };
+    let mut holding = Holding::new(world.reader(), clock, Arc::clone(&gauges));
+    let mut look = |follower: &mut Follower, at: &str| {
+        while follower.step().unwrap() {}
+        // Not more often than every two seconds.
+        let at: Time = at.parse().unwrap();
+        now.store(at.as_us().max(now.load(Ordering::SeqCst) + 2_000_000), Ordering::SeqCst);
+        holding.step(&indexer.shared).unwrap();
+        gauges.unheld.load(Ordering::SeqCst)
+    };
+    let day = "2026-01-06T10:00:00Z";
+    assert_eq!(look(&mut follower, day), 0, "nothing is to go");
+    gauges.trimmable.store(9, Ordering::SeqCst);
+    assert_eq!(look(&mut follower, day), 1, "2 is held");
+    world.settle("h-2", false);
+    assert_eq!(look(&mut follower, day), 1, "that did not settle it");
+    world.settle("h-2", true);
+    assert_eq!(look(&mut follower, day), 3, "4 is held");
+    world.append(&["h"; 3]);
+    gauges.trimmable.store(15, Ordering::SeqCst);
+    assert_eq!(look(&mut follower, "2026-01-08T09:59:00Z"), 3);
+    assert_eq!(look(&mut follower, "2026-01-08T10:00:00Z"), 9, "it is over; that is what was known");
+    assert_eq!(look(&mut follower, "2026-01-08T10:00:03Z"), 15);
 }

@@ -20,7 +20,7 @@ use super::committing::{Batch, COMMIT_BYTES, Committer, Failure, Pending, same_o
 use super::merging::Merging;
 use super::residence::Residence;
 use super::writeback::Writeback;
-use super::{BATCH_MAX, Clock, Gauges};
+use super::{Audit, BATCH_MAX, Clock, Gauges};
 use crate::log::with_sources;
 use crate::shadow::Shadow;
 
@@ -45,6 +45,7 @@ pub(super) struct Applier {
     pub(super) gauges: Arc<Gauges>,
     pub(super) failure: Failure,
     pub(super) shadow: Arc<Shadow>,
+    pub(super) audit: Arc<Audit>,
 }
 
 /// Identifiers of inputs that are applied and may not be durable yet, by their hashes. Two with one hash are told apart by
@@ -128,6 +129,11 @@ impl Applier {
         let inputs = asks.len();
         self.apply_all(asks);
         for (keys, look) in looks {
+            // Records in memory are ahead of what is durable, and stay so.
+            if let Some(problem) = self.failure.get() {
+                look(Err(AskError::Refusing(problem.clone())));
+                continue;
+            }
             match self.residence.load(keys.into_iter(), &mut self.state) {
                 Ok(()) => look(Ok((&self.state, &self.policy))),
                 Err(problem) => look(Err(AskError::Refusing(problem))),
@@ -204,12 +210,13 @@ impl Applier {
 
     /// Applies an input; one that cannot be is answered with why.
     fn apply(&mut self, mut ask: Ask) -> Option<Pending> {
-        if let Body::Policy { .. } = &ask.body
-            && let Err(problem) = self.number_policy(&mut ask)
-        {
-            tell(ask, Err(AskError::Refusing(problem)));
-            return None;
-        }
+        let compiled = match self.number_policy(&mut ask) {
+            Ok(compiled) => compiled,
+            Err(problem) => {
+                tell(ask, Err(AskError::Refusing(problem)));
+                return None;
+            }
+        };
         let time = (self.clock)();
         let seq = self.state.seq().saturating_add(1);
         // The policy in force decides; a new one decides from the next input on.
@@ -219,9 +226,8 @@ impl Applier {
         let said = self.shadow.candidate(&self.state, &input);
         let outcome = self.state.apply(&policy, &input);
         self.shadow.compare(said, &outcome);
-        if let Body::Policy { version, text, .. } = &input.body
-            && let Ok(compiled) = Policy::compile(text, *version)
-        {
+        self.audit.note(&input, &outcome);
+        if let Some(compiled) = compiled {
             self.policy = Arc::new(compiled);
         }
         if let Some(id) = &ask.id {
@@ -233,13 +239,13 @@ impl Applier {
         Some(Pending { seq, time, ask, outcome, policy })
     }
 
-    /// Gives a policy the next version. One that does not compile must not end up in the journal.
-    fn number_policy(&self, ask: &mut Ask) -> Result<(), String> {
-        let Body::Policy { version, text, .. } = &mut ask.body else { return Ok(()) };
+    /// Gives a policy the next version, and gives it compiled. One that does not compile must not end up in the journal.
+    fn number_policy(&self, ask: &mut Ask) -> Result<Option<Policy>, String> {
+        let Body::Policy { version, text, .. } = &mut ask.body else { return Ok(None) };
         *version = self.policy.version().saturating_add(1);
-        Policy::compile(text, *version).map_err(|error| error.to_string())?;
+        let compiled = Policy::compile(text, *version).map_err(|error| error.to_string())?;
         ask.input = ask.body.encode().map_err(|error| error.to_string())?;
-        Ok(())
+        Ok(Some(compiled))
     }
 
     fn finish(mut self) {

@@ -7,9 +7,9 @@ use engine::{Input, Policy, State};
 use model::Time;
 use store::{Entry, Journal, OwnedEntry, State as Stored};
 
-use super::StartError;
-use super::committing::INPUT_V1;
+use super::committing::INPUT_V2;
 use super::residence::decode;
+use super::{Audit, StartError};
 use crate::policies::{FILE, PREFIX as POLICIES};
 
 /// Rows and bytes of the journal read at once.
@@ -25,7 +25,7 @@ pub(super) struct Recovered {
 }
 
 /// Replays the journal behind the stored state. Records are loaded as they are touched; those that are always in memory all.
-pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, StartError> {
+pub(super) fn recover(journal: &Journal, stored: &Stored, audit: &Audit) -> Result<Recovered, StartError> {
     let mut state = State::at(stored.seq()?);
     if let Some(bytes) = stored.load(RecordKey::Shared.kind(), &RecordKey::Shared.bytes())? {
         put(&mut state, RecordKey::Shared, &bytes)?;
@@ -47,7 +47,8 @@ pub(super) fn recover(journal: &Journal, stored: &Stored) -> Result<Recovered, S
         let inputs = entries.iter().map(input).collect::<Result<Vec<Input>, _>>()?;
         load(&mut recovered.state, stored, inputs.iter().flat_map(|input| input.body.touches()))?;
         for input in &inputs {
-            recovered.state.apply(&recovered.policy, input);
+            let outcome = recovered.state.apply(&recovered.policy, input);
+            audit.note(input, &outcome);
             if let Body::Policy { version, text, .. } = &input.body {
                 recovered.policy = compile(text, *version)?;
             }
@@ -63,6 +64,7 @@ impl Recovered {
         journal: &mut Journal,
         text: &str,
         time: Time,
+        audit: &Audit,
     ) -> Result<(), StartError> {
         if last_policy(&self.state, |document| document.by == FILE).is_some_and(|(_, last)| last == text) {
             return Ok(());
@@ -76,14 +78,15 @@ impl Recovered {
         let entry = Entry {
             seq: input.seq,
             id: None,
-            kind: INPUT_V1,
+            kind: INPUT_V2,
             time: input.time.as_us(),
             digest: None,
             input: &bytes,
             answer: answer.as_bytes(),
         };
         journal.append(&[entry])?;
-        self.state.apply(&policy, &input);
+        let outcome = self.state.apply(&policy, &input);
+        audit.note(&input, &outcome);
         self.policy = policy;
         Ok(())
     }
@@ -154,7 +157,7 @@ fn damaged(problem: String) -> StartError {
 
 /// The input of a row of the journal.
 pub(crate) fn input(entry: &OwnedEntry) -> Result<Input, StartError> {
-    let body = (entry.kind == INPUT_V1).then(|| Body::decode(&entry.input).ok()).flatten();
+    let body = (entry.kind == INPUT_V2).then(|| Body::decode(&entry.input).ok()).flatten();
     match (body, Time::from_us(entry.time)) {
         (Some(body), Some(time)) => Ok(Input { seq: entry.seq, time, body }),
         _ => Err(StartError::Unreadable { seq: entry.seq }),

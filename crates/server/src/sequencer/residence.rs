@@ -115,7 +115,7 @@ mod tests {
             (0..10).map(|number| (key(number), bytes(number))).collect();
         records.push((DAMAGED, vec![1, 255]));
         let rows = records.iter().map(|(key, bytes)| (key.kind(), key.bytes(), Some(bytes)));
-        state.checkpoint(1, rows, &[]).unwrap();
+        state.checkpoint(1, rows).unwrap();
         data
     }
 

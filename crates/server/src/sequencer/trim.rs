@@ -1,5 +1,5 @@
-//! Lets the journal forget its beginning: what is in the history, in a state that a power cut leaves alone, and older than some
-//! days ([`crate::exporter`] finds out up to where that is). Must not know inputs.
+//! Lets the journal forget its beginning: what is in the history, in a state that a power cut leaves alone, before every open
+//! hold, and older than some days ([`crate::exporter`] finds out up to where that is). Must not know inputs.
 //!
 //! With an input its identifier is forgotten: the same event is new when it comes again after that time.
 
@@ -35,7 +35,7 @@ impl Trimming {
     pub(super) fn step(&mut self, journal: &mut Journal, gauges: &Gauges, now: Time) {
         let read = |gauge: &std::sync::atomic::AtomicU64| gauge.load(Ordering::Relaxed);
         let (exported, synced) = (read(&gauges.exported), read(&gauges.synced));
-        let up_to = read(&gauges.trimmable).min(exported).min(synced);
+        let up_to = read(&gauges.trimmable).min(read(&gauges.unheld)).min(exported).min(synced);
         if up_to < journal.first_seq() || now < self.not_before {
             return;
         }

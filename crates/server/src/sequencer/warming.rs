@@ -11,6 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::asking::Message;
 use super::residence::decode;
+use crate::background::{self, Priority};
 use crate::log::with_sources;
 
 /// Records read at once.
@@ -23,7 +24,7 @@ const REST: Duration = Duration::from_millis(2);
 /// Reads all records and sends them to the sequencer, until that is gone. What cannot be read ends it: records are then
 /// loaded as they are touched, which tells what is wrong.
 pub(super) fn start(reader: StateReader, to: WeakSender<Message>) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("warming".to_owned()).spawn(move || {
+    background::spawn("warming", Priority::Low, move || {
         if let Err(problem) = read_all(&reader, &to) {
             crate::log::line("warming.failed", &problem);
         }

@@ -7,18 +7,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use engine::State;
 use engine::key::RecordKey;
 use engine::state::Copies;
+use model::Time;
 use store::{State as Stored, StoreError};
 
 use super::committing::Failure;
 use super::residence::Residence;
-use super::{Gauges, StartError, trim};
+use super::retention::Retention;
+use super::{Audit, Gauges, StartError, trim};
+use crate::background::{self, Priority};
 use crate::log::with_sources;
 
 /// Ticks after which changed records are copied out, if there are any.
@@ -33,6 +36,8 @@ const CHUNKS_MAX: usize = 4;
 const CHUNK_RECORDS: usize = 4_096;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
+/// How long the thread is idle before it looks for stored records that count as none.
+const RETENTION_STEP: Duration = Duration::from_millis(500);
 /// Parts of the records looked through at a tick for what may leave memory; after every other batch one.
 const PARTS_A_TICK: usize = 32;
 /// Inputs within which a record was used to stay in memory, at first; halved while memory is full.
@@ -43,6 +48,8 @@ struct Chunk {
     copies: Copies,
     /// The input as of which they are.
     seq: u64,
+    /// When the input applied last arrived.
+    now: Time,
     last: bool,
 }
 
@@ -97,14 +104,19 @@ impl Writeback {
         memory_bytes: usize,
         gauges: &Arc<Gauges>,
         failure: &Failure,
+        audit: &Arc<Audit>,
     ) -> Result<Self, StartError> {
         Gauges::set(&gauges.checkpoint, stored.seq()?);
         let (chunks, waiting) = sync_channel(CHUNKS_MAX);
         let (report, reports) = channel();
-        let thread = std::thread::Builder::new().name("writeback".to_owned()).spawn({
-            let writer = Writer { stored, gauges: Arc::clone(gauges), failure: Arc::clone(failure) };
-            move || writer.run(&waiting, &report)
-        })?;
+        let writer = Writer {
+            stored,
+            gauges: Arc::clone(gauges),
+            failure: Arc::clone(failure),
+            retention: Retention::default(),
+            audit: Arc::clone(audit),
+        };
+        let thread = background::spawn("writeback", Priority::Low, move || writer.run(&waiting, &report))?;
         let memory =
             Memory { bytes_max: memory_bytes, bytes: 0, records: 0, part: 0, kept_inputs: KEPT_INPUTS };
         Ok(Self {
@@ -176,7 +188,7 @@ impl Writeback {
             return self.send(chunk);
         }
         let (copies, done) = state.copy(at_most.min(CHUNK_RECORDS));
-        let chunk = Chunk { copies, seq, last: done };
+        let chunk = Chunk { copies, seq, now: state.now(), last: done };
         self.send(chunk)
     }
 
@@ -283,14 +295,26 @@ struct Writer {
     stored: Stored,
     gauges: Arc<Gauges>,
     failure: Failure,
+    retention: Retention,
+    audit: Arc<Audit>,
 }
 
 impl Writer {
     fn run(mut self, chunks: &Receiver<Chunk>, reports: &Sender<Report>) {
-        while let Ok(first) = chunks.recv() {
-            let report = self.write(first, chunks);
-            if reports.send(report).is_err() {
-                return;
+        loop {
+            match chunks.recv_timeout(RETENTION_STEP) {
+                Ok(first) => {
+                    let now = first.now;
+                    let report = self.write(first, chunks);
+                    if let Report::Stored = report {
+                        self.retention.arrived(now);
+                    }
+                    if reports.send(report).is_err() {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.retention.step(&mut self.stored, &self.gauges),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
@@ -301,8 +325,10 @@ impl Writer {
         let mut parts = Parts { first: Some(first), chunks, keys: Vec::new(), ended: false };
         let written = match self.journal_reaches(seq) {
             true => {
-                let records = std::iter::from_fn(|| parts.next()).flatten();
-                self.stored.checkpoint_unless(seq, records, &[])
+                let acts = self.audit.up_to(seq).into_iter();
+                let acts = acts.map(|(key, bytes)| Ok((Audit::KIND, key, Some(bytes))));
+                let records = std::iter::from_fn(|| parts.next()).flatten().chain(acts);
+                self.stored.checkpoint_unless(seq, records)
             }
             false => Err(StoreError::GivenUp),
         };
@@ -311,6 +337,7 @@ impl Writer {
         match written {
             Ok(()) => {
                 Gauges::set(&self.gauges.checkpoint, seq);
+                self.audit.stored(seq);
                 trim::sync_if_needed(&mut self.stored, &self.gauges);
                 Report::Stored
             }

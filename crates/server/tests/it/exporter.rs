@@ -265,3 +265,34 @@ fn what_is_not_understood_is_told_and_not_passed_over() {
     let error = exporter.catch_up(PATIENCE).unwrap_err().to_string();
     assert!(error.contains("input 3") && error.contains("start the version"), "{error}");
 }
+
+/// The journal is an older copy than the history, and has outgrown it before the history is looked at: its inputs have numbers
+/// that others had before, and are in the history all the same.
+#[test]
+fn a_restored_journal_that_grows_at_once_is_exported_whole() {
+    let place = Place::new();
+    let send = |server: &crate::fixture::Server, names: std::ops::Range<u32>| {
+        names.for_each(|number| {
+            drop(server.send(event(&format!("e-{number:02}"), "login", "succeeded", ""), false))
+        });
+    };
+    let server = place.server();
+    send(&server, 0..5);
+    server.exporter(&ExportOptions::default()).catch_up(PATIENCE).unwrap();
+    server.stop();
+    let copy = place.data().join("copy");
+    store::DataFolder::restore(&place.data(), &copy).unwrap();
+    let server = place.server();
+    send(&server, 5..10);
+    server.exporter(&ExportOptions::default()).catch_up(PATIENCE).unwrap();
+    server.stop();
+    for file in fs::read_dir(&copy).unwrap().map(|file| file.unwrap().path()) {
+        fs::rename(&file, place.data().join(file.file_name().unwrap())).unwrap();
+    }
+    let server = place.server();
+    let mut exporter = server.exporter(&ExportOptions::default());
+    send(&server, 10..25);
+    exporter.catch_up(PATIENCE).unwrap();
+    assert_eq!(place.ids(), (0..25).map(|number| format!("e-{number:02}")).collect::<Vec<_>>());
+    server.stop();
+}

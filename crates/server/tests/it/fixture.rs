@@ -56,10 +56,14 @@ impl Place {
     }
 
     pub(crate) fn server(&self) -> Server {
+        self.server_with(&Options::default())
+    }
+
+    pub(crate) fn server_with(&self, options: &Options) -> Server {
         let data = DataFolder::open(&self.data()).unwrap();
         let secret = Secret::of_folder(&self.data()).unwrap();
         let tag = secret.history_tag();
-        let (handle, thread) = start(&data, Policy::SHIPPED, self.clock(), &Options::default()).unwrap();
+        let (handle, thread) = start(&data, Policy::SHIPPED, self.clock(), options).unwrap();
         let observer = Observer::new(Arc::new(Intel::default()), secret);
         let places = Places { journal: data.view().clone(), history: self.history(), tag };
         Server { handle, thread, observer, clock: self.clock(), places, _data: data }

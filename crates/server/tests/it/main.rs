@@ -9,4 +9,5 @@
 
 mod exporter;
 mod fixture;
+mod memory;
 mod trimming;

@@ -119,3 +119,23 @@ fn what_is_not_exported_stays() {
     server.stop();
     assert_eq!((read(&gauges.trimmable), first_seq(&place)), (0, 1));
 }
+
+/// What somebody may still settle stays, and all behind it.
+#[test]
+fn what_is_held_stays() {
+    let place = Place::new();
+    let server = place.server();
+    let gauges = server.gauges();
+    gauges.unheld.store(40, std::sync::atomic::Ordering::SeqCst);
+    for number in 0..100 {
+        server.send(event(&format!("old-{number:03}"), "login", "succeeded", ""), false);
+    }
+    place.set_clock(START_US + 8 * DAY_US);
+    let running = server.start_exporter(&options());
+    until("known to be old", || read(&gauges.trimmable) == 101);
+    // So that records are written after that.
+    server.send(event("later", "login", "succeeded", ""), false);
+    drop(running.stop());
+    server.stop();
+    assert_eq!((read(&gauges.first), first_seq(&place)), (41, 41));
+}

@@ -1,11 +1,25 @@
 //! The state in use: checkpoints, loading, scans.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use proptest::prelude::*;
 use store::{Limits, State, StateReader, StoreError};
 
 type Change<'a> = (u8, &'a [u8], Option<&'a [u8]>);
+
+/// Records of a kind.
+fn count(state: &StateReader, kind: u8) -> usize {
+    state.scan(kind, &[], usize::MAX).unwrap().len()
+}
+
+/// Up to which number the state was last asked to be durable.
+fn synced(path: &Path) -> u64 {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let select = "SELECT value FROM meta WHERE name = 'synced'";
+    let value: Vec<u8> = connection.query_row(select, [], |row| row.get(0)).unwrap();
+    u64::from_be_bytes(value.try_into().unwrap())
+}
 
 #[test]
 fn a_checkpoint_is_there_after_opening_again() {
@@ -14,19 +28,17 @@ fn a_checkpoint_is_there_after_opening_again() {
     let mut state = State::open(&path, Limits::default()).unwrap();
     assert_eq!(state.seq().unwrap(), 0);
     let changed: [Change<'_>; 3] = [(1, b"a", Some(b"A")), (1, b"b", Some(b"")), (2, b"a", Some(b"other"))];
-    state.checkpoint(10, changed, &[("policy", b"3")]).unwrap();
+    state.checkpoint(10, changed).unwrap();
     let changed: [Change<'_>; 2] = [(1, b"a", None), (1, b"c", Some(b"C"))];
-    state.checkpoint(12, changed, &[]).unwrap();
+    state.checkpoint(12, changed).unwrap();
     drop(state);
     let state = State::open(&path, Limits::default()).unwrap();
     assert_eq!(state.seq().unwrap(), 12);
     assert_eq!(state.load(1, b"a").unwrap(), None);
     assert_eq!(state.load(1, b"b").unwrap(), Some(Vec::new()));
-    assert_eq!(state.meta("policy").unwrap(), Some(b"3".to_vec()));
-    assert_eq!(state.meta("nothing").unwrap(), None);
     let many = state.load_many(&[(2, b"a"), (1, b"z"), (1, b"c")]).unwrap();
     assert_eq!(many, [Some(b"other".to_vec()), None, Some(b"C".to_vec())]);
-    assert_eq!((state.count(1).unwrap(), state.count(9).unwrap()), (2, 0));
+    assert_eq!((count(&state, 1), count(&state, 9)), (2, 0));
 }
 
 #[test]
@@ -34,11 +46,17 @@ fn scans_go_in_the_order_of_keys_from_one_on() {
     let place = tempfile::tempdir().unwrap();
     let mut state = State::open(&place.path().join("state.db"), Limits::default()).unwrap();
     let keys: [&[u8]; 5] = [b"\xff", b"", b"b", b"ab", b"a"];
-    state.checkpoint(1, keys.map(|key| (1, key, Some(key))), &[]).unwrap();
+    state.checkpoint(1, keys.map(|key| (1, key, Some(key)))).unwrap();
     let found =
         |from, limit| state.scan(1, from, limit).unwrap().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
     assert_eq!(found(b"", 9), [b"".as_slice(), b"a", b"ab", b"b", b"\xff"]);
     assert_eq!(found(b"aa", 2), [b"ab".as_slice(), b"b"]);
+    let back = |before, limit| {
+        let found = state.scan_back(1, before, limit).unwrap();
+        found.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(back(b"\xff", 3), [b"b".as_slice(), b"ab", b"a"]);
+    assert_eq!(back(b"a", 9), [b"".as_slice()]);
     assert!(state.scan(2, b"", 9).unwrap().is_empty());
 }
 
@@ -48,20 +66,19 @@ fn a_failing_checkpoint_leaves_the_old_one_whole() {
     let limits = Limits { blob_bytes_max: 100_000, pages_max: Some(200), ..Limits::default() };
     let mut state = State::open(&place.path().join("state.db"), limits).unwrap();
     let old: [Change<'_>; 2] = [(1, b"a", Some(b"old")), (1, b"b", Some(b"old"))];
-    state.checkpoint(5, old, &[("name", b"old")]).unwrap();
+    state.checkpoint(5, old).unwrap();
     let large = vec![0; 100_001];
     let too_large: [Change<'_>; 2] = [(1, b"a", Some(b"new")), (1, b"b", Some(&large))];
-    assert!(matches!(state.checkpoint(6, too_large, &[("name", b"new")]), Err(StoreError::TooLarge { .. })));
+    assert!(matches!(state.checkpoint(6, too_large), Err(StoreError::TooLarge { .. })));
     let full = (0..100_u8).map(|key| (1, [key], Some(&large[1..])));
-    let error = state.checkpoint(6, full, &[("name", b"new")]).unwrap_err();
+    let error = state.checkpoint(6, full).unwrap_err();
     assert!(matches!(error, StoreError::Sqlite { .. }), "{error:?}");
-    let back = state.checkpoint(4, std::iter::empty::<Change<'_>>(), &[]);
+    let back = state.checkpoint(4, std::iter::empty::<Change<'_>>());
     assert!(matches!(back, Err(StoreError::Position { .. })));
-    assert_eq!((state.seq().unwrap(), state.count(1).unwrap()), (5, 2));
+    assert_eq!((state.seq().unwrap(), count(&state, 1)), (5, 2));
     assert_eq!(state.load(1, b"a").unwrap(), Some(b"old".to_vec()));
-    assert_eq!(state.meta("name").unwrap(), Some(b"old".to_vec()));
     let new: [Change<'_>; 1] = [(1, b"a", Some(b"new"))];
-    state.checkpoint(6, new, &[]).unwrap();
+    state.checkpoint(6, new).unwrap();
     assert_eq!(state.load(1, b"a").unwrap(), Some(b"new".to_vec()));
 }
 
@@ -74,15 +91,15 @@ fn a_reader_and_a_copy_see_whole_checkpoints() {
     for seq in 1..=3_u64 {
         let bytes = seq.to_be_bytes();
         let changed = (0..200_u8).map(|key| (1, [key], Some(bytes)));
-        state.checkpoint(seq, changed, &[]).unwrap();
+        state.checkpoint(seq, changed).unwrap();
         assert_eq!(reader.seq().unwrap(), seq);
         assert_eq!(reader.load(1, &[7]).unwrap(), Some(bytes.to_vec()));
     }
     let copy = place.path().join("copy.db");
     state.backup(&copy).unwrap();
-    state.checkpoint(4, [(1, [0], None::<[u8; 0]>)], &[]).unwrap();
+    state.checkpoint(4, [(1, [0], None::<[u8; 0]>)]).unwrap();
     let copied = State::open(&copy, Limits::default()).unwrap();
-    assert_eq!((copied.seq().unwrap(), copied.count(1).unwrap()), (3, 200));
+    assert_eq!((copied.seq().unwrap(), count(&copied, 1)), (3, 200));
 }
 
 /// Whether a disk has what it was asked to keep cannot be seen from here; that it was asked and that nothing else changed can.
@@ -93,17 +110,17 @@ fn a_checkpoint_is_made_durable_on_request() {
     let mut state = State::open(&path, Limits::default()).unwrap();
     assert_eq!(state.sync().unwrap(), 0);
     let new: [Change<'_>; 1] = [(1, b"a", Some(b"new"))];
-    state.checkpoint(7, new, &[]).unwrap();
+    state.checkpoint(7, new).unwrap();
     let reader = StateReader::open(&path).unwrap();
     for _ in 0..2 {
         assert_eq!(state.sync().unwrap(), 7);
         assert_eq!((reader.seq().unwrap(), state.seq().unwrap()), (7, 7));
-        assert_eq!(state.meta("synced").unwrap(), Some(7_u64.to_be_bytes().to_vec()));
+        assert_eq!(synced(&path), 7);
     }
-    state.checkpoint(8, std::iter::empty::<Change<'_>>(), &[]).unwrap();
+    state.checkpoint(8, std::iter::empty::<Change<'_>>()).unwrap();
     drop(state);
     let mut state = State::open(&path, Limits::default()).unwrap();
-    assert_eq!(state.meta("synced").unwrap(), Some(7_u64.to_be_bytes().to_vec()));
+    assert_eq!(synced(&path), 7);
     assert_eq!((state.sync().unwrap(), state.load(1, b"a").unwrap()), (8, Some(b"new".to_vec())));
 }
 
@@ -124,7 +141,7 @@ proptest! {
                     None => map.remove(&(*kind, key.clone())),
                 };
             }
-            state.checkpoint(u64::try_from(number).unwrap(), changes, &[]).unwrap();
+            state.checkpoint(u64::try_from(number).unwrap(), changes).unwrap();
             for kind in 0..3 {
                 let expected: Vec<_> =
                     map.iter().filter(|((of, _), _)| *of == kind).map(|((_, key), bytes)| (key.clone(), bytes.clone())).collect();

@@ -77,8 +77,23 @@ fn a_candidate_on_trial_is_counted_and_changes_nothing() {
     assert_eq!((&told["questions"], &told["same"], &told["by"]), (&2.into(), &0.into(), &"admin".into()));
     // A login cannot be held: the candidate, too, would have asked for proof.
     assert_eq!(told["pairs"], json!([{"live": "allow", "candidate": "step_up", "count": 2}]));
+    let since = told["since"].clone();
     let metrics = api.of("reader").get("/metrics").unwrap().body;
     assert!(metrics.contains("sekisho_shadow_total{live=\"allow\",candidate=\"step_up\"} 2\n"), "{metrics}");
-    assert_eq!(good(api.of("admin").delete("/v1/policies/shadow"))["questions"], 2);
+    // It is on trial again after a restart; what was counted begins anew.
+    let api = api.killed();
+    let told = good(api.of("reader").get("/v1/policies"))["shadow"].clone();
+    assert_eq!(
+        (&told["questions"], &told["by"], &told["since"]),
+        (&0.into(), &"admin".into(), &since),
+        "{told}"
+    );
+    assert!(told["counted_since"].as_str() > told["since"].as_str(), "{told}");
+    assert_eq!(decide(&api, "3")["decision"], "allow");
+    let api = api.restarted(&[]);
+    assert_eq!(decide(&api, "4")["decision"], "allow");
+    assert_eq!(good(api.of("admin").delete("/v1/policies/shadow"))["questions"], 1);
+    let api = api.killed();
+    refused(api.of("admin").delete("/v1/policies/shadow"), 404);
     assert!(good(api.of("reader").get("/v1/policies")).get("shadow").is_none());
 }
