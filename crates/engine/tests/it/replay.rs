@@ -163,7 +163,7 @@ proptest! {
 
     /// An attack by many strangers, over some hours: campaigns are recognised, and they too are the same after every restart.
     #[test]
-    fn one_campaign_whoever_keeps_it(tries in proptest::collection::vec((0..60_u32, 0..9_u8, 0..10_u8), 40..300)) {
+    fn one_campaign_whoever_keeps_it(tries in proptest::collection::vec((0..60_u32, 0..9_u8, 0..10_u8), 40..120)) {
         let login = |(number, (customer, ip, luck)): (usize, &(u32, u8, u8))| {
             let made = made("login", &format!("V{customer}"), hour(i64::try_from(number).unwrap() / 8))
                 .with("id", format!("e-{number}"))
