@@ -4,6 +4,7 @@
 //! The catalogue below is the one place where a signal is described; `docs/signals.md` is generated from it.
 
 mod address;
+mod campaign;
 mod client;
 mod journey;
 mod order;
@@ -283,6 +284,34 @@ signals! {
         "The broker's own payments done to this account, this one too, half-life one day.",
         "Business e-mail compromise: an amount in parts below what needs a second signature.",
         "Suppliers with many invoices. Payments are counted when they are told as done, so that several asked about at once look like one.";
+    LoginCampaign = "login.campaign", Flag, campaign::login_campaign,
+        "The event comes from a stranger to its customer and has something in common with a campaign of stuffing or spraying that is on: address, network, client, provider or country. Only while strangers with that in common fail more than usual; of what did not fail only where two thirds of them fail. Says no at addresses that many long-standing customers share.",
+        "okasan-2020: 208 accounts entered from 40 addresses within two days; Araña 2023.",
+        "A customer with a new telephone in a hotel abroad while the attack comes from that country. See docs/adr/005-campaigns.md.";
+    CustomerInCampaign = "customer.in_campaign", Flag, campaign::customer_in_campaign,
+        "A campaign got into the customer's account within 60 days, also when that was noticed only later.",
+        "sbi-2020: accounts were emptied days after the password was found, from other addresses.",
+        "The login was the customer's own, see login.campaign. That the password was changed since is not looked at: a thief changes it, too.";
+    UaJa4Cluster = "ua_ja4.cluster", Count, campaign::client_cluster,
+        "Strangers who lately failed with this very user agent, language and TLS fingerprint, half-life one day; 0 where most strangers who use it do well.",
+        "Credential stuffing: one program behind many addresses.",
+        "Programs with the user agent of a popular browser are not told from it without a TLS fingerprint.";
+    IpProcedureCustomers = "ip.procedure_customers", Count, campaign::ip_procedures,
+        "Other customers whose changes and withdrawals came from this address, done or tried.",
+        "sbi-2020: several accounts were emptied from a few addresses.",
+        "Carriers and companies: see ip.shared_carrier. Families.";
+    DeviceProcedureCustomers = "device.procedure_customers", Count, campaign::device_procedures,
+        "Other customers whose changes and withdrawals came from this device, done or tried.",
+        "Mules and their handlers.",
+        "Families who share a computer.";
+    BankCampaignCustomers = "bank.campaign_customers", Count, campaign::bank_entered,
+        "Other customers who named this bank account and whom a campaign got into within 60 days, also when that was noticed only later.",
+        "Mule destinations.",
+        "As customer.in_campaign. Of more than 32 customers of one account nothing is said.";
+    SymbolCluster = "symbol.cluster", Count, campaign::symbol_cluster,
+        "Other customers who lately bought this symbol as strangers to their own accounts, or in a session that moved; half-life one day. 0 where they are less than a quarter of its buyers.",
+        "2025: many hijacked accounts bought one thin share.",
+        "Holidays on which a small issue is popular and bought from everywhere.";
 }
 
 impl Signal {

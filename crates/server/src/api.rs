@@ -3,6 +3,7 @@
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
 mod audit;
+mod campaigns;
 mod customers;
 pub mod decide;
 mod decisions;
@@ -136,6 +137,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
         .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
+        .route("/v1/campaigns", get(campaigns::list))
+        .route("/v1/campaigns/{id}", get(campaigns::get))
         .route("/v1/holds", get(holds::list))
         .route("/v1/holds/{id}/release", post(holds::release))
         .route("/v1/holds/{id}/refuse", post(holds::refuse))

@@ -267,6 +267,26 @@ impl Customer {
         self.familiar.get(Trait::new(feature, value))
     }
 
+    /// Whether any address in a network is the customer's own by `now`.
+    #[must_use]
+    pub fn owns_network(&self, network: model::Network, now: Time) -> bool {
+        let mut places = self.ips.iter();
+        places
+            .any(|(place, seen)| model::Network::around(place.bits()) == network && seen.is_established(now))
+    }
+
+    /// Whether a device is the customer's own by `now`.
+    #[must_use]
+    pub fn owns_device(&self, device: u64, now: Time) -> bool {
+        self.seen_with(Feature::Device, device).is_some_and(|seen| seen.is_established(now))
+    }
+
+    /// Whether neither the network nor the device that an event comes from is the customer's own.
+    #[must_use]
+    pub fn is_stranger(&self, ip: Address, device: Option<u64>, now: Time) -> bool {
+        !device.is_some_and(|device| self.owns_device(device, now)) && !self.owns_network(ip.network(), now)
+    }
+
     /// Logins with a user agent, browser, system, device type or language.
     #[must_use]
     pub fn logins_with(&self, feature: Feature, value: u64) -> u32 {

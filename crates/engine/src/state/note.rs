@@ -30,6 +30,13 @@ struct Noted<'a> {
     is_shared: bool,
 }
 
+impl Noted<'_> {
+    /// A change of who can reach the money, or money that leaves, done or tried.
+    fn is_procedure(&self) -> bool {
+        self.customer != 0 && self.event.outcome != Outcome::Failed && self.event.kind.is_procedure()
+    }
+}
+
 impl State {
     /// Notes an event in every record it touches.
     pub(super) fn note(&mut self, event: &Observed, verdict: Verdict) {
@@ -43,6 +50,9 @@ impl State {
             is_login: event.kind == EventKind::Login,
             is_shared: event.ip.and_then(|ip| self.ip(ip.bits())).is_some_and(Ip::is_shared),
         };
+        // By what is known before it.
+        let watched = noted.is_login && event.outcome != Outcome::Attempted || event.order.is_some();
+        let is_stranger = watched && self.is_stranger(&noted);
         let settled = self.note_customer(&noted);
         self.note_address(&noted, settled);
         self.note_device_and_account(&noted);
@@ -50,6 +60,19 @@ impl State {
         if noted.is_own && noted.is_login {
             self.note_login(&noted);
         }
+        if noted.is_login && is_stranger {
+            self.watch_login(event, noted.customer);
+        }
+        self.watch_order(event, noted.customer, is_stranger);
+    }
+
+    /// As signals see it, see [`crate::signal::View`].
+    fn is_stranger(&self, noted: &Noted<'_>) -> bool {
+        let (event, customer) = (noted.event, self.customers.get(noted.customer));
+        !noted.is_shared
+            && event.ip.is_some_and(|ip| {
+                customer.is_none_or(|customer| customer.is_stranger(ip, noted.device, event.time))
+            })
     }
 
     /// Gives whether the customer has been at this address for long.
@@ -93,6 +116,9 @@ impl State {
                 ip.failed_customers.add(noted.customer);
             }
         }
+        if noted.is_procedure() {
+            ip.procedures.add(noted.customer);
+        }
         if noted.is_own {
             ip.customers.add(noted.customer);
             if settled {
@@ -113,16 +139,23 @@ impl State {
             return;
         }
         let (changes, now) = (&mut self.changes, self.now);
-        if let Some(key) = noted.device
-            && noted.is_own
+        if let Some(key) = noted.device {
             // Nearly always it is known, and nothing changes.
-            && !self.devices.get(key).is_some_and(|device| {
-                device.customers.has(noted.customer) && !device.named().is_stale(now)
-            })
-            && let Some(device) = self.devices.change(key, changes)
-        {
-            device.name(now);
-            device.customers.add(noted.customer);
+            let known = self.devices.get(key).filter(|device| !device.named().is_stale(now));
+            let is_new = noted.is_own && !known.is_some_and(|device| device.customers.has(noted.customer));
+            let is_first =
+                noted.is_procedure() && !known.is_some_and(|device| device.procedures.has(noted.customer));
+            if (is_new || is_first)
+                && let Some(device) = self.devices.change(key, changes)
+            {
+                device.name(now);
+                if is_new {
+                    device.customers.add(noted.customer);
+                }
+                if is_first {
+                    device.procedures.add(noted.customer);
+                }
+            }
         }
         if let Some(named) = &event.account
             && let Some(account) = self.accounts.change(named.key, changes)
@@ -227,13 +260,8 @@ impl Customer {
         let has_past =
             self.ips.iter().any(|(_, seen)| known(seen)) || self.devices().any(|(_, seen)| known(seen));
         let from_somewhere = event.ip.is_some() || noted.device.is_some();
-        let own_network = event.ip.map(model::Address::network).is_some_and(|network| {
-            self.ips
-                .iter()
-                .any(|(place, seen)| model::Network::around(place.bits()) == network && known(seen))
-        });
-        let own_device =
-            noted.device.and_then(|device| self.seen_with(Feature::Device, device)).is_some_and(known);
+        let own_network = event.ip.is_some_and(|ip| self.owns_network(ip.network(), now));
+        let own_device = noted.device.is_some_and(|device| self.owns_device(device, now));
         Change {
             at_us: now.as_us(),
             ip: event.ip,

@@ -1,6 +1,7 @@
 //! The HTTP API beside decide and events: reading back, and what operators change, over real HTTP and across restarts.
 
 mod audit;
+mod campaigns;
 mod customers;
 mod holds;
 mod lists;

@@ -11,8 +11,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, customers, decide, decisions, event_list, events, findings, forward, health, holds, ips, lists,
-    policies, profiles, sweeps,
+    audit, campaigns, customers, decide, decisions, event_list, events, findings, forward, health, holds,
+    ips, lists, policies, profiles, sweeps,
 };
 
 /// The name of the security scheme.
@@ -27,6 +27,7 @@ const KEY: &str = "key";
     ),
     paths(
         decide::decide, events::events, forward::forward, event_list::list, decisions::get, customers::get, profiles::put, profiles::unmask, audit::list, ips::get,
+        campaigns::list, campaigns::get,
         holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
         policies::list, policies::get, policies::post, policies::end_shadow,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
@@ -39,6 +40,7 @@ const KEY: &str = "key";
         (name = "send", description = "Ask, and tell: role `sender`"),
         (name = "read", description = "Read back: any role but `sender`"),
         (name = "customers", description = "What is known of a customer"),
+        (name = "campaigns", description = "Attacks on many customers at once"),
         (name = "holds", description = "What waits for somebody; settled by role `operator`"),
         (name = "lists", description = "Lists of addresses; written by role `admin`"),
         (name = "policies", description = "Policies; written by role `admin`"),
