@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn every_route_is_documented() {
         let source = include_str!("../api.rs");
-        let mut routed: Vec<String> = Vec::new();
+        // Questions are answered before the router.
+        let mut routed = vec![format!("POST {}", crate::api::decide::PATH)];
         for line in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
             let (path, handlers) = line.split_once('"').unwrap();
             // Any method asks alike; a path of any length cannot be described.
