@@ -54,6 +54,7 @@ fn everybody_a_campaign_got_into_is_found() {
     assert_eq!(found, expected);
     assert_eq!(campaigns.members(1).count(), 60);
     let elsewhere = made("withdrawal", "C0", day(93)).ip("192.0.2.77").device("new").place("JP", 2_497);
+    let elsewhere = elsewhere.with("balance_share", 0.4);
     let decision = world.ask(elsewhere);
     assert!(world.fired(&decision).contains(&"customer_in_campaign"), "{:?}", world.fired(&decision));
     assert!(decision.verdict >= Verdict::Hold, "{decision:?}");

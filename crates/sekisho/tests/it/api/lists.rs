@@ -94,9 +94,9 @@ fn symbols_and_domains_have_lists_too() {
     let payment = payment.replace("TIME", template["time"].as_str().unwrap());
     let decided = good(api.of("sender").post("/v1/decide", &payment));
     assert_eq!(decided["decision"], "hold", "{decided}");
-    let signals = decided["reasons"].to_string();
-    for signal in ["payment.lookalike_domain", "payment.secrecy_urgency", "payment.new_beneficiary"] {
-        assert!(signals.contains(signal), "{signal}: {signals}");
+    let reasons = decided["reasons"].to_string();
+    for rule in ["payee_looks_like_another", "pressed_to_pay_somebody_new", "new_beneficiary"] {
+        assert!(reasons.contains(rule), "{rule}: {reasons}");
     }
     for (body, field) in [
         (r#"{"kind":"thin_symbols","networks":["192.0.2.1"]}"#, "networks"),
