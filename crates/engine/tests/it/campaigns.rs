@@ -53,9 +53,10 @@ fn everybody_a_campaign_got_into_is_found() {
     found.sort_by_key(|customer| customer[1..].parse::<u32>().unwrap());
     assert_eq!(found, expected);
     assert_eq!(campaigns.members(1).count(), 60);
-    let elsewhere = made("withdrawal", "C0", day(93)).ip("192.0.2.77").device("new").place("JP", 2_497);
-    let elsewhere = elsewhere.with("balance_share", 0.4);
-    let decision = world.ask(elsewhere);
+    let elsewhere =
+        |kind: &str, at: i64| made(kind, "C0", day(at)).ip("192.0.2.77").device("new").place("JP", 2_497);
+    world.apply(elsewhere("bank_account.change", 92).account(77, None));
+    let decision = world.ask(elsewhere("withdrawal", 93));
     assert!(world.fired(&decision).contains(&"customer_in_campaign"), "{:?}", world.fired(&decision));
     assert!(decision.verdict >= Verdict::Hold, "{decision:?}");
     let honest = world.ask(at_home(made("withdrawal", "C7", day(93)), "100.64.7.9", "d-7"));
