@@ -6,13 +6,19 @@
 
 pub mod api;
 mod background;
+pub mod backtest;
+mod backtests;
+pub mod bootstrap;
+pub mod comparison;
 mod connections;
+pub mod explain;
 pub mod exporter;
 mod indexer;
 pub mod keys;
 pub mod lists;
 mod log;
 pub mod observe;
+pub mod past;
 pub mod policies;
 mod profile;
 mod readers;

@@ -17,7 +17,7 @@ use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
-use crate::{connections, indexer, lists, sweeps};
+use crate::{backtests, connections, indexer, lists, sweeps};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -108,6 +108,8 @@ pub fn serve(
     let intel = Arc::new(intel);
     let (sweeps, sweeping) = sweeps::start(&options.data, Arc::clone(&intel), Arc::clone(&clock))
         .map_err(io("looking for sweeps"))?;
+    let (backtests, testing) = backtests::start(folder.view(), &options.data, options.sequencer.memory_bytes)
+        .map_err(io("starting a thread"))?;
     let (openapi, traffic) = description();
     let app = App {
         sequencer,
@@ -118,6 +120,7 @@ pub fn serve(
         readers: Readers::new(folder.view().clone()),
         indexer,
         sweeps,
+        backtests,
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
         traffic: Arc::new(traffic),
@@ -147,6 +150,7 @@ pub fn serve(
     let _ended = thread.join();
     let _ended = indexing.join();
     let _ended = sweeping.join();
+    let _ended = testing.join();
     if let Some(exporter) = exporter {
         exporter.rest();
     }
