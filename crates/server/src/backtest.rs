@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::labels::Labels;
-pub use self::labels::{LABEL_DAYS, LABEL_DAYS_MAX, Labelled};
+pub use self::labels::{LABEL_DAYS, LABEL_DAYS_MAX, Labelled, Stopped};
 use crate::comparison::{Answered, Counted, Pair, RuleTold, fired};
 use crate::past::{Base, Past, PastError, Seen};
 
