@@ -5,6 +5,7 @@
 //! the kind of event they can fire on, and what a condition does not ask for is not computed.
 
 mod condition;
+pub mod explain;
 mod form;
 mod needs;
 
@@ -124,7 +125,7 @@ impl Policy {
     pub fn decide(&self, view: &View<'_>) -> Decision {
         let mut decision = Decision { policy: self.version, ..Decision::default() };
         let (mut points, mut at_least, mut hold_h) = (0_u16, Verdict::Allow, 0_u16);
-        let places = self.by_kind.get(kind_place(view.event.kind)).map_or(&[][..], Vec::as_slice);
+        let places = self.places(view.event.kind);
         let answers = Answers::new(view);
         let context = self.conditions.context(&answers);
         for place in places {

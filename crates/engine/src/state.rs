@@ -248,7 +248,7 @@ impl State {
         self.with_view(event, |view| signal.value(view))
     }
 
-    fn with_view<T>(&self, event: &Observed, look: impl FnOnce(&View<'_>) -> T) -> T {
+    pub(crate) fn with_view<T>(&self, event: &Observed, look: impl FnOnce(&View<'_>) -> T) -> T {
         let empty = Empty::default();
         let customer_key = event.customer.as_ref().map_or(0, |customer| text_key(customer.as_str()));
         let device_key = event.device.as_ref().map(|device| text_key(device.as_str()));

@@ -13,6 +13,7 @@ use model::{
 };
 
 use crate::files::HistoryFile;
+use crate::rows::Recorded;
 use crate::schema::column;
 use crate::{HistoryError, Watch, compact, reading};
 
@@ -25,6 +26,19 @@ pub struct Told {
     pub event: Event,
     /// Whether the row has an identifier; else the event has `-`.
     pub has_id: bool,
+    /// What stands beside the event.
+    pub beside: Beside,
+}
+
+/// What a row holds that is no part of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Country and autonomous system recorded with the event.
+    pub recorded: Recorded,
+    /// The bank account's keyed hash where a server wrote it, 16 hexadecimal digits; who has its secret knows what it names.
+    pub account_key: Option<u64>,
+    /// `0001-001`: bank and branch.
+    pub bank_branch: Option<String>,
 }
 
 /// A row that is no event.
@@ -53,7 +67,10 @@ pub fn read<E: From<HistoryError>>(
             let columns = Columns::of(file, &batch)?;
             for place in 0..batch.num_rows() {
                 row = row.saturating_add(1);
-                let told = columns.event(place).map(|(event, has_id)| Told { row, event, has_id });
+                let told = columns.event(place).map(|(event, has_id)| {
+                    let beside = columns.beside(place);
+                    Told { row, event, has_id, beside }
+                });
                 each(told.map_err(|invalid| NoEvent { row, invalid }))?;
             }
         }
@@ -84,6 +101,23 @@ struct Columns<'a> {
     factor: Words<'a, Factor>,
     amount_currency: Words<'a, model::Currency>,
     contact_type: Words<'a, ContactType>,
+    account_key: &'a StringArray,
+    bank_branch: &'a StringArray,
+    country: Words<'a, Letters>,
+    asn: &'a PrimitiveArray<UInt32Type>,
+}
+
+/// A country.
+#[derive(Debug, Clone, Copy)]
+struct Letters([u8; 2]);
+
+impl std::str::FromStr for Letters {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let letters: Result<[u8; 2], _> = text.as_bytes().try_into();
+        letters.map(Self).map_err(|_| Invalid::value(column::COUNTRY, text, "two letters"))
+    }
 }
 
 impl<'a> Columns<'a> {
@@ -119,7 +153,29 @@ impl<'a> Columns<'a> {
             factor: Words::of(file, batch, column::FACTOR)?,
             amount_currency: Words::of(file, batch, column::AMOUNT_CURRENCY)?,
             contact_type: Words::of(file, batch, column::CONTACT_TYPE)?,
+            account_key: text(column::BANK_ACCOUNT_KEY)?,
+            bank_branch: text(column::BANK_BRANCH)?,
+            country: Words::of(file, batch, column::COUNTRY)?,
+            asn: found(column::ASN)?
+                .as_primitive_opt()
+                .ok_or_else(|| reading::wrong_type(file, column::ASN))?,
         })
+    }
+
+    /// What stands beside the event of a row; what is not in its form is not known.
+    fn beside(&self, row: usize) -> Beside {
+        let text = |texts: &'a StringArray| (!texts.is_null(row)).then(|| texts.value(row));
+        let country = self.country.value(row).ok().flatten();
+        Beside {
+            recorded: Recorded {
+                country: country.map(|Letters(letters)| letters),
+                asn: (!self.asn.is_null(row)).then(|| self.asn.value(row)),
+            },
+            account_key: text(self.account_key)
+                .filter(|key| key.len() == 16)
+                .and_then(|key| u64::from_str_radix(key, 16).ok()),
+            bank_branch: text(self.bank_branch).map(str::to_owned),
+        }
     }
 
     /// The event of a row, and whether it has an identifier of its own.

@@ -1,5 +1,6 @@
 //! `sekisho bench`: prints the figures this product promises. Timing decides nothing here; people read it.
 
+mod bootstrap;
 mod decide;
 mod http;
 
@@ -67,6 +68,8 @@ enum What {
     Import,
     /// 10,005 procedures against 20 million accesses.
     Sweep,
+    /// History to state.
+    Bootstrap,
     /// Decisions in memory.
     Apply,
     /// Decisions through the journal.
@@ -112,6 +115,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
         if wanted(What::Sweep) {
             sweep_bench(order, rows, runs, folder.path(), session)?;
         }
+    }
+    if wanted(What::Bootstrap) {
+        bootstrap::run(if args.smoke { 20_000 } else { 5_000_000 }, runs, folder.path(), session)?;
     }
     let size = match args.smoke {
         true => decide::Size { customers: 2_000, decisions: 5_000 },

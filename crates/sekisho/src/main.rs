@@ -5,6 +5,7 @@
 //! were rejected (they are in a file, with reasons) · 130 stopped on request, nothing left behind.
 
 mod bench;
+mod bootstrap;
 mod demo;
 mod evaluate;
 mod history;
@@ -13,6 +14,7 @@ mod inputs;
 mod lab;
 mod load;
 mod own_server;
+mod policy;
 mod quality;
 mod replay;
 mod say;
@@ -57,6 +59,8 @@ enum Command {
     /// A simulated brokerage, and scores for measuring detection.
     #[command(subcommand)]
     Lab(lab::Command),
+    /// Take imported history into the state, so that the first live decision already knows it.
+    Bootstrap(bootstrap::Args),
     /// Answer events live: POST /v1/decide and /v1/events.
     Serve(serve::Args),
     /// Tell the past again, to a server or to a data folder: facts and questions, in order of time.
@@ -67,6 +71,9 @@ enum Command {
     /// Verify, back up and restore the server's data folder.
     #[command(subcommand)]
     State(state::Command),
+    /// Try a candidate policy on the past, or take a decision apart.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Benchmarks: print the figures this product promises.
     Bench(bench::Args),
 }
@@ -95,6 +102,8 @@ fn main() -> ExitCode {
         Command::History(command) => history::run(command, &session),
         Command::Lab(command) => lab::run(command, &session),
         Command::Replay(args) => replay::run(args, &session),
+        Command::Bootstrap(args) => bootstrap::run(args, &session),
+        Command::Policy(command) => policy::run(command, &session),
         Command::Bench(args) => bench::run(args, &session),
         Command::Serve(_) | Command::Key(_) | Command::State(_) => Ok(ExitCode::SUCCESS),
     };

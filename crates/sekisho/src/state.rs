@@ -10,7 +10,7 @@ use crate::say;
 /// The folder of history in the data folder.
 const HISTORY: &str = "history";
 /// Files beside journal and state that belong into a backup.
-const BESIDE: [&str; 2] = ["secret", "keys.json"];
+const BESIDE: [&str; 3] = ["secret", "keys.json", server::bootstrap::BASE_FILE];
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -69,6 +69,12 @@ fn verify(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
             say::thousands(verified.decisions),
             say::thousands(verified.differences)
         ));
+        if verified.base != "journal" {
+            say::line(format!(
+                "the base is the bootstrap as of input {}: it was taken as it stands, only what followed was recomputed",
+                say::thousands(verified.base_seq)
+            ));
+        }
         for difference in &verified.listed {
             say::line(format!("  {difference}"));
         }
@@ -85,8 +91,8 @@ fn copy(from: &Path, to: &Path, with_history: bool) -> anyhow::Result<ExitCode> 
         let source = from.join(name);
         match std::fs::copy(&source, to.join(name)) {
             Ok(_) => {}
-            // Nobody can ask yet.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == "keys.json" => {}
+            // Nobody can ask yet, or nothing was bootstrapped.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name != "secret" => {}
             Err(error) => return Err(error).with_context(|| format!("copying {} failed", source.display())),
         }
     }

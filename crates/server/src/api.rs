@@ -3,6 +3,7 @@
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
 mod audit;
+mod backtests;
 mod campaigns;
 mod customers;
 pub mod decide;
@@ -42,6 +43,7 @@ use tower_service::Service as _;
 
 use self::problem::Problem;
 use self::traffic::Traffic;
+use crate::backtests::Backtests;
 use crate::indexer::Indexer;
 use crate::keys::{Holder, Keys, Role};
 use crate::observe::Observer;
@@ -77,6 +79,8 @@ pub struct App {
     pub(crate) indexer: Arc<Indexer>,
     /// Sweeps over history.
     pub(crate) sweeps: Arc<Sweeps>,
+    /// Policies tried on the journal.
+    pub(crate) backtests: Arc<Backtests>,
     /// Held by whoever changes lists.
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever changes the candidate on trial.
@@ -149,6 +153,10 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/policies/{version}", get(policies::get))
         .route("/v1/findings", get(findings::list))
         .route("/v1/findings/examine", post(findings::examine))
+        .route("/v1/policies/{version}/backtest", post(backtests::post))
+        .route("/v1/backtests", get(backtests::list))
+        .route("/v1/backtests/{id}", get(backtests::get))
+        .route("/v1/backtests/{id}/stop", post(backtests::stop))
         .route("/v1/sweeps", get(sweeps::list).post(sweeps::post))
         .route("/v1/sweeps/{id}", get(sweeps::get))
         .route("/v1/sweeps/{id}/stop", post(sweeps::stop))

@@ -6,14 +6,20 @@
 
 pub mod api;
 mod background;
+pub mod backtest;
+mod backtests;
+pub mod bootstrap;
+pub mod comparison;
 mod connections;
 pub mod daily;
+pub mod explain;
 pub mod exporter;
 mod indexer;
 pub mod keys;
 pub mod lists;
 mod log;
 pub mod observe;
+pub mod past;
 pub mod policies;
 mod pressure;
 mod profile;

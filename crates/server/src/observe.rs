@@ -42,6 +42,12 @@ impl Observer {
         Self { intel, secret, own: RwLock::default(), asked_age_days_max: None }
     }
 
+    /// One that knows nothing of addresses, and hashes with no secret: for events of which what was known stands beside them.
+    #[must_use]
+    pub(crate) fn without_files() -> Self {
+        Self::new(Arc::default(), Secret::from_bytes(&[]))
+    }
+
     /// Refuses questions about what lies further back. Without it a replay may ask about any time.
     #[must_use]
     pub fn with_asked_age_max(self, days: Option<u32>) -> Self {
@@ -130,7 +136,8 @@ impl Observer {
         }
     }
 
-    fn agent(&self, text: &str) -> Agent {
+    /// A user agent in parts.
+    pub(crate) fn agent(&self, text: &str) -> Agent {
         let parsed = self.intel.user_agent(text);
         let part = |name: Option<&String>, version: Option<&String>| {
             let name = name.map_or("", String::as_str);
@@ -146,7 +153,8 @@ impl Observer {
         Agent { text: text_key(text), browser, system, device_type: device, automation: is_automation(text) }
     }
 
-    fn place(&self, ip: model::Address) -> Place {
+    /// What files and lists know of an address.
+    pub(crate) fn place(&self, ip: model::Address) -> Place {
         let facts = self.intel.lookup(ip.ip());
         let mut place = Place {
             country: facts.country.and_then(|country| country.as_str().as_bytes().try_into().ok()),

@@ -18,7 +18,7 @@ use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
-use crate::{connections, indexer, lists, sweeps};
+use crate::{backtests, connections, indexer, lists, sweeps};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -111,6 +111,8 @@ pub fn serve(
     let intel = Arc::new(intel);
     let (sweeps, sweeping) = sweeps::start(&options.data, Arc::clone(&intel), Arc::clone(&clock))
         .map_err(io("looking for sweeps"))?;
+    let (backtests, testing) = backtests::start(folder.view(), &options.data, options.sequencer.memory_bytes)
+        .map_err(io("starting a thread"))?;
     let (openapi, traffic) = description();
     let app = App {
         sequencer,
@@ -121,6 +123,7 @@ pub fn serve(
         readers: Readers::new(folder.view().clone()),
         indexer,
         sweeps,
+        backtests,
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
         traffic: Arc::new(traffic),
@@ -152,6 +155,7 @@ pub fn serve(
     drop(runtime);
     let _ended = indexing.join();
     let _ended = sweeping.join();
+    let _ended = testing.join();
     // The last handle of the sequencer, whose thread then writes back, closes the journal and ends.
     drop(last);
     let _ended = thread.join();

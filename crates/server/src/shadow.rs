@@ -1,19 +1,19 @@
 //! A candidate policy beside the live one: every question is weighed by both, and counted by what the two say. It changes no
 //! answer. Its text is a document of the state, so that it is on trial again after a restart; what was counted is not kept.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use engine::input::Body;
 use engine::record::Document;
 use engine::state::Outcome;
-use engine::{Input, Policy, State, Verdict};
+use engine::{Decision, Input, Policy, State};
 use model::Time;
+
+use crate::comparison::{Counted, fired};
 
 /// The document that holds the candidate's text.
 pub const DOCUMENT: &str = "shadow-policy";
-
-const VERDICTS: usize = Verdict::ALL.len();
 
 /// A policy on trial.
 #[derive(Debug)]
@@ -25,19 +25,8 @@ pub struct Candidate {
     pub since: Time,
     /// Since when it is counted: the last start, if that was later.
     pub counted_since: Time,
-    /// Questions by what the live policy said and what this one says.
-    counts: [[AtomicU64; VERDICTS]; VERDICTS],
-}
-
-/// Questions on which the two policies said so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pair {
-    /// What was answered.
-    pub live: Verdict,
-    /// What the candidate would have answered.
-    pub candidate: Verdict,
-    /// How often.
-    pub count: u64,
+    /// Locked for each question, by nobody else for long.
+    counted: Mutex<Counted>,
 }
 
 impl Candidate {
@@ -45,26 +34,18 @@ impl Candidate {
     #[must_use]
     pub fn new(policy: Policy, document: &Document, counted_since: Time) -> Self {
         let since = Time::from_us(document.at_us).unwrap_or(counted_since);
-        Self { policy, by: document.by.clone(), since, counted_since, counts: Default::default() }
+        Self { policy, by: document.by.clone(), since, counted_since, counted: Mutex::default() }
     }
 
-    /// What was counted, in the order of [`Verdict::ALL`].
-    pub fn pairs(&self) -> impl Iterator<Item = Pair> + '_ {
-        Verdict::ALL.into_iter().zip(&self.counts).flat_map(|(live, counts)| {
-            Verdict::ALL.into_iter().zip(counts).map(move |(candidate, count)| Pair {
-                live,
-                candidate,
-                count: count.load(Ordering::Relaxed),
-            })
-        })
+    /// What was counted.
+    #[must_use]
+    pub fn counted(&self) -> Counted {
+        self.lock().clone()
     }
 
-    fn count(&self, live: Verdict, candidate: Verdict) {
-        let place = |verdict| Verdict::ALL.iter().position(|each| *each == verdict).unwrap_or(0);
-        let counts = self.counts.get(place(live)).and_then(|counts| counts.get(place(candidate)));
-        if let Some(count) = counts {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        // Figures for people: one that is half counted is no harm.
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,7 +59,7 @@ pub struct Shadow {
 
 /// What a candidate says of the question that is being answered.
 #[derive(Debug)]
-pub struct Said(Arc<Candidate>, Verdict);
+pub struct Said(Arc<Candidate>, Decision);
 
 impl Shadow {
     /// With the candidate that was on trial when the server ended. One that this version of the program refuses is told of,
@@ -119,14 +100,15 @@ impl Shadow {
         if !event.asked {
             return None;
         }
-        let verdict = state.weigh(&candidate.policy, event).verdict;
-        Some(Said(candidate, verdict))
+        let decision = state.weigh(&candidate.policy, event);
+        Some(Said(candidate, decision))
     }
 
-    /// Counts it beside what was decided.
-    pub fn compare(&self, said: Option<Said>, outcome: &Outcome) {
-        if let (Some(Said(candidate, verdict)), Outcome::Decided(decision)) = (said, outcome) {
-            candidate.count(decision.verdict, verdict);
+    /// Counts it beside what was decided, by this policy.
+    pub fn compare(&self, said: Option<Said>, outcome: &Outcome, live: &Policy) {
+        if let (Some(Said(candidate, said)), Outcome::Decided(decision)) = (said, outcome) {
+            let fires = fired(&candidate.policy, &said);
+            candidate.lock().count((decision.verdict, &fired(live, decision)), (said.verdict, &fires));
         }
     }
 }

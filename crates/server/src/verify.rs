@@ -11,6 +11,8 @@ use engine::{Decision, Policy, State};
 use serde::{Deserialize, Serialize};
 use store::{DataFolder, JournalReader, OwnedEntry, StateReader};
 
+use crate::bootstrap;
+use crate::past::{Past, PastError};
 use crate::sequencer::{Audit, StartError, recovery};
 
 /// Differences listed at most; further ones are counted.
@@ -23,6 +25,11 @@ const SCAN_RECORDS: usize = 4_096;
 pub struct Verified {
     /// Up to which input the stored state is true.
     pub state_seq: u64,
+    /// What it was recomputed from: `journal`, from its beginning, or `bootstrap`: the state as that left it, taken as it
+    /// stands.
+    pub base: &'static str,
+    /// The input as of which that is; 0 for the journal's beginning.
+    pub base_seq: u64,
     /// Inputs applied again.
     pub inputs: u64,
     /// Decisions compared with what was answered.
@@ -52,22 +59,26 @@ struct Answer {
     policy: u32,
 }
 
-/// Verifies a data folder that no server is running on: of one that is, verify a backup.
+/// Verifies a data folder that no server is running on: of one that is, verify a backup. Of a folder that was bootstrapped,
+/// only what followed is verified.
 ///
 /// # Errors
 /// A server is running on it, journal or state cannot be read, or the journal was trimmed: then there is nothing to recompute from.
-pub fn verify(folder: &Path) -> Result<Verified, StartError> {
+pub fn verify(folder: &Path) -> Result<Verified, PastError> {
     DataFolder::read_only(folder)?;
     // Ours while it is read: a checkpoint in between would look like a difference.
     let locked = DataFolder::open(folder)?;
     let view = locked.view();
-    let (stored, journal) = (view.state_reader()?, view.journal_reader()?);
-    let mut verified = Verified { state_seq: stored.seq()?, ..Verified::default() };
-    if journal.first_seq()? > 1 {
-        return Err(StartError::Trimmed { first: journal.first_seq()? });
+    let stored = view.state_reader()?;
+    let first = view.journal_reader()?.first_seq()?;
+    // History is not enough: it does not give the records bit by bit.
+    if first > bootstrap::seq_of(&stored)?.unwrap_or(0).saturating_add(1) {
+        return Err(StartError::Trimmed { first }.into());
     }
-    let mut state = State::default();
-    let mut policy = Policy::compile(Policy::SHIPPED, 0)?;
+    let past = Past::of(view, folder, &[], &history::Watch::default())?;
+    let (journal, mut state, mut policy, base) = past.into_parts();
+    let mut verified =
+        Verified { state_seq: stored.seq()?, base: base.from, base_seq: state.seq(), ..Verified::default() };
     let audit = Audit::default();
     replay(&journal, &mut state, &mut policy, &audit, &mut verified)?;
     compare(&stored, &state, &mut verified)?;

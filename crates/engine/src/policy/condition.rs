@@ -102,6 +102,12 @@ impl Condition {
         }
         matches!(self.program.execute(context), Ok(Value::Bool(true)))
     }
+
+    /// The parts that are not so, of those that can be told without CEL.
+    pub(super) fn unmet(&self, answers: &Answers<'_>) -> Vec<String> {
+        let unmet = self.needs.iter().filter(|need| !need.is_met(|signal| answers.number(signal)));
+        unmet.map(|need| need.told(|signal| answers.number(signal))).collect()
+    }
 }
 
 /// Checks that everything asked for exists, and collects the signals.

@@ -25,6 +25,15 @@ pub(super) enum Comparison {
 }
 
 impl Comparison {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Less => "<",
+            Self::LessEquals => "<=",
+            Self::Greater => ">",
+            Self::GreaterEquals => ">=",
+        }
+    }
+
     fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Self::Less => left < right,
@@ -41,6 +50,25 @@ impl Need {
         match self {
             Self::Flag(signal, wanted) => (number(signal) > 0.0) == wanted,
             Self::Compared(signal, comparison, with) => comparison.holds(number(signal), with),
+        }
+    }
+
+    /// What is needed, and what is: `signal.velocity >= 3 (is 1)`.
+    pub(super) fn told(self, number: impl Fn(Signal) -> f64) -> String {
+        match self {
+            Self::Flag(signal, wanted) => {
+                format!(
+                    "{}signal.{} (is {})",
+                    if wanted { "" } else { "!" },
+                    signal.name(),
+                    number(signal) > 0.0
+                )
+            }
+            Self::Compared(signal, comparison, with) => {
+                let is = number(signal);
+                let is = if is.is_infinite() { "not known".to_owned() } else { format!("{is:.2}") };
+                format!("signal.{} {} {with} (is {is})", signal.name(), comparison.as_str())
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use engine::Policy;
 use expect_test::{Expect, expect};
 
+use crate::made::{World, day, made};
+
 fn refused(text: &str, expected: &Expect) {
     expected.assert_eq(&Policy::compile(text, 1).unwrap_err().to_string());
 }
@@ -73,4 +75,29 @@ fn what_is_wrong_is_told_with_its_place() {
             "line 10, column 8: rule `r`: its condition asks for `customer.name`; allowed: signal.…, event.kind, event.channel, event.outcome, event.credential, event.factor, event.country, event.asn, event.amount, event.currency, event.contact, event.has_ip, event.has_device, event.has_asn, customer.known, customer.logins, customer.age_days"
         ],
     );
+}
+
+/// The explanation is the decision, and says which parts of a condition are not so.
+#[test]
+fn a_decision_is_taken_apart() {
+    let mut world = World::new();
+    world.settle("C1", "198.51.100.7", "d1", 60);
+    let stranger = |kind: &str, at| made(kind, "C1", day(at)).ip("203.0.113.9").device("d2");
+    world.apply(stranger("bank_account.change", 60));
+    let event = stranger("withdrawal", 61).asked().observed();
+    let explained = world.state.explain(&world.policy, &event);
+    assert_eq!(explained.decision, world.state.weigh(&world.policy, &event));
+    let fired: Vec<u16> = explained.rules.iter().filter(|rule| rule.fired).map(|rule| rule.rule).collect();
+    assert_eq!(fired, explained.decision.reasons.iter().map(|reason| reason.rule).collect::<Vec<_>>());
+    assert!(!fired.is_empty() && fired.len() < explained.rules.len());
+    assert_eq!(explained.rules.len() + explained.others, world.policy.rules().len());
+    for (signal, value) in explained.signals {
+        assert_eq!(value, world.state.signal(signal, &event), "{}", signal.name());
+    }
+    let parts = "signal.velocity >= 3.0 && !signal.ip.new_for_customer && (event.amount > 5 || event.has_ip)";
+    let policy =
+        Policy::compile(&with_rule(&format!("when = '{parts}'")).replace("\"login\"", "\"withdrawal\""), 1);
+    let explained = world.state.explain(&policy.unwrap(), &event);
+    let unmet: Vec<&str> = explained.rules[0].unmet.iter().map(String::as_str).collect();
+    assert_eq!(unmet, ["signal.velocity >= 3 (is 1.00)", "!signal.ip.new_for_customer (is true)"]);
 }

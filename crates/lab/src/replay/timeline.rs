@@ -97,7 +97,7 @@ impl<'a> Timeline<'a> {
         let (ids, tally) = (self.ids, &mut self.tally);
         match (self.sources.get(place), self.paths.get(place)) {
             (Some(Source::Parquet(opened)), _) => events::read(opened, self.watch, |told| match told {
-                Ok(Told { row, event, has_id }) => {
+                Ok(Told { row, event, has_id, .. }) => {
                     let origin = Origin { file, line: row };
                     put(event, has_id, ids, origin, None, spool, tally)
                 }

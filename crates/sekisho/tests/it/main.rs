@@ -9,6 +9,7 @@
 
 mod api;
 mod bad_input;
+mod bootstrap;
 mod demo;
 mod evaluate;
 mod export;

@@ -124,7 +124,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
         const NAME: &str = "sekisho_shadow_total";
         let help = "Questions by what was answered and what the candidate on trial would have answered.";
         let _infallible = write!(text, "# HELP {NAME} {help}\n# TYPE {NAME} gauge\n");
-        for pair in candidate.pairs() {
+        for pair in candidate.counted().matrix.pairs() {
             let (live, candidate) = (pair.live.as_str(), pair.candidate.as_str());
             let labels = format!("live=\"{live}\",candidate=\"{candidate}\"");
             let _infallible = writeln!(text, "{NAME}{{{labels}}} {}", pair.count);

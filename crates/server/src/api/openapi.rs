@@ -11,8 +11,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, campaigns, customers, decide, decisions, event_list, events, findings, forward, health, holds,
-    ips, lists, policies, profiles, sweeps,
+    audit, backtests, campaigns, customers, decide, decisions, event_list, events, findings, forward, health,
+    holds, ips, lists, policies, profiles, sweeps,
 };
 
 /// The name of the security scheme.
@@ -30,6 +30,7 @@ const KEY: &str = "key";
         campaigns::list, campaigns::get,
         holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
         policies::list, policies::get, policies::post, policies::end_shadow,
+        backtests::post, backtests::list, backtests::get, backtests::stop,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
         health::healthz, health::readyz, health::metrics, document,
     ),
@@ -43,7 +44,7 @@ const KEY: &str = "key";
         (name = "campaigns", description = "Attacks on many customers at once"),
         (name = "holds", description = "What waits for somebody; settled by role `operator`"),
         (name = "lists", description = "Lists of addresses; written by role `admin`"),
-        (name = "policies", description = "Policies; written by role `admin`"),
+        (name = "policies", description = "Policies; written by role `admin`, tried on the past by role `operator`"),
         (name = "sweeps", description = "History re-examined; started by role `operator`"),
         (name = "audit", description = "Who did what; for role `admin`"),
         (name = "server", description = "The server itself, without a key"),

@@ -16,6 +16,7 @@ use super::App;
 use super::openapi::Refused;
 use super::parts::{Named, number, read_json};
 use super::problem::Problem;
+use crate::comparison::{Pair, RuleTold};
 use crate::keys::Role;
 use crate::policies::{PREFIX, version};
 use crate::shadow::{Candidate, DOCUMENT};
@@ -101,36 +102,22 @@ pub(super) struct ShadowTold {
     /// Questions on which both said the same.
     same: u64,
     /// Questions by what was answered and what the candidate would have answered, where there were any.
-    pairs: Vec<PairTold>,
-}
-
-/// What two policies said.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PairTold {
-    /// What was answered.
-    live: &'static str,
-    /// What the candidate would have answered.
-    candidate: &'static str,
-    /// On how many questions.
-    count: u64,
+    pairs: Vec<Pair>,
+    /// By rule, those that differ most first.
+    rules: Vec<RuleTold>,
 }
 
 impl From<&Candidate> for ShadowTold {
     fn from(candidate: &Candidate) -> Self {
-        let pairs: Vec<_> = candidate.pairs().filter(|pair| pair.count > 0).collect();
-        let same = pairs.iter().filter(|pair| pair.live == pair.candidate).map(|pair| pair.count).sum();
-        let told = |pair: &crate::shadow::Pair| PairTold {
-            live: pair.live.as_str(),
-            candidate: pair.candidate.as_str(),
-            count: pair.count,
-        };
+        let counted = candidate.counted();
         Self {
             since: candidate.since,
             by: candidate.by.clone(),
             counted_since: candidate.counted_since,
-            questions: pairs.iter().map(|pair| pair.count).sum(),
-            same,
-            pairs: pairs.iter().map(told).collect(),
+            questions: counted.matrix.questions(),
+            same: counted.matrix.same(),
+            pairs: counted.matrix.came(),
+            rules: counted.rules(),
         }
     }
 }

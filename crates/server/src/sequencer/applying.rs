@@ -225,7 +225,7 @@ impl Applier {
         let input = Input { seq, time, body };
         let said = self.shadow.candidate(&self.state, &input);
         let outcome = self.state.apply(&policy, &input);
-        self.shadow.compare(said, &outcome);
+        self.shadow.compare(said, &outcome, &policy);
         self.audit.note(&input, &outcome);
         if let Some(compiled) = compiled {
             self.policy = Arc::new(compiled);

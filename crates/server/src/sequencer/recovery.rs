@@ -108,7 +108,7 @@ pub(crate) fn compile(text: &str, version: u32) -> Result<Policy, StartError> {
 }
 
 /// Version and text of the last policy that is wanted.
-fn last_policy(state: &State, wanted: impl Fn(&Document) -> bool) -> Option<(u32, String)> {
+pub(crate) fn last_policy(state: &State, wanted: impl Fn(&Document) -> bool) -> Option<(u32, String)> {
     let documents = state.documents(POLICIES);
     let last = documents.into_iter().rev().find(|document| wanted(document))?;
     let version = last.name.strip_prefix(POLICIES)?.parse().ok()?;
@@ -151,7 +151,7 @@ fn put(state: &mut State, key: RecordKey, bytes: &[u8]) -> Result<(), StartError
     Ok(())
 }
 
-fn damaged(problem: String) -> StartError {
+pub(crate) fn damaged(problem: String) -> StartError {
     StartError::Store(store::StoreError::Damaged { path: "state.db".into(), problem, source: None })
 }
 

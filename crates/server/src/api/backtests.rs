@@ -1,0 +1,266 @@
+//! `POST /v1/policies/{version}/backtest`, `GET /v1/backtests…`, `POST /v1/backtests/{id}/stop`: a policy tried on the journal.
+//! Must not know how it is weighed.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use engine::Policy;
+use engine::state::policy_name;
+use model::Time;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::openapi::Refused;
+use super::parts::{Named, number, read_json_or_default};
+use super::problem::Problem;
+use crate::backtest::{Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX};
+use crate::backtests::{BacktestRequest, BacktestState, Job, WAITING_MAX};
+use crate::keys::Role;
+use crate::shadow::DOCUMENT;
+
+/// Bytes of a request at most: a policy of 512 KiB, escaped.
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// In the place of a version: the candidate on trial.
+const SHADOW: &str = "shadow";
+/// In the place of a version: the policy that comes in the request.
+const DRAFT: &str = "draft";
+
+/// Which questions are weighed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"from": "2026-01-01T00:00:00+09:00"}))]
+pub(super) struct BacktestForm {
+    /// Those about what happened from then on.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    from: Option<Time>,
+    /// Those about what happened before that.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    to: Option<Time>,
+    /// How many days before a piece of feedback it labels: 1 to 400, 30 unless given.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 400)]
+    label_days: Option<u16>,
+    /// With `draft`: the policy in TOML, at most 512 KiB.
+    #[serde(default)]
+    policy: Option<String>,
+}
+
+/// A back-test that was taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BacktestTaken {
+    /// Its number: `GET /v1/backtests/{id}`.
+    id: u32,
+}
+
+/// A back-test as it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BacktestTold {
+    /// Its number.
+    id: u32,
+    /// `waiting`, `running`, `done` or `failed`.
+    state: &'static str,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    at: Time,
+    /// By whom: the name of a key.
+    by: String,
+    /// The candidate: a version, `shadow` or `draft`.
+    policy: String,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    /// Inputs and rows of history read so far, while it is running. The journal is read twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read: Option<u64>,
+    /// Those to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_read: Option<u64>,
+}
+
+/// Back-tests, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BacktestsTold {
+    /// The back-tests.
+    backtests: Vec<BacktestTold>,
+}
+
+/// A back-test with what it found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BacktestResult {
+    #[serde(flatten)]
+    backtest: BacktestTold,
+    /// What it found; docs/backtest.md explains it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Backtest>,
+}
+
+/// Tries a policy on the journal: every question weighed beside what was answered, when the back-tests before it are done.
+#[utoipa::path(
+    post, path = "/v1/policies/{version}/backtest", tag = "policies", request_body = BacktestForm,
+    params(("version" = String, Path,
+            description = "A version, `shadow` for the candidate on trial, or `draft` for the policy in the request", example = "1")),
+    responses(
+        (status = 202, body = BacktestTaken, description = "It waits, or is running"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "No such version, or no candidate on trial"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    version: Named,
+    request: Request,
+) -> Result<(StatusCode, Json<BacktestTaken>), Problem> {
+    let actor = app.authorize(request.headers(), Role::may_operate)?;
+    let (name, of) = named(version)?;
+    let form: BacktestForm = read_json_or_default(request, BODY_BYTES_MAX).await?;
+    let options = options(&form)?;
+    let text = match (name, form.policy) {
+        (None, Some(text)) => text,
+        (None, None) => {
+            return Err(Problem::invalid("policy", "absent; `draft` needs it: the policy in TOML"));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Problem::invalid("policy", "came with a version; allowed: only with `draft`"));
+        }
+        (Some(name), None) => {
+            let look = move |state: &engine::State, _: &Policy| {
+                state.document(&name).map(|document| document.bytes.clone())
+            };
+            let bytes = app.sequencer.look(Vec::new(), look).await?;
+            let bytes =
+                bytes.ok_or_else(|| Problem::absent("there is no such policy; all are at /v1/policies"))?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    };
+    let numbered = of.parse().unwrap_or(0);
+    let compile = tokio::task::spawn_blocking(move || Policy::compile(&text, numbered)).await;
+    let compiled = compile.map_err(|_| Problem::not_now("compiling ended unexpectedly", 10))?;
+    let candidate = compiled.map_err(Problem::invalid_policy)?;
+    app.act("policy.backtest", of.clone(), actor.name.clone(), None).await?;
+    let request = BacktestRequest { at: (app.clock)(), by: actor.name.clone(), of, candidate, options };
+    let id = app.backtests.ask(request).ok_or_else(|| {
+        Problem::not_now(
+            format!("{WAITING_MAX} back-tests are waiting already; come again when one is done"),
+            60,
+        )
+    })?;
+    Ok((StatusCode::ACCEPTED, Json(BacktestTaken { id })))
+}
+
+/// The document that holds the candidate – none for one that comes in the request – and what it is called.
+fn named(version: Named) -> Result<(Option<String>, String), Problem> {
+    if let Ok(Path(text)) = &version {
+        if text == SHADOW {
+            return Ok((Some(DOCUMENT.to_owned()), SHADOW.to_owned()));
+        }
+        if text == DRAFT {
+            return Ok((None, DRAFT.to_owned()));
+        }
+    }
+    let number = number(version)?;
+    Ok((Some(policy_name(number)), number.to_string()))
+}
+
+fn options(form: &BacktestForm) -> Result<BacktestOptions, Problem> {
+    let label_days = form.label_days.unwrap_or(LABEL_DAYS);
+    if !(1..=LABEL_DAYS_MAX).contains(&label_days) {
+        let problem = format!("came {label_days}; allowed: 1 to {LABEL_DAYS_MAX}");
+        return Err(Problem::invalid("label_days", problem));
+    }
+    Ok(BacktestOptions { from: form.from, to: form.to, label_days })
+}
+
+/// All back-tests since the server's start, the newest first; the last 32 are kept.
+#[utoipa::path(
+    get, path = "/v1/backtests", tag = "policies",
+    responses((status = 200, body = BacktestsTold, description = "As they are now"), Refused),
+)]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Json<BacktestsTold>, Problem> {
+    app.authorize(&headers, Role::may_read)?;
+    Ok(Json(BacktestsTold { backtests: app.backtests.list().iter().map(BacktestTold::from).collect() }))
+}
+
+/// A back-test: how far it is, and what it found.
+#[utoipa::path(
+    get, path = "/v1/backtests/{id}", tag = "policies",
+    params(("id" = u32, Path, description = "Its number", example = 1)),
+    responses(
+        (status = 200, body = BacktestResult, description = "As it is now"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such back-test"),
+        Refused,
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    id: Named,
+) -> Result<Json<BacktestResult>, Problem> {
+    app.authorize(&headers, Role::may_read)?;
+    let job = app.backtests.get(number(id)?).ok_or_else(no_such_backtest)?;
+    let result = match &job.state {
+        BacktestState::Done(result) => Some(Backtest::clone(result)),
+        _ => None,
+    };
+    Ok(Json(BacktestResult { backtest: BacktestTold::from(&job), result }))
+}
+
+fn no_such_backtest() -> Problem {
+    Problem::absent("there is no such back-test; those since the server's start are at /v1/backtests")
+}
+
+/// Stops a back-test that waits or is running; one that is over stays as it is.
+#[utoipa::path(
+    post, path = "/v1/backtests/{id}/stop", tag = "policies",
+    params(("id" = u32, Path, description = "Its number", example = 1)),
+    responses(
+        (status = 202, body = BacktestTold, description = "As it is now"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such back-test"),
+        Refused,
+    ),
+)]
+pub(super) async fn stop(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    id: Named,
+) -> Result<(StatusCode, Json<BacktestTold>), Problem> {
+    let actor = app.authorize(&headers, Role::may_operate)?;
+    let id = number(id)?;
+    app.backtests.get(id).ok_or_else(no_such_backtest)?;
+    app.act("policy.backtest_stop", id.to_string(), actor.name.clone(), None).await?;
+    app.backtests.stop(id);
+    let job = app.backtests.get(id).ok_or_else(no_such_backtest)?;
+    Ok((StatusCode::ACCEPTED, Json(BacktestTold::from(&job))))
+}
+
+impl From<&Job> for BacktestTold {
+    fn from(job: &Job) -> Self {
+        let running = matches!(job.state, BacktestState::Running).then(|| job.progress());
+        let problem = match &job.state {
+            BacktestState::Failed(problem) => Some(problem.clone()),
+            _ => None,
+        };
+        Self {
+            id: job.id,
+            state: job.state.as_str(),
+            at: job.at,
+            by: job.by.clone(),
+            policy: job.of.clone(),
+            problem,
+            read: running.map(|reading| reading.done),
+            to_read: running.map(|reading| reading.total),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What feedback says of questions that came before it. Must not know policies.
+//!
+//! A piece of feedback labels the questions about its customer that happened in the days before it. `customer.report` and
+//! `bank.notice` say fraud; `case.disposition` says what its `reason` begins with, `fraud` or `honest`, and nothing otherwise.
+//! A `bank.notice` that names a bank account also labels every customer's questions that name it. Feedback that `failed` was
+//! taken back and says nothing. Where several label one question, the one told last counts.
+
+use engine::input::Body;
+use engine::{Observed, Verdict};
+use hashbrown::HashMap;
+use history::Watch;
+use model::customer::text_key;
+use model::time::DAY_US;
+use model::{EventKind, Outcome};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::comparison::{Matrix, Pair};
+use crate::past::{Past, PastError};
+
+/// How many days before a piece of feedback it labels, unless it is said.
+pub const LABEL_DAYS: u16 = 30;
+/// How many at most.
+pub const LABEL_DAYS_MAX: u16 = 400;
+/// Pieces of feedback that label, at most; further ones are counted.
+const LABELS_MAX: u64 = 1_000_000;
+
+/// What feedback says of the questions, and what the two policies said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Labelled {
+    /// How many days before a piece of feedback it labels.
+    pub days: u16,
+    /// Pieces of feedback by kind and what they say: `customer.report fraud`.
+    #[schema(value_type = Object)]
+    pub feedback: std::collections::BTreeMap<String, u64>,
+    /// Pieces of feedback beyond what is kept in memory.
+    pub left_out: u64,
+    /// Questions that feedback calls fraud.
+    pub fraud: Stopped,
+    /// Questions that feedback calls honest.
+    pub honest: Stopped,
+}
+
+/// Labelled questions, and who was stopped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Stopped {
+    /// Questions by what was answered and what the candidate answers, where there were any.
+    pub pairs: Vec<Pair>,
+    /// The same for withdrawals and transfers alone.
+    pub money: Vec<Pair>,
+    /// Customers with such questions.
+    pub customers: u64,
+    /// Customers of whom a question was held or refused.
+    pub customers_stopped: u64,
+    /// Customers of whom the candidate holds or refuses a question.
+    pub customers_stopped_by_candidate: u64,
+    /// Customers with a withdrawal or transfer that was let through, without or after proof.
+    pub customers_paid: u64,
+    /// Customers with a withdrawal or transfer that the candidate lets through.
+    pub customers_paid_by_candidate: u64,
+}
+
+/// What a piece of feedback says.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    from_us: i64,
+    until_us: i64,
+    is_fraud: bool,
+    seq: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: Matrix,
+    money: Matrix,
+    customers: HashMap<u64, Flags>,
+}
+
+/// Of one customer: what was answered, and what the candidate answers.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flags {
+    stopped: [bool; 2],
+    paid: [bool; 2],
+}
+
+/// All feedback of a journal, and what was counted with it.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    customers: HashMap<u64, Vec<Given>>,
+    accounts: HashMap<u64, Vec<Given>>,
+    days: u16,
+    feedback: std::collections::BTreeMap<String, u64>,
+    kept: u64,
+    left_out: u64,
+    fraud: Counts,
+    honest: Counts,
+}
+
+impl Labels {
+    /// Reads all feedback of the journal: what labels a question comes after it.
+    pub(super) fn collect(past: &Past, days: u16, watch: &Watch) -> Result<Self, PastError> {
+        let mut labels = Self { days, ..Self::default() };
+        let (told, last) = past.span();
+        watch.expect(last.saturating_sub(told));
+        past.each_input(told, watch, |entry, input| {
+            watch.advance(1);
+            if let Body::Event(event) = &input.body {
+                labels.note(entry.seq, event);
+            }
+        })?;
+        Ok(labels)
+    }
+
+    fn note(&mut self, seq: u64, event: &Observed) {
+        let says = match event.kind {
+            EventKind::CustomerReport | EventKind::BankNotice => Some("fraud"),
+            EventKind::CaseDisposition => {
+                let reason = event.kept.reason.as_ref().map_or("", |reason| reason.as_str());
+                ["fraud", "honest"].into_iter().find(|word| reason.starts_with(word))
+            }
+            _ => return,
+        };
+        let says = says.filter(|_| event.outcome != Outcome::Failed);
+        let name = format!("{} {}", event.kind.as_str(), says.unwrap_or("says nothing"));
+        let count = self.feedback.entry(name).or_default();
+        *count = count.saturating_add(1);
+        let Some(says) = says else { return };
+        if self.kept >= LABELS_MAX {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
+        self.kept = self.kept.saturating_add(1);
+        let until_us = event.time.as_us();
+        let from_us = until_us.saturating_sub(i64::from(self.days).saturating_mul(DAY_US));
+        let given = Given { from_us, until_us, is_fraud: says == "fraud", seq };
+        if let Some(customer) = &event.customer {
+            self.customers.entry(text_key(customer.as_str())).or_default().push(given);
+        }
+        if let (EventKind::BankNotice, Some(account)) = (event.kind, &event.account) {
+            self.accounts.entry(account.key).or_default().push(given);
+        }
+    }
+
+    /// Counts a question by what feedback says of it; gives that.
+    pub(super) fn count(&mut self, event: &Observed, pair: (Verdict, Verdict)) -> Option<&'static str> {
+        let customer = event.customer.as_ref().map(|customer| text_key(customer.as_str()));
+        let of_customer = customer.and_then(|key| self.customers.get(&key));
+        let of_account = event.account.as_ref().and_then(|account| self.accounts.get(&account.key));
+        let at = event.time.as_us();
+        let given = of_customer.into_iter().chain(of_account).flatten();
+        let covering = given.filter(|given| (given.from_us..given.until_us).contains(&at));
+        let is_fraud = covering.max_by_key(|given| given.seq)?.is_fraud;
+        let counts = if is_fraud { &mut self.fraud } else { &mut self.honest };
+        counts.all.count(pair.0, pair.1);
+        let flags = counts.customers.entry(customer.unwrap_or(0)).or_default();
+        let moves_money = event.kind.moves_money();
+        if moves_money {
+            counts.money.count(pair.0, pair.1);
+        }
+        for (place, verdict) in [pair.0, pair.1].into_iter().enumerate() {
+            let is_stopped = verdict >= Verdict::Hold;
+            let flag = if is_stopped { flags.stopped.get_mut(place) } else { flags.paid.get_mut(place) };
+            if let Some(flag) = flag {
+                *flag |= is_stopped || moves_money;
+            }
+        }
+        Some(if is_fraud { "fraud" } else { "honest" })
+    }
+
+    pub(super) fn told(self) -> Labelled {
+        Labelled {
+            days: self.days,
+            feedback: self.feedback,
+            left_out: self.left_out,
+            fraud: self.fraud.told(),
+            honest: self.honest.told(),
+        }
+    }
+}
+
+impl Counts {
+    fn told(&self) -> Stopped {
+        let count = |is: fn(&Flags) -> bool| {
+            u64::try_from(self.customers.values().filter(|flags| is(flags)).count()).unwrap_or(u64::MAX)
+        };
+        Stopped {
+            pairs: self.all.came(),
+            money: self.money.came(),
+            customers: count(|_| true),
+            customers_stopped: count(|flags| flags.stopped.first() == Some(&true)),
+            customers_stopped_by_candidate: count(|flags| flags.stopped.last() == Some(&true)),
+            customers_paid: count(|flags| flags.paid.first() == Some(&true)),
+            customers_paid_by_candidate: count(|flags| flags.paid.last() == Some(&true)),
+        }
+    }
+}

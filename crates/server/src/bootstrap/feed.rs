@@ -1,0 +1,313 @@
+//! Events of history files in the order of their times, observed as a server would have observed them. One thread reads, decodes
+//! and sorts a file while the events of the one before are taken. Must not know what is done with them.
+//!
+//! Files are read in the order of their first times; what is held is only what overlaps with the next. Files of a day each
+//! hardly overlap, files clustered by customer all do. Events of one time come in the order of files and rows, so that the
+//! same files give the same order.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use engine::Observed;
+use engine::input::{Account, Additions, Agent, Place};
+use hashbrown::HashMap;
+use history::events::{self, Beside, NoEvent, Told};
+use history::files::{self, HistoryFile};
+use history::{HistoryError, Watch};
+use model::time::SECOND_US;
+use model::{Address, Event, Time};
+use rustc_hash::FxBuildHasher;
+use serde::Serialize;
+
+use crate::observe::Observer;
+use crate::past::PastError;
+
+/// Events held at most: some 4 GB.
+const HELD_MAX: usize = 8_000_000;
+/// User agents and addresses remembered at most, each; then they are looked up anew.
+const REMEMBERED_MAX: usize = 1 << 20;
+/// Refused rows listed at most.
+const LISTED_MAX: usize = 20;
+/// Events between two looks at the request to stop.
+const LOOK_EVENTS: u64 = 1 << 14;
+/// 2000-01-01T00:00:00Z: what lies before is a clock that was never set.
+const EARLIEST_US: i64 = 946_684_800 * SECOND_US;
+
+/// What was fed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fed {
+    /// Events.
+    pub events: u64,
+    /// Rows that are no events.
+    pub refused: u64,
+    /// The first of them.
+    pub refused_listed: Vec<RefusedRow>,
+    /// When the first event happened.
+    pub first: Option<Time>,
+    /// When the last event happened.
+    pub last: Option<Time>,
+}
+
+/// A row that is no event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedRow {
+    /// The file.
+    pub file: PathBuf,
+    /// Its number in the file, from 1.
+    pub row: u64,
+    /// What is wrong, and what is allowed.
+    pub problem: String,
+}
+
+/// An event and its place: time, file, row.
+type Item = ((i64, u32, u32), Box<Observed>);
+
+/// A file's events, in order.
+struct Read {
+    /// When the first event of this and all further files happens at the earliest.
+    from_us: i64,
+    items: Vec<Item>,
+    refused: u64,
+    listed: Vec<RefusedRow>,
+}
+
+/// Files, in the order of their first times.
+pub(crate) struct Feed {
+    files: Vec<(i64, HistoryFile)>,
+}
+
+impl Feed {
+    /// Opens the files under some paths.
+    pub(crate) fn open(paths: &[PathBuf]) -> Result<Self, PastError> {
+        let opened = files::open_all(paths)?;
+        let from = |file: &HistoryFile| {
+            files::time_range(std::slice::from_ref(file)).map_or(i64::MIN, |(first, _)| first)
+        };
+        let mut files: Vec<(i64, HistoryFile)> = opened.into_iter().map(|file| (from(&file), file)).collect();
+        files.sort_by(|(one, first), (other, second)| (one, &first.path).cmp(&(other, &second.path)));
+        Ok(Self { files })
+    }
+
+    /// Gives every event to `take`, in order. Where the observer's files know nothing of an address, what was recorded
+    /// with the event counts.
+    pub(crate) fn run(
+        &self,
+        observer: &Observer,
+        watch: &Watch,
+        mut take: impl FnMut(Box<Observed>) -> Result<(), PastError>,
+    ) -> Result<Fed, PastError> {
+        watch.expect(self.files.iter().map(|(_, file)| file.rows()).sum());
+        std::thread::scope(|scope| {
+            // One file waits while one is taken and one is read.
+            let (sender, reads) = sync_channel(0);
+            let reading = scope.spawn(move || self.read(observer, watch, &sender));
+            let fed = merge(&reads, watch, &mut take);
+            drop(reads);
+            let read = reading.join().unwrap_or_else(|_panic| {
+                let problem = "reading the history ended unexpectedly".to_owned();
+                Err(HistoryError::Usage(problem).into())
+            });
+            match (fed, read) {
+                // What stopped the reader is why there was nothing more to take.
+                (Ok(_), Err(error)) => Err(error),
+                (fed, _) => fed,
+            }
+        })
+    }
+
+    fn read(&self, observer: &Observer, watch: &Watch, sender: &SyncSender<Read>) -> Result<(), PastError> {
+        let mut observing = Observing { observer, agents: HashMap::default(), places: HashMap::default() };
+        for ((from_us, file), number) in self.files.iter().zip(0_u32..) {
+            let rows = usize::try_from(file.rows()).unwrap_or(0).min(HELD_MAX);
+            let mut read =
+                Read { from_us: *from_us, items: Vec::with_capacity(rows), refused: 0, listed: Vec::new() };
+            events::read::<PastError>(file, watch, |told| {
+                let refused = match told {
+                    Ok(told) if told.event.time.as_us() < EARLIEST_US => {
+                        let problem = format!("time: came {}; allowed: from 2000-01-01 on", told.event.time);
+                        (told.row, problem)
+                    }
+                    Ok(Told { row, event, beside, .. }) => {
+                        let row = u32::try_from(row).unwrap_or(u32::MAX);
+                        let place = (event.time.as_us(), number, row);
+                        let observed = observing.observe(event, beside);
+                        read.items.extend(observed.map(|observed| (place, Box::new(observed))));
+                        return Ok(());
+                    }
+                    Err(NoEvent { row, invalid }) => (row, invalid.to_string()),
+                };
+                read.refused = read.refused.saturating_add(1);
+                if read.listed.len() < LISTED_MAX {
+                    let (row, problem) = refused;
+                    read.listed.push(RefusedRow { file: file.path.clone(), row, problem });
+                }
+                Ok(())
+            })?;
+            read.items.sort_unstable_by_key(|(place, _)| *place);
+            if sender.send(read).is_err() {
+                // Whoever takes them has ended, and says why.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives events to `take` as soon as no further file can have earlier ones.
+fn merge(
+    reads: &Receiver<Read>,
+    watch: &Watch,
+    take: &mut impl FnMut(Box<Observed>) -> Result<(), PastError>,
+) -> Result<Fed, PastError> {
+    let mut fed = Fed::default();
+    let mut held: Vec<Item> = Vec::new();
+    for read in reads {
+        let ready = held.partition_point(|((time, ..), _)| *time < read.from_us);
+        let rest = held.split_off(ready);
+        give(held, &mut fed, watch, take)?;
+        held = rest;
+        if held.is_empty() {
+            held = read.items;
+        } else {
+            held.extend(read.items);
+            // Two runs in order: merged, not sorted anew.
+            held.sort_by_key(|(place, _)| *place);
+        }
+        if held.len() > HELD_MAX {
+            let problem = format!(
+                "more than {HELD_MAX} events of several files overlap in time, as where they are clustered by customer; \
+                 give the files as they were imported, in order of time, or a part of them"
+            );
+            return Err(HistoryError::Usage(problem).into());
+        }
+        fed.refused = fed.refused.saturating_add(read.refused);
+        let room = LISTED_MAX.saturating_sub(fed.refused_listed.len());
+        fed.refused_listed.extend(read.listed.into_iter().take(room));
+    }
+    give(held, &mut fed, watch, take)?;
+    Ok(fed)
+}
+
+fn give(
+    items: Vec<Item>,
+    fed: &mut Fed,
+    watch: &Watch,
+    take: &mut impl FnMut(Box<Observed>) -> Result<(), PastError>,
+) -> Result<(), PastError> {
+    for ((time, ..), event) in items {
+        if fed.events.is_multiple_of(LOOK_EVENTS) {
+            watch.check()?;
+            watch.advance(if fed.events == 0 { 0 } else { LOOK_EVENTS });
+        }
+        fed.events = fed.events.saturating_add(1);
+        fed.first = fed.first.or_else(|| Time::from_us(time));
+        fed.last = Time::from_us(time).max(fed.last);
+        take(event)?;
+    }
+    Ok(())
+}
+
+/// Completes events, and remembers what it looked up.
+struct Observing<'a> {
+    observer: &'a Observer,
+    agents: HashMap<Box<str>, Agent, FxBuildHasher>,
+    places: HashMap<u128, Place, FxBuildHasher>,
+}
+
+impl Observing<'_> {
+    /// `None` never: an event is not ahead of its own time.
+    fn observe(&mut self, event: Event, beside: Beside) -> Option<Observed> {
+        let place = event.client.ip.map(|ip| self.place(ip)).unwrap_or_default();
+        let agent = event.client.user_agent.as_ref().map(|text| self.agent(text.as_str()));
+        let additions = Additions {
+            account: beside.account_key.map(|key| Account { key, holder: None }),
+            agent,
+            place: Place {
+                country: place.country.or(beside.recorded.country),
+                asn: place.asn.or(beside.recorded.asn),
+                ..place
+            },
+            ..Additions::default()
+        };
+        let time = event.time;
+        let mut observed = Observed::new(event, additions, time).ok()?;
+        // No signal asks for it, and a year of it is large.
+        observed.kept = engine::input::Kept::default();
+        Some(observed)
+    }
+
+    fn place(&mut self, ip: Address) -> Place {
+        if self.places.len() >= REMEMBERED_MAX {
+            self.places.clear();
+        }
+        self.places.entry(ip.bits()).or_insert_with(|| self.observer.place(ip)).clone()
+    }
+
+    fn agent(&mut self, text: &str) -> Agent {
+        if let Some(agent) = self.agents.get(text) {
+            return *agent;
+        }
+        if self.agents.len() >= REMEMBERED_MAX {
+            self.agents.clear();
+        }
+        let agent = self.observer.agent(text);
+        self.agents.insert(text.into(), agent);
+        agent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use history::Watch;
+    use history::rows::{AccountHasher, Recorded, RowBuffer};
+    use history::writer::{HistoryWriter, Order};
+    use model::Event;
+
+    use super::{Feed, Observer};
+    use crate::secret::Secret;
+
+    /// A file with a login of C1 at each of these seconds.
+    fn file(folder: &Path, name: &str, seconds: &[u32], recorded: Recorded) {
+        let mut rows = RowBuffer::new(AccountHasher::none());
+        for second in seconds {
+            let event = format!(
+                "{{\"id\":\"{name}-{second}\",\"time\":\"2020-09-16T06:05:{second:02}Z\",\"kind\":\"login\",\"customer\":\"C1\",\
+                 \"client\":{{\"ip\":\"192.0.2.7\",\"user_agent\":\"curl/8\"}},\"outcome\":\"succeeded\"}}"
+            );
+            rows.push(&Event::from_json(event.as_bytes()).unwrap(), recorded);
+        }
+        let mut writer = HistoryWriter::begin(&folder.join(name), Order::Time).unwrap();
+        writer.push(rows.finish().unwrap(), &Watch::default()).unwrap();
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn events_of_files_that_overlap_come_in_the_order_of_their_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorded = Recorded { country: Some(*b"JP"), asn: Some(64_500) };
+        file(folder.path(), "a", &[10, 30, 50], recorded);
+        file(folder.path(), "b", &[1, 2], Recorded::default());
+        file(folder.path(), "c", &[2, 11, 31], Recorded::default());
+        let feed = Feed::open(&[folder.path().to_owned()]).unwrap();
+        let observer = Observer::new(Arc::default(), Secret::from_bytes(&[]));
+        let mut ids = Vec::new();
+        let watch = Watch::default();
+        let fed = feed
+            .run(&observer, &watch, |event| {
+                assert_eq!(event.place.asn, event.id.as_str().starts_with('a').then_some(64_500));
+                assert!(event.agent.unwrap().automation && !event.asked);
+                ids.push(event.id.to_string());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(ids, ["b-1", "b-2", "c-2", "a-10", "c-11", "a-30", "c-31", "a-50"]);
+        assert_eq!((fed.events, fed.refused, watch.read().total), (8, 0, 8));
+        assert_eq!(fed.first.unwrap().to_string(), "2020-09-16T06:05:01.000000Z");
+        let stopped = Watch::default();
+        stopped.stop();
+        assert!(feed.run(&observer, &stopped, |_| Ok(())).is_err());
+    }
+}
