@@ -1,8 +1,10 @@
 //! Puts the parts together and runs them until the process is asked to stop. Must not know what the parts do.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::Poll;
 
 use engine::Policy;
 use intel::Intel;
@@ -141,7 +143,13 @@ pub fn serve(
             .await
             .map_err(io(format!("listening at {}", options.listen)))?;
         let at = listener.local_addr().map_err(io("asking where it listens"))?;
+        // Asked once before anybody is told, so that a request to stop is heard from then on.
+        let mut stop = std::pin::pin!(stop);
+        let asked = poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await;
         started(at, has_keys);
+        if asked {
+            return Ok(());
+        }
         if let Some(daily) = options.daily.clone() {
             tokio::spawn(daily.run(Arc::clone(&app.sweeps), Arc::clone(&app.clock)));
         }

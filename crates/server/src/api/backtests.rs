@@ -108,6 +108,8 @@ pub(super) struct BacktestResult {
         (status = 202, body = BacktestTaken, description = "It waits, or is running"),
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "No such version, or no candidate on trial"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "Too many are waiting"),
         (status = 413, body = Problem, content_type = "application/problem+json",
          description = "The body is too large, or did not come whole"),
         (status = 422, body = Problem, content_type = "application/problem+json",
@@ -149,10 +151,8 @@ pub(super) async fn post(
     app.act("policy.backtest", of.clone(), actor.name.clone(), None).await?;
     let request = BacktestRequest { at: (app.clock)(), by: actor.name.clone(), of, candidate, options };
     let id = app.backtests.ask(request).ok_or_else(|| {
-        Problem::not_now(
-            format!("{WAITING_MAX} back-tests are waiting already; come again when one is done"),
-            60,
-        )
+        let problem = format!("{WAITING_MAX} back-tests are waiting already; come again when one is done");
+        Problem::conflict(problem)
     })?;
     Ok((StatusCode::ACCEPTED, Json(BacktestTaken { id })))
 }
