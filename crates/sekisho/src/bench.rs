@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
         }
     }
     if wanted(What::Bootstrap) {
-        bootstrap::run(if args.smoke { 20_000 } else { 5_000_000 }, runs, folder.path(), session)?;
+        bootstrap::run(if args.smoke { 50_000 } else { 5_000_000 }, runs, folder.path(), session)?;
     }
     let size = match args.smoke {
         true => decide::Size { customers: 2_000, decisions: 5_000 },

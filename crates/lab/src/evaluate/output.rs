@@ -42,7 +42,7 @@ pub fn write(evaluation: &Evaluation, out: &Path) -> Result<(), EvaluateError> {
 /// Writes `curves.json` and a picture for each of the two and each history.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_curves(curves: &Curves, out: &Path) -> Result<(), EvaluateError> {
     fs::create_dir_all(out).map_err(failed("making the folder", out))?;
     json(out, "curves.json", curves)?;
