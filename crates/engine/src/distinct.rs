@@ -77,6 +77,16 @@ impl Distinct {
         }
     }
 
+    /// The keys, while they are few; none of an estimate.
+    #[must_use]
+    pub fn keys(&self) -> &[u64] {
+        match self {
+            Self::None | Self::Estimated(_) => &[],
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Exact(keys) => keys,
+        }
+    }
+
     /// How many different keys there are beside this one, about.
     #[must_use]
     pub fn count_without(&self, key: u64) -> u64 {

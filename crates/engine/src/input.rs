@@ -8,8 +8,8 @@ use model::client::{DeviceId, Ja4, Language, SessionId, UserAgentText};
 use model::customer::text_key;
 use model::event::{EventId, Reason, Share, UsernameHash};
 use model::{
-    Address, Channel, ContactType, Credential, CustomerId, Event, EventKind, Factor, Invalid, Money, Outcome,
-    Time,
+    Address, Channel, ContactType, Credential, CustomerId, Event, EventKind, Factor, Invalid, Money,
+    OrderSide, Outcome, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +121,10 @@ pub struct Observed {
     pub account: Option<Account>,
     /// Which contact changed.
     pub contact: Option<ContactType>,
+    /// The order.
+    pub order: Option<Order>,
+    /// What the instruction to pay says.
+    pub payment: Option<Payment>,
     /// What files know of the address.
     pub place: Place,
     /// What no signal asks for.
@@ -159,6 +163,47 @@ pub struct Place {
     pub vpn: bool,
     /// A Tor exit.
     pub tor: bool,
+    /// Where the network is.
+    pub spot: Option<Spot>,
+}
+
+/// Where a network is, about: as `intel` knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// Tenths of a degree north of the equator.
+    pub north: i16,
+    /// Tenths of a degree east of Greenwich.
+    pub east: i16,
+    /// Within so many kilometres.
+    pub radius_km: u16,
+}
+
+/// An order, as far as signals ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The security, hashed.
+    pub symbol: u64,
+    /// Whether it buys; else it sells.
+    pub buys: bool,
+    /// Price times quantity, minor units.
+    pub notional: Option<i64>,
+    /// Which share of the customer's holdings it sells, in millionths.
+    pub holdings_share_ppm: Option<u32>,
+    /// What is usually traded of the symbol in a day, minor units; none in another currency than `notional`.
+    pub daily_turnover: Option<i64>,
+    /// Whether a list of thin symbols holds it; none without such a list.
+    pub listed_thin: Option<bool>,
+}
+
+/// What an instruction to pay says, as far as signals ask for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Whether the domain of whoever asks looks like a known one and is not it; none without a domain or known ones.
+    pub lookalike: Option<bool>,
+    /// Whether it presses for haste; none without a memo.
+    pub urgency: Option<bool>,
+    /// Whether it asks for secrecy; none without a memo.
+    pub secrecy: Option<bool>,
 }
 
 /// A user agent as hashes of its parts: the text is in history, the state needs only equality.
@@ -207,6 +252,10 @@ pub struct Additions {
     pub bank_branch: Option<String>,
     /// The order, as JSON.
     pub order: Option<String>,
+    /// Whether a list of thin symbols holds the order's symbol.
+    pub listed_thin: Option<bool>,
+    /// What the instruction to pay says.
+    pub payment: Option<Payment>,
     /// The user agent, parsed.
     pub agent: Option<Agent>,
     /// What files know of the address.
@@ -230,7 +279,8 @@ impl Observed {
             );
             return Err(Invalid::new("time", problem));
         }
-        let Additions { account, bank_branch, order, agent, mut place, asked } = additions;
+        let Additions { account, bank_branch, order, listed_thin, payment, agent, mut place, asked } =
+            additions;
         place.lists.truncate(LISTS_MAX);
         Ok(Self {
             id: event.id,
@@ -251,6 +301,8 @@ impl Observed {
             balance_share_ppm: event.balance_share.map(Share::as_ppm),
             account,
             contact: event.contact.map(|contact| contact.r#type),
+            order: event.order.as_ref().map(|order| Order::new(order, listed_thin)),
+            payment,
             place,
             kept: Kept {
                 user_agent: event.client.user_agent,
@@ -261,6 +313,29 @@ impl Observed {
             },
             asked,
         })
+    }
+}
+
+impl Place {
+    /// Whether nobody lives there: a rented server, a VPN, a Tor exit.
+    #[must_use]
+    pub const fn is_rented(&self) -> bool {
+        self.hosting || self.vpn || self.tor
+    }
+}
+
+impl Order {
+    fn new(order: &model::Order, listed_thin: Option<bool>) -> Self {
+        let turnover = order.daily_turnover.as_ref().zip(order.notional.as_ref());
+        let turnover = turnover.filter(|(turnover, notional)| turnover.currency == notional.currency);
+        Self {
+            symbol: text_key(order.symbol.as_str()),
+            buys: order.side == OrderSide::Buy,
+            notional: order.notional.as_ref().map(|notional| notional.minor),
+            holdings_share_ppm: order.holdings_share.map(Share::as_ppm),
+            daily_turnover: turnover.map(|(turnover, _)| turnover.minor),
+            listed_thin,
+        }
     }
 }
 

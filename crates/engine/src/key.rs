@@ -27,11 +27,24 @@ pub enum RecordKey {
     Document(u64),
     /// What is kept sealed of a customer, by the hash of their identifier.
     Profile(u64),
+    /// How far what is about many customers at once is.
+    Watch,
+    /// A bucket of clusters.
+    Bucket(u32),
+    /// A segment of strangers.
+    Segment(u32),
+    /// A campaign, by its place among those kept.
+    Campaign(u32),
+    /// A page of a campaign's members.
+    Members(u64),
 }
 
 impl RecordKey {
     /// Every kind, as [`Self::kind`] gives it.
-    pub const KINDS: std::ops::RangeInclusive<u8> = 0..=9;
+    pub const KINDS: std::ops::RangeInclusive<u8> = 0..=14;
+    /// The kinds that are always in memory: no input names them among what it touches, so all of them are loaded at a start, beside
+    /// [`Self::Shared`].
+    pub const RESIDENT_KINDS: [u8; 6] = [8, 10, 11, 12, 13, 14];
 
     /// The customer with this identifier.
     #[must_use]
@@ -77,6 +90,11 @@ impl RecordKey {
             Self::Account(_) => 7,
             Self::Document(_) => 8,
             Self::Profile(_) => 9,
+            Self::Watch => 10,
+            Self::Bucket(_) => 11,
+            Self::Segment(_) => 12,
+            Self::Campaign(_) => 13,
+            Self::Members(_) => 14,
         }
     }
 
@@ -84,21 +102,25 @@ impl RecordKey {
     #[must_use]
     pub fn bytes(self) -> Vec<u8> {
         match self {
-            Self::Shared => Vec::new(),
+            Self::Shared | Self::Watch => Vec::new(),
             Self::Ip(bits) | Self::Network(bits) => bits.to_be_bytes().to_vec(),
-            Self::Asn(asn) => asn.to_be_bytes().to_vec(),
+            Self::Asn(key) | Self::Bucket(key) | Self::Segment(key) | Self::Campaign(key) => {
+                key.to_be_bytes().to_vec()
+            }
             Self::Customer(key)
             | Self::Device(key)
             | Self::Agent(key)
             | Self::Account(key)
             | Self::Document(key)
-            | Self::Profile(key) => key.to_be_bytes().to_vec(),
+            | Self::Profile(key)
+            | Self::Members(key) => key.to_be_bytes().to_vec(),
         }
     }
 
     /// Back from [`Self::kind`] and [`Self::bytes`]; `None` for what they never give.
     #[must_use]
     pub fn parse(kind: u8, bytes: &[u8]) -> Option<Self> {
+        let narrow = || bytes.try_into().ok().map(u32::from_be_bytes);
         let short = || bytes.try_into().ok().map(u64::from_be_bytes);
         let long = || bytes.try_into().ok().map(u128::from_be_bytes);
         Some(match kind {
@@ -106,12 +128,17 @@ impl RecordKey {
             1 => Self::Customer(short()?),
             2 => Self::Ip(long()?),
             3 => Self::Network(long()?),
-            4 => Self::Asn(bytes.try_into().ok().map(u32::from_be_bytes)?),
+            4 => Self::Asn(narrow()?),
             5 => Self::Device(short()?),
             6 => Self::Agent(short()?),
             7 => Self::Account(short()?),
             8 => Self::Document(short()?),
             9 => Self::Profile(short()?),
+            10 if bytes.is_empty() => Self::Watch,
+            11 => Self::Bucket(narrow()?),
+            12 => Self::Segment(narrow()?),
+            13 => Self::Campaign(narrow()?),
+            14 => Self::Members(short()?),
             _ => return None,
         })
     }
@@ -134,10 +161,15 @@ mod tests {
             RecordKey::Account(5),
             RecordKey::Document(6),
             RecordKey::Profile(7),
+            RecordKey::Watch,
+            RecordKey::Bucket(8),
+            RecordKey::Segment(9),
+            RecordKey::Campaign(10),
+            RecordKey::Members(11),
         ] {
             assert_eq!(RecordKey::parse(key.kind(), &key.bytes()), Some(key));
         }
         assert_eq!(RecordKey::parse(1, &[1, 2]), None);
-        assert_eq!(RecordKey::parse(10, &[]), None);
+        assert_eq!(RecordKey::parse(15, &[]), None);
     }
 }

@@ -10,6 +10,7 @@ pub mod bounded;
 pub mod decayed;
 pub mod decision;
 pub mod distinct;
+pub mod facet;
 pub mod input;
 pub mod key;
 mod login_score;

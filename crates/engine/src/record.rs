@@ -5,17 +5,21 @@
 
 mod account;
 pub mod attempts;
+pub mod campaign;
+pub mod cluster;
 pub mod customer;
 mod document;
 pub mod familiar;
-mod ip;
+pub(crate) mod ip;
 pub mod retention;
 pub mod shared;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::Account;
-pub use customer::{Change, Customer, Dealings, Hold, Seen, Session};
+pub use campaign::{Campaign, Members, Segment, Watch};
+pub use cluster::Bucket;
+pub use customer::{Change, Customer, Dealings, Hold, Seen, Session, Trading};
 pub use document::Document;
 pub use familiar::Feature;
 pub use ip::{Asn, Device, Ip, Network};
@@ -45,6 +49,16 @@ pub enum Record {
     Document(Box<Document>),
     /// What is kept sealed of a customer.
     Profile(Box<Document>),
+    /// How far what is about many customers at once is.
+    Watch(Watch),
+    /// Clusters.
+    Bucket(Bucket),
+    /// Strangers.
+    Segment(Segment),
+    /// A campaign.
+    Campaign(Box<Campaign>),
+    /// A campaign's members.
+    Members(Members),
 }
 
 impl Record {
@@ -61,6 +75,11 @@ impl Record {
             K::Device(_) => Self::Device(Device::default()),
             K::Agent(_) => Self::Agent(AgentUse::default()),
             K::Account(_) => Self::Account(Account::default()),
+            K::Watch => Self::Watch(Watch::default()),
+            K::Bucket(_) => Self::Bucket(Bucket::default()),
+            K::Segment(_) => Self::Segment(Segment::default()),
+            K::Campaign(_) => Self::Campaign(Box::default()),
+            K::Members(_) => Self::Members(Members::default()),
             K::Document(_) | K::Profile(_) => return None,
         })
     }
@@ -75,9 +94,17 @@ impl Record {
             Self::Device(record) => record.named,
             Self::Agent(record) => record.named,
             Self::Account(record) => record.named,
-            Self::Shared(_) | Self::Customer(_) | Self::Asn(_) | Self::Document(_) | Self::Profile(_) => {
-                return false;
-            }
+            // Those about many customers at once have limits of their own.
+            Self::Shared(_)
+            | Self::Customer(_)
+            | Self::Asn(_)
+            | Self::Document(_)
+            | Self::Profile(_)
+            | Self::Watch(_)
+            | Self::Bucket(_)
+            | Self::Segment(_)
+            | Self::Campaign(_)
+            | Self::Members(_) => return false,
         };
         named.is_spent(now)
     }
@@ -131,6 +158,11 @@ mod tests {
             RecordKey::Device(1),
             RecordKey::Agent(1),
             RecordKey::Account(1),
+            RecordKey::Watch,
+            RecordKey::Bucket(1),
+            RecordKey::Segment(1),
+            RecordKey::Campaign(1),
+            RecordKey::Members(1),
         ];
         for key in keys {
             let mut state = crate::State::default();

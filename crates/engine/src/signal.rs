@@ -4,13 +4,17 @@
 //! The catalogue below is the one place where a signal is described; `docs/signals.md` is generated from it.
 
 mod address;
+mod campaign;
 mod client;
+mod journey;
+mod order;
 mod procedure;
 mod view;
 
 pub use address::CARRIER_CUSTOMERS_MIN;
 pub use view::View;
 
+pub(crate) use order::SOLD_HALF_LIFE_US;
 pub(crate) use procedure::VELOCITY_HALF_LIFE_US;
 
 /// What a signal's number means.
@@ -26,6 +30,8 @@ pub enum Unit {
     Hours,
     /// Days.
     Days,
+    /// Kilometres an hour.
+    Speed,
     /// A score without unit: higher is stranger.
     Score,
 }
@@ -40,6 +46,7 @@ impl Unit {
             Self::Share => "share, 0 to 1",
             Self::Hours => "hours",
             Self::Days => "days",
+            Self::Speed => "km/h",
             Self::Score => "score",
         }
     }
@@ -133,6 +140,10 @@ signals! {
         "Of 10 and more logins of the customer, none was within an hour of this hour of the day.",
         "sbi-2020: withdrawals at night.",
         "Holidays, a rare emergency.";
+    TravelImpossible = "travel.impossible_kmh", Speed, journey::speed_kmh,
+        "How fast the customer would have had to travel from where they were last seen in good order, beyond the accuracy that the file of coordinates claims for both places and 50 km.",
+        "okasan-2020: logins from China and Malaysia by customers who were at home.",
+        "Files of coordinates err by whole countries now and then. Says nothing without such a file, from rented networks, and at addresses that a carrier's or company's customers share.";
     AccountDormantDays = "account.dormant_days", Days, client::dormant_days,
         "Days since the customer's last access in good order.",
         "D2: accounts that nobody watches are robbed unnoticed.",
@@ -245,6 +256,62 @@ signals! {
         "Withdrawals and transfers in good order, this one too, half-life one day.",
         "sbi-2020: four transfers in a row.",
         "Customers who pay themselves in parts.";
+    OrderLiquidationShare = "order.liquidation_share", Share, order::liquidation_share,
+        "Share of the customer's holdings that this order and the sales before it sell, half-life three days.",
+        "sbi-2020: whole portfolios were sold over days before the money left.",
+        "Retirement, a house, a crash. Says nothing without the share that the broker tells.";
+    OrderThinSymbol = "order.thin_symbol", Flag, order::thin_symbol,
+        "A list names the symbol as thin, or the order is a twentieth and more of what is usually traded of it in a day.",
+        "2025: hijacked accounts bought thin shares that the thieves held.",
+        "Small companies have faithful holders. Says nothing without a list and without the day's turnover.";
+    OrderFarFromNorm = "order.far_from_norm", Flag, order::far_from_norm,
+        "More than three times the largest order ever, from the fourth on.",
+        "2025: everything is put into one share.",
+        "An inheritance. Amounts of different currencies are compared as numbers.";
+    PaymentNewBeneficiary = "payment.new_beneficiary", Flag, order::new_beneficiary,
+        "The broker itself paid nothing to this account until a week ago.",
+        "Business e-mail compromise: the first payment goes to the thief's account.",
+        "A new supplier; a supplier's new bank.";
+    PaymentLookalikeDomain = "payment.lookalike_domain", Flag, order::lookalike,
+        "The domain of whoever asks to be paid looks like one of the list of known domains and is not it: one letter, a digit for a letter, another script, another ending.",
+        "Business e-mail compromise: invoices from domains registered the day before.",
+        "Two honest companies with nearly one name. Says nothing without a list of known domains.";
+    PaymentSecrecyUrgency = "payment.secrecy_urgency", Count, order::secrecy_urgency,
+        "The request presses for haste (1), asks for secrecy (1), or both (2), by words of Japanese and English.",
+        "Business e-mail compromise: a chief executive who cannot be called back.",
+        "Month ends are hasty, mergers are secret. Who writes in other words is not seen.";
+    PaymentSplit = "payment.split", Count, order::split,
+        "The broker's own payments done to this account, this one too, half-life one day.",
+        "Business e-mail compromise: an amount in parts below what needs a second signature.",
+        "Suppliers with many invoices. Payments are counted when they are told as done, so that several asked about at once look like one.";
+    LoginCampaign = "login.campaign", Flag, campaign::login_campaign,
+        "The event comes from a stranger to its customer and has something in common with a campaign of stuffing or spraying that is on: address, network, client, provider or country. Only while strangers with that in common fail more than usual; of what did not fail only where two thirds of them fail. Says no at addresses that many long-standing customers share.",
+        "okasan-2020: 208 accounts entered from 40 addresses within two days; Araña 2023.",
+        "A customer with a new telephone in a hotel abroad while the attack comes from that country. See docs/adr/005-campaigns.md.";
+    CustomerInCampaign = "customer.in_campaign", Flag, campaign::customer_in_campaign,
+        "A campaign got into the customer's account within 60 days, also when that was noticed only later.",
+        "sbi-2020: accounts were emptied days after the password was found, from other addresses.",
+        "The login was the customer's own, see login.campaign. That the password was changed since is not looked at: a thief changes it, too.";
+    UaJa4Cluster = "ua_ja4.cluster", Count, campaign::client_cluster,
+        "Strangers who lately failed with this very user agent, language and TLS fingerprint, half-life one day; 0 where most strangers who use it do well.",
+        "Credential stuffing: one program behind many addresses.",
+        "Programs with the user agent of a popular browser are not told from it without a TLS fingerprint.";
+    IpProcedureCustomers = "ip.procedure_customers", Count, campaign::ip_procedures,
+        "Other customers whose changes and withdrawals came from this address, done or tried.",
+        "sbi-2020: several accounts were emptied from a few addresses.",
+        "Carriers and companies: see ip.shared_carrier. Families.";
+    DeviceProcedureCustomers = "device.procedure_customers", Count, campaign::device_procedures,
+        "Other customers whose changes and withdrawals came from this device, done or tried.",
+        "Mules and their handlers.",
+        "Families who share a computer.";
+    BankCampaignCustomers = "bank.campaign_customers", Count, campaign::bank_entered,
+        "Other customers who named this bank account and whom a campaign got into within 60 days, also when that was noticed only later.",
+        "Mule destinations.",
+        "As customer.in_campaign. Of more than 32 customers of one account nothing is said.";
+    SymbolCluster = "symbol.cluster", Count, campaign::symbol_cluster,
+        "Other customers who lately bought this symbol as strangers to their own accounts, or in a session that moved; half-life one day. 0 where they are less than a quarter of its buyers.",
+        "2025: many hijacked accounts bought one thin share.",
+        "Holidays on which a small issue is popular and bought from everywhere.";
 }
 
 impl Signal {

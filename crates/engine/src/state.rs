@@ -4,23 +4,29 @@
 //! An event is weighed against the records as they were before it, then noted. What is noted as the customer's own is only
 //! what ended well and was not held or refused: an attacker's own tries must not make them a known face.
 
+mod campaigns;
 mod changes;
+mod kinds;
 mod note;
 mod records;
+mod watch;
 
 use model::Time;
 use model::customer::text_key;
 
+pub use self::campaigns::{Campaigns, Entry, OPEN_US};
 use self::changes::Changes;
 pub use self::changes::Copies;
+pub(crate) use self::note::session_key;
 use self::records::{PARTS, Records, Slot};
+pub(crate) use self::watch::is_abroad;
 use crate::decision::{Decision, Verdict};
 use crate::input::{Body, Input, Observed, Profile};
 use crate::key::RecordKey;
 use crate::policy::Policy;
 use crate::record::retention::remembered;
 use crate::record::{
-    Account, AgentUse, Asn, Customer, Device, Document, Hold, Ip, Network, Record, Shared, customer,
+    Account, AgentUse, Asn, Customer, Device, Document, Hold, Ip, Network, Shared, customer,
 };
 use crate::signal::{Signal, View};
 
@@ -37,6 +43,7 @@ pub struct State {
     accounts: Records<u64, Account>,
     documents: Records<u64, Box<Document>>,
     profiles: Records<u64, Box<Document>>,
+    campaigns: Campaigns,
     changes: Changes,
     seq: u64,
     /// When the input applied last arrived.
@@ -56,6 +63,7 @@ impl Default for State {
             accounts: Records::new(RecordKey::Account),
             documents: Records::new(RecordKey::Document),
             profiles: Records::new(RecordKey::Profile),
+            campaigns: Campaigns::default(),
             changes: Changes::default(),
             seq: 0,
             now: Time::MIN,
@@ -72,52 +80,6 @@ pub enum Outcome {
     Noted,
     /// A hold was settled; false if there was none.
     Settled(bool),
-}
-
-/// Calls a method of the records that a key belongs to, with the key within its kind; `$shared` where it is the one record
-/// of all together.
-macro_rules! of_kind {
-    ($state:ident, $key:expr, $records:ident, $inner:ident => $call:expr, $shared:expr) => {
-        match $key {
-            RecordKey::Shared => $shared,
-            RecordKey::Customer($inner) => {
-                let $records = &mut $state.customers;
-                $call
-            }
-            RecordKey::Ip($inner) => {
-                let $records = &mut $state.ips;
-                $call
-            }
-            RecordKey::Network($inner) => {
-                let $records = &mut $state.networks;
-                $call
-            }
-            RecordKey::Asn($inner) => {
-                let $records = &mut $state.asns;
-                $call
-            }
-            RecordKey::Device($inner) => {
-                let $records = &mut $state.devices;
-                $call
-            }
-            RecordKey::Agent($inner) => {
-                let $records = &mut $state.agents;
-                $call
-            }
-            RecordKey::Account($inner) => {
-                let $records = &mut $state.accounts;
-                $call
-            }
-            RecordKey::Document($inner) => {
-                let $records = &mut $state.documents;
-                $call
-            }
-            RecordKey::Profile($inner) => {
-                let $records = &mut $state.profiles;
-                $call
-            }
-        }
-    };
 }
 
 impl State {
@@ -141,59 +103,10 @@ impl State {
         self.now
     }
 
-    /// Whether a record is in memory (or known to be empty).
+    /// What is known of many customers at once.
     #[must_use]
-    pub fn holds(&self, key: RecordKey) -> bool {
-        match key {
-            RecordKey::Shared => true,
-            RecordKey::Customer(key) => self.customers.get(key).is_some(),
-            RecordKey::Ip(key) => self.ips.get(key).is_some(),
-            RecordKey::Network(key) => self.networks.get(key).is_some(),
-            RecordKey::Asn(key) => self.asns.get(key).is_some(),
-            RecordKey::Device(key) => self.devices.get(key).is_some(),
-            RecordKey::Agent(key) => self.agents.get(key).is_some(),
-            RecordKey::Account(key) => self.accounts.get(key).is_some(),
-            RecordKey::Document(key) => self.documents.get(key).is_some(),
-            RecordKey::Profile(key) => self.profiles.get(key).is_some(),
-        }
-    }
-
-    /// Puts a stored record into memory. One of another kind than its key is not taken; says whether it was.
-    pub fn load(&mut self, key: RecordKey, record: Record) -> bool {
-        let tick = self.changes.tick();
-        match (key, record) {
-            (RecordKey::Shared, Record::Shared(record)) => self.shared.record = *record,
-            (RecordKey::Customer(key), Record::Customer(record)) => self.customers.load(key, record, tick),
-            (RecordKey::Ip(key), Record::Ip(record)) => self.ips.load(key, record, tick),
-            (RecordKey::Network(key), Record::Network(record)) => self.networks.load(key, record, tick),
-            (RecordKey::Asn(key), Record::Asn(record)) => self.asns.load(key, record, tick),
-            (RecordKey::Device(key), Record::Device(record)) => self.devices.load(key, record, tick),
-            (RecordKey::Agent(key), Record::Agent(record)) => self.agents.load(key, record, tick),
-            (RecordKey::Account(key), Record::Account(record)) => self.accounts.load(key, record, tick),
-            (RecordKey::Document(key), Record::Document(record)) => self.documents.load(key, record, tick),
-            (RecordKey::Profile(key), Record::Profile(record)) => self.profiles.load(key, record, tick),
-            _ => return false,
-        }
-        true
-    }
-
-    /// A record's bytes as it stands; `None` if it is not in memory.
-    #[must_use]
-    pub fn encoded(&self, key: RecordKey) -> Option<Vec<u8>> {
-        let kind = key.kind();
-        let bytes = match key {
-            RecordKey::Shared => Record::encode_into(kind, &self.shared.record, Vec::new()),
-            RecordKey::Customer(key) => Record::encode_into(kind, self.customers.get(key)?, Vec::new()),
-            RecordKey::Ip(key) => Record::encode_into(kind, self.ips.get(key)?, Vec::new()),
-            RecordKey::Network(key) => Record::encode_into(kind, self.networks.get(key)?, Vec::new()),
-            RecordKey::Asn(key) => Record::encode_into(kind, self.asns.get(key)?, Vec::new()),
-            RecordKey::Device(key) => Record::encode_into(kind, self.devices.get(key)?, Vec::new()),
-            RecordKey::Agent(key) => Record::encode_into(kind, self.agents.get(key)?, Vec::new()),
-            RecordKey::Account(key) => Record::encode_into(kind, self.accounts.get(key)?, Vec::new()),
-            RecordKey::Document(key) => Record::encode_into(kind, self.documents.get(key)?, Vec::new()),
-            RecordKey::Profile(key) => Record::encode_into(kind, self.profiles.get(key)?, Vec::new()),
-        };
-        bytes.ok()
+    pub const fn campaigns(&self) -> &Campaigns {
+        &self.campaigns
     }
 
     /// A customer's record, if it is in memory.
@@ -249,24 +162,6 @@ impl State {
         self.changes.begin()
     }
 
-    /// Goes on copying, about this many records, and gives what was copied since this was last called, and whether that was
-    /// all. Between calls inputs may be applied: a record that changes before its turn is copied first.
-    pub fn copy(&mut self, at_most: usize) -> (Copies, bool) {
-        for key in self.changes.next(at_most) {
-            let changes = &mut self.changes;
-            of_kind!(self, key, records, key => records.copy(key, changes), changes.copy(key, &mut self.shared));
-        }
-        self.changes.take()
-    }
-
-    /// Says that these records are changed after all: what was copied could not be stored.
-    pub fn mark_changed(&mut self, keys: impl IntoIterator<Item = RecordKey>) {
-        for key in keys {
-            let changes = &mut self.changes;
-            of_kind!(self, key, records, key => records.mark_changed(key, changes), changes.note(key, &mut self.shared));
-        }
-    }
-
     /// Records changed since copying last began.
     #[must_use]
     pub const fn changed(&self) -> usize {
@@ -290,34 +185,6 @@ impl State {
 
     /// Parts into which records are cut.
     pub const PARTS: usize = PARTS;
-
-    /// Bytes that a part of the records takes in memory, about.
-    #[must_use]
-    pub fn part_bytes(&self, part: usize) -> usize {
-        self.customers.part_bytes(part, |customer| customer.heap_bytes())
-            + self.ips.part_bytes(part, |ip| ip.heap_bytes())
-            + self.networks.part_bytes(part, |_| 0)
-            + self.asns.part_bytes(part, |_| 0)
-            + self.devices.part_bytes(part, |device| device.customers.heap_bytes())
-            + self.agents.part_bytes(part, |_| 0)
-            + self.accounts.part_bytes(part, |account| account.customers.heap_bytes())
-            + self.profiles.part_bytes(part, |profile| profile.heap_bytes())
-    }
-
-    /// Records in memory.
-    #[must_use]
-    pub fn records(&self) -> u64 {
-        let records = self.customers.len()
-            + self.ips.len()
-            + self.networks.len()
-            + self.asns.len()
-            + self.devices.len()
-            + self.agents.len()
-            + self.accounts.len()
-            + self.documents.len()
-            + self.profiles.len();
-        u64::try_from(records).unwrap_or(u64::MAX)
-    }
 
     /// Applies an input: the records it touches must be in memory; those that are not count as empty.
     pub fn apply(&mut self, policy: &Policy, input: &Input) -> Outcome {
@@ -406,6 +273,7 @@ impl State {
             agent: agent.unwrap_or(&empty.agent),
             account: account.unwrap_or(&empty.account),
             shared: &self.shared.record,
+            campaigns: &self.campaigns,
         };
         look(&view)
     }
@@ -445,36 +313,6 @@ impl State {
             };
         }
         Outcome::Noted
-    }
-
-    /// A hash over every record in memory, in the order of their keys: equal for equal states, on every machine.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        let mut keys = self.keys();
-        keys.sort_unstable();
-        let mut hasher = blake3::Hasher::new();
-        for key in keys {
-            let bytes = self.encoded(key).unwrap_or_default();
-            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            hasher.update(&[key.kind()]).update(&key.bytes()).update(&length.to_le_bytes()).update(&bytes);
-        }
-        *hasher.finalize().as_bytes()
-    }
-
-    /// The keys of all records in memory, in no order.
-    #[must_use]
-    pub fn keys(&self) -> Vec<RecordKey> {
-        let mut keys = vec![RecordKey::Shared];
-        keys.extend(self.customers.keys().map(RecordKey::Customer));
-        keys.extend(self.ips.keys().map(RecordKey::Ip));
-        keys.extend(self.networks.keys().map(RecordKey::Network));
-        keys.extend(self.asns.keys().map(RecordKey::Asn));
-        keys.extend(self.devices.keys().map(RecordKey::Device));
-        keys.extend(self.agents.keys().map(RecordKey::Agent));
-        keys.extend(self.accounts.keys().map(RecordKey::Account));
-        keys.extend(self.documents.keys().map(RecordKey::Document));
-        keys.extend(self.profiles.keys().map(RecordKey::Profile));
-        keys
     }
 }
 

@@ -209,6 +209,7 @@ impl<'a> Columns<'a> {
             bank_account: None,
             contact: contact.filter(|_| kind == EventKind::ContactChange),
             order: self.order(row)?.filter(|_| kind == EventKind::Order),
+            payment: None,
         };
         Ok((event, has_id))
     }

@@ -22,6 +22,8 @@ pub struct IntelConfig {
     pub country: Vec<PathBuf>,
     /// Networks to autonomous systems: MMDB or CSV `start,end,asn[,organisation]`. An earlier file wins.
     pub asn: Vec<PathBuf>,
+    /// Networks to coordinates: MMDB with `location.latitude` and `location.longitude`. An earlier file wins.
+    pub location: Vec<PathBuf>,
     /// Rules for user agents: the `regexes.yaml` of the uap-core project.
     pub user_agents: Option<PathBuf>,
     /// Named lists of networks. Entries with one name and kind are one list; at most 64 lists.
@@ -65,7 +67,7 @@ impl IntelConfig {
     /// A **TOML file** has an `[intel]` table (other tables are left to others), or consists of its keys alone.
     /// Relative paths count from the folder of the TOML file.
     ///
-    /// In a **folder** the names tell, in any case: `country*.csv`, `*country*.mmdb`, `*city*.mmdb`, `asn*.csv`,
+    /// In a **folder** the names tell, in any case: `country*.csv`, `*country*.mmdb`, `*city*.mmdb` (coordinates too), `asn*.csv`,
     /// `*asn*.mmdb` (unless it says country), `user_agents.yaml` and `lists/<kind>-<name>.txt` or `.csv`, all also
     /// packed (`.gz`, `.zst`). Files of one use are taken in the order of their names. Other files are left alone,
     /// but in `lists` they are refused, so that a misspelt kind does not silence a list. A folder that holds
@@ -102,7 +104,8 @@ impl IntelConfig {
     /// The same with relative paths counted from `folder`: the folder of the file the table was in.
     #[must_use]
     pub fn relative_to(mut self, folder: &Path) -> Self {
-        let single = self.country.iter_mut().chain(&mut self.asn).chain(&mut self.user_agents);
+        let ranges = self.country.iter_mut().chain(&mut self.asn).chain(&mut self.location);
+        let single = ranges.chain(&mut self.user_agents);
         for path in single.chain(self.lists.iter_mut().map(|list| &mut list.path)) {
             *path = folder.join(&*path);
         }
@@ -130,6 +133,7 @@ mod tests {
     const TABLE: &str = r#"
         country = ["geo/country.mmdb", "/abs/country.csv.gz"]
         asn = ["asn-ipv4.csv.gz"]
+        location = ["geo/city.mmdb"]
         user_agents = "regexes.yaml"
         [[LISTS]]
         name = "exits"
@@ -160,7 +164,8 @@ mod tests {
         };
         let shown = folder.path().display().to_string();
         let mut config = config.map_err(|error| error.to_string().replace(&shown, "HERE"))?;
-        config.country.iter_mut().chain(&mut config.asn).chain(&mut config.user_agents).for_each(hide);
+        config.country.iter_mut().chain(&mut config.asn).chain(&mut config.location).for_each(hide);
+        config.user_agents.iter_mut().for_each(hide);
         config.lists.iter_mut().map(|list| &mut list.path).for_each(hide);
         Ok(config)
     }
@@ -172,6 +177,7 @@ mod tests {
         let expected = IntelConfig {
             country: vec!["HERE/geo/country.mmdb".into(), "/abs/country.csv.gz".into()],
             asn: vec!["HERE/asn-ipv4.csv.gz".into()],
+            location: vec!["HERE/geo/city.mmdb".into()],
             user_agents: Some("HERE/regexes.yaml".into()),
             lists: vec![
                 ListConfig {
@@ -206,7 +212,7 @@ mod tests {
               |
             2 | contry = []
               | ^^^^^^
-            unknown field `contry`, expected one of `country`, `asn`, `user_agents`, `lists`"#]],
+            unknown field `contry`, expected one of `country`, `asn`, `location`, `user_agents`, `lists`"#]],
         );
         check_error(
             "[[lists]]\nname = \"x\"\nkind = \"spam\"\npath = \"x\"\n",

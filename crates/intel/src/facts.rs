@@ -12,6 +12,7 @@ use crate::lists::{List, ListKind, ListSet, Lists};
 use crate::range_csv::Organisations;
 use crate::ranges::{Builder, Ranges};
 use crate::report::{FileReport, LoadReport};
+use crate::spot::Spot;
 use crate::unknown::{self, Unknown};
 use crate::user_agent::{UserAgent, UserAgents};
 use crate::{mmdb, range_csv};
@@ -26,6 +27,8 @@ pub struct Facts {
     pub country: Option<Country>,
     /// Autonomous system (carrier, company, hoster) that announces the network. Never 0.
     pub asn: Option<u32>,
+    /// Where the network is, about.
+    pub spot: Option<Spot>,
     /// Lists that hold the address.
     pub lists: ListSet,
 }
@@ -36,6 +39,7 @@ pub struct Facts {
 pub struct Intel {
     country: Ranges<Option<Country>>,
     asn: Ranges<u32>,
+    spots: Ranges<Option<Spot>>,
     organisations: Organisations,
     lists: Lists,
     user_agents: Option<UserAgents>,
@@ -59,8 +63,9 @@ impl Intel {
     /// limit ([`RANGES_MAX`](crate::RANGES_MAX), [`LISTS_MAX`](crate::LISTS_MAX),
     /// [`LIST_ENTRIES_MAX`](crate::LIST_ENTRIES_MAX)).
     pub fn load(config: &IntelConfig) -> Result<Self, IntelError> {
-        if config.country.len() > FILES_MAX || config.asn.len() > FILES_MAX {
-            return Err(IntelError::setting(format!("more than {FILES_MAX} files in `country` or in `asn`")));
+        if [&config.country, &config.asn, &config.location].iter().any(|files| files.len() > FILES_MAX) {
+            let problem = format!("more than {FILES_MAX} files in `country`, in `asn` or in `location`");
+            return Err(IntelError::setting(problem));
         }
         let mut files = Vec::new();
         let country = load_ranges(&config.country, &mut files, |path, ranges| match is_mmdb(path) {
@@ -72,6 +77,7 @@ impl Intel {
             true => mmdb::read_asns(path, ranges, &mut organisations),
             false => range_csv::read_asns(path, ranges, &mut organisations),
         })?;
+        let spots = load_ranges(&config.location, &mut files, mmdb::read_spots)?;
         let lists = Lists::load(&config.lists, &mut files)?;
         let user_agents = match &config.user_agents {
             Some(path) => {
@@ -81,13 +87,18 @@ impl Intel {
             }
             None => None,
         };
-        Ok(Self { country, asn, organisations, lists, user_agents, report: LoadReport { files } })
+        Ok(Self { country, asn, spots, organisations, lists, user_agents, report: LoadReport { files } })
     }
 
     /// Everything known of an address.
     #[must_use]
     pub fn lookup(&self, ip: IpAddr) -> Facts {
-        Facts { country: self.country(ip), asn: self.asn(ip), lists: self.lists(ip) }
+        Facts {
+            country: self.country(ip),
+            asn: self.asn(ip),
+            spot: self.spots.get(ip),
+            lists: self.lists(ip),
+        }
     }
 
     /// Country of an address.
@@ -166,6 +177,7 @@ impl Intel {
         [
             self.country.memory_bytes(),
             self.asn.memory_bytes(),
+            self.spots.memory_bytes(),
             self.organisations.memory_bytes(),
             self.lists.memory_bytes(),
         ]

@@ -14,12 +14,14 @@ mod country;
 mod error;
 mod facts;
 mod lists;
+mod lookalike;
 mod mmdb;
 mod open;
 mod range_csv;
 mod ranges;
 mod report;
 mod span;
+mod spot;
 mod text;
 mod unknown;
 mod user_agent;
@@ -31,7 +33,9 @@ pub use facts::{Facts, Intel};
 pub use lists::{
     BadNetwork, LIST_ENTRIES_MAX, LISTS_MAX, List, ListKind, ListSet, NamedLists, NamedListsBuilder,
 };
+pub use lookalike::{DOMAINS_MAX, Domains};
 pub use range_csv::RANGES_MAX;
 pub use report::{BadLine, FileReport, FileRole, LoadReport};
+pub use spot::Spot;
 pub use unknown::Unknown;
 pub use user_agent::{USER_AGENT_BYTES_MAX, USER_AGENTS_CACHED_MAX, UserAgent};

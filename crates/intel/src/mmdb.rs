@@ -1,4 +1,4 @@
-//! Countries and autonomous systems from MMDB files (the format of MaxMind's GeoLite2 and of its many relatives).
+//! Countries, autonomous systems and coordinates from MMDB files (the format of MaxMind's GeoLite2 and of its many relatives).
 //!
 //! The whole tree is read once and compiled to the same ranges as a CSV ([`crate::ranges`]). So lookups cost the
 //! same for every source and cannot fail, and a damaged record is found when the file is loaded and not at night.
@@ -20,6 +20,7 @@ use crate::range_csv::{Organisations, RANGES_MAX};
 use crate::ranges::Builder;
 use crate::report::{FileReport, FileRole};
 use crate::span::Span;
+use crate::spot::Spot;
 use record::Record;
 
 /// Largest file, in bytes after decompression. It is in memory while it is compiled.
@@ -44,6 +45,11 @@ pub(crate) fn read_asns(
         organisations.add(asn, record.organisation.as_deref().unwrap_or_default());
         Some(asn)
     })
+}
+
+/// Reads the coordinates of every network.
+pub(crate) fn read_spots(path: &Path, ranges: &mut Builder<Option<Spot>>) -> Result<FileReport, IntelError> {
+    read(path, FileRole::Location, ranges, |record| record.spot().map(Some))
 }
 
 fn read<V: Copy + Default + Eq>(
@@ -97,6 +103,9 @@ fn read<V: Copy + Default + Eq>(
 fn sought(role: FileRole) -> &'static str {
     match role {
         FileRole::Country => "a country (`country.iso_code`, `country`, `country_code` or the record itself)",
+        FileRole::Location => {
+            "coordinates (`location.latitude` and `location.longitude`, or without `location`)"
+        }
         _ => "an AS number (`autonomous_system_number`, `asn` or the record itself)",
     }
 }
@@ -229,6 +238,36 @@ mod tests {
             assert_eq!(ranges.compile().get("1.0.16.9".parse().unwrap()), 2519);
             assert_eq!(organisations.get(2519), Some("ARTERIA"));
         }
+    }
+
+    #[test]
+    fn coordinates() {
+        let numbers =
+            |north: f64, east: f64| vec![("latitude", Value::F64(north)), ("longitude", Value::F64(east))];
+        let city = |north, east, radius| {
+            let mut fields = numbers(north, east);
+            fields.push(("accuracy_radius", Value::U16(radius)));
+            map(&[("location", map(&fields)), ("country", map(&[("iso_code", text("JP"))]))])
+        };
+        let networks = [
+            ("192.0.2.0/25", city(35.68, 139.76, 20)),
+            ("192.0.2.128/25", map(&numbers(-33.87, 151.21))),
+            ("198.51.100.0/24", city(135.0, 0.0, 1)),
+            ("203.0.113.0/24", map(&[("lat", text("1.35")), ("lng", text("103.8"))])),
+        ];
+        let (_folder, path) = write(&mmdb(4, 24, &networks));
+        let mut ranges = Builder::default();
+        let report = super::read_spots(&path, &mut ranges).unwrap();
+        assert_eq!((report.records, report.entries), (4, 3), "one is nowhere on earth");
+        let ranges = ranges.compile();
+        let at =
+            |ip: &str| ranges.get(ip.parse().unwrap()).map(|spot| (spot.north, spot.east, spot.radius_km));
+        assert_eq!(at("192.0.2.1"), Some((357, 1_398, 20)));
+        assert_eq!(at("192.0.2.200"), Some((-339, 1_512, crate::spot::RADIUS_KM)));
+        assert_eq!(at("203.0.113.1"), Some((14, 1_038, crate::spot::RADIUS_KM)));
+        assert_eq!(at("198.51.100.1"), None);
+        let (ranges, _) = countries(&mmdb(4, 24, &networks)).unwrap();
+        assert_eq!(country(&ranges, "192.0.2.1"), "JP");
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub enum FileRole {
     Country,
     /// Networks to autonomous systems.
     Asn,
+    /// Networks to coordinates.
+    Location,
     /// A named list of networks.
     List,
     /// Rules for user agents.
@@ -57,7 +59,7 @@ impl FileReport {
     }
 }
 
-/// What every file gave, in the order of loading: country, asn, lists, user agents.
+/// What every file gave, in the order of loading: country, asn, location, lists, user agents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// One entry per file.

@@ -1,6 +1,7 @@
 //! The laboratory: Sekisho's ideas tried on made and on public data, with figures anybody can repeat.
 
 pub mod bulk;
+pub mod evaluate;
 pub mod http;
 mod latency;
 pub mod load;

@@ -8,7 +8,9 @@
 //! `life` lives each customer's days, one customer after the other, each with random numbers of their own; `output`
 //! puts both together and writes. What is found in the result is for others to say. `docs/lab-simulate.md` is for users.
 
+mod attacker;
 mod attacks;
+pub(crate) mod brokerage;
 mod calendar;
 mod clients;
 mod dice;
@@ -24,6 +26,7 @@ mod summary;
 mod tests;
 mod traits;
 mod visit;
+mod year;
 
 use std::fs;
 use std::path::Path;
@@ -31,6 +34,7 @@ use std::path::Path;
 use history::Watch;
 use jiff::civil::{Date, date};
 
+pub use attacker::{Agents, Attacker, Knowledge, Proxies};
 pub use error::LabError;
 pub use summary::{Culprits, Honest, SimulateSummary, Tally};
 
@@ -54,11 +58,42 @@ pub enum Attack {
     QuietTakeover,
     /// `quiet-address`: the contact first, small withdrawals later.
     QuietAddress,
+    /// `jp-2025-pump`: hijacked accounts sell what they hold and buy one thinly traded security.
+    Jp2025Pump,
+    /// `password-spray`: a few common passwords over all customers in three nights.
+    PasswordSpray,
+    /// `slow-stuffing`: a few tries an address and day over two weeks.
+    SlowStuffing,
+    /// `aitm-phish`: customers sign in through the attacker's proxy and prove themselves to it.
+    AitmPhish,
+    /// `sim-swap`: the attacker has the telephone number, and with it the codes.
+    SimSwap,
+    /// `insider-address`: somebody inside changes the contact on paper; codes go to the attacker.
+    InsiderAddress,
+    /// `mule-ring`: several victims' money goes to the same few bank accounts.
+    MuleRing,
 }
 
 impl Attack {
     /// Every attack.
     pub const ALL: &'static [Self] = &[
+        Self::Kabucom2020Sweep,
+        Self::Sbi2020,
+        Self::Okasan2020,
+        Self::Gmo2020,
+        Self::QuietTakeover,
+        Self::QuietAddress,
+        Self::Jp2025Pump,
+        Self::PasswordSpray,
+        Self::SlowStuffing,
+        Self::AitmPhish,
+        Self::SimSwap,
+        Self::InsiderAddress,
+        Self::MuleRing,
+    ];
+
+    /// Those that the sweep is measured on: what is planted where nothing else is asked for.
+    pub const SWEPT: &'static [Self] = &[
         Self::Kabucom2020Sweep,
         Self::Sbi2020,
         Self::Okasan2020,
@@ -77,6 +112,13 @@ impl Attack {
             Self::Gmo2020 => "gmo-2020",
             Self::QuietTakeover => "quiet-takeover",
             Self::QuietAddress => "quiet-address",
+            Self::Jp2025Pump => "jp-2025-pump",
+            Self::PasswordSpray => "password-spray",
+            Self::SlowStuffing => "slow-stuffing",
+            Self::AitmPhish => "aitm-phish",
+            Self::SimSwap => "sim-swap",
+            Self::InsiderAddress => "insider-address",
+            Self::MuleRing => "mule-ring",
         }
     }
 }
@@ -107,7 +149,7 @@ pub const DAYS_MIN: u32 = 30;
 /// Most days.
 pub const DAYS_MAX: u32 = 1_100;
 
-/// What to simulate. The default is the year up to 16 September 2020 with 20,000 customers and every attack.
+/// What to simulate. The default is the year up to 16 September 2020 with 20,000 customers and [`Attack::SWEPT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimulateOptions {
     /// Customers, [`CUSTOMERS_MIN`] to [`CUSTOMERS_MAX`].
@@ -120,6 +162,10 @@ pub struct SimulateOptions {
     pub start: Date,
     /// What to plant, in any order; twice is once.
     pub attacks: Vec<Attack>,
+    /// How the attackers of the newer attacks go about it; those of the record do what they did.
+    pub attacker: Attacker,
+    /// Whether much befalls honest customers: a renumbered carrier, a popular new issue, tax season, retirements.
+    pub honest_year: bool,
     /// Whether to write the events as `events.ndjson`, too (wire form v1, without country and autonomous system).
     pub ndjson: bool,
 }
@@ -146,8 +192,16 @@ impl SimulateOptions {
 impl Default for SimulateOptions {
     fn default() -> Self {
         let days = 366;
-        let attacks = Attack::ALL.to_vec();
-        Self { customers: 20_000, days, seed: 1, start: Self::start_for(days), attacks, ndjson: false }
+        Self {
+            customers: 20_000,
+            days,
+            seed: 1,
+            start: Self::start_for(days),
+            attacks: Attack::SWEPT.to_vec(),
+            attacker: Attacker::TARGETED,
+            honest_year: false,
+            ndjson: false,
+        }
     }
 }
 
@@ -161,8 +215,8 @@ impl Default for SimulateOptions {
 pub fn simulate(options: &SimulateOptions, out: &Path, watch: &Watch) -> Result<SimulateSummary, LabError> {
     options.check()?;
     let calendar = Calendar::new(options.start, options.days)?;
-    let mut world = World::new(options.seed, calendar, options.customers.into());
-    let mut plan = attacks::plan(&mut world, &options.attacks)?;
+    let mut world = World::new(options.seed, calendar, options.customers.into(), options.honest_year);
+    let mut plan = attacks::plan(&mut world, &options.attacks, options.attacker)?;
     let world = world;
     let mut output = Output::begin(&world, out, options.ndjson, watch)?;
     watch.expect(world.customers());

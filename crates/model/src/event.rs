@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BankAccount, Channel, Client, Contact, Credential, CustomerId, EventKind, Factor, Invalid, Money, Order,
-    Outcome, Time,
+    Outcome, Payment, Time,
 };
 
 crate::wire::text! {
@@ -71,6 +71,9 @@ pub struct Event {
     /// Order placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
+    /// What the instruction to pay says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Payment>,
 }
 
 /// A share from 0 to 1, kept in millionths so that sums are exact and order does not matter.
@@ -177,6 +180,7 @@ impl Event {
             ("order", self.order.is_some(), matches!(self.kind, EventKind::Order)),
             ("contact", self.contact.is_some(), matches!(self.kind, EventKind::ContactChange)),
             ("balance_share", self.balance_share.is_some(), self.kind.moves_money()),
+            ("payment", self.payment.is_some(), matches!(self.kind, EventKind::PaymentInstruction)),
         ];
         for (field, present, belongs) in misplaced {
             if present && !belongs {

@@ -21,7 +21,7 @@ mod words;
 pub use bank_account::{AccountNumber, BankAccount};
 pub use client::{Address, Client, Network};
 pub use customer::{Customer, CustomerId, CustomerKey};
-pub use details::{Contact, ContactType, Order, OrderEffect, OrderSide};
+pub use details::{Contact, ContactType, Domain, Order, OrderEffect, OrderSide, Payment};
 pub use error::Invalid;
 pub use event::Event;
 pub use kana::HolderName;

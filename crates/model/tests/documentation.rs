@@ -2,7 +2,7 @@
 
 use model::{
     BankAccount, Channel, Client, Contact, ContactType, Credential, Event, EventKind, Factor, Money, Order,
-    OrderEffect, OrderSide, Outcome,
+    OrderEffect, OrderSide, Outcome, Payment,
 };
 
 const PAGE: &str = include_str!("../../../docs/events.md");
@@ -61,6 +61,7 @@ fn every_field_is_documented() {
         ("bank_account", fields::<BankAccount>()),
         ("contact", fields::<Contact>()),
         ("order", fields::<Order>()),
+        ("payment", fields::<Payment>()),
     ] {
         assert!(inner.len() > 1, "{outer}: {inner:?}");
         for field in inner {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use history::import::{parse_time, parse_timezone};
 use intel::{Intel, IntelConfig};
 use serde::Deserialize;
+use server::daily::Daily;
 
 /// `sekisho.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -29,6 +30,8 @@ pub(crate) struct ServeConfig {
     pub(crate) journal_days: Option<u32>,
     pub(crate) export_after_ms: Option<u64>,
     pub(crate) ask_days: Option<u32>,
+    pub(crate) examine_at: Option<String>,
+    pub(crate) timezone: Option<String>,
 }
 
 /// Reads the `[serve]` table of a configuration, if there is one.
@@ -87,6 +90,24 @@ pub(crate) fn duration_us(text: &str) -> anyhow::Result<i64> {
 /// A point in time, local in `timezone` (else UTC) where it names no zone of its own; a date is its midnight.
 pub(crate) fn time(text: &str, timezone: Option<&str>) -> anyhow::Result<model::Time> {
     Ok(parse_time(text, parse_timezone(timezone.unwrap_or("UTC"))?)?)
+}
+
+/// When procedures are examined again every day; `never` for not at all.
+pub(crate) fn daily(at: &str, timezone: &str) -> anyhow::Result<Option<Daily>> {
+    if at == "never" {
+        return Ok(None);
+    }
+    let parsed = at.split_once(':').and_then(|(hour, minute)| {
+        let is_short = |text: &str| (1..=2).contains(&text.len());
+        let (hour, minute) = (is_short(hour).then_some(hour)?, is_short(minute).then_some(minute)?);
+        Daily::at(hour.parse().ok()?, minute.parse().ok()?, parse_timezone(timezone).ok()?)
+    });
+    let problem = || {
+        format!(
+            "examine_at came as {at:?} in {timezone:?}; allowed: HH:MM in a zone such as Asia/Tokyo, or never"
+        )
+    };
+    Ok(Some(parsed.with_context(problem)?))
 }
 
 /// The key for a server: from a file, else from the environment; never an argument, which others on the machine could see.

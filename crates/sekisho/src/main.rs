@@ -7,6 +7,7 @@
 mod bench;
 mod bootstrap;
 mod demo;
+mod evaluate;
 mod history;
 mod import;
 mod inputs;

@@ -40,6 +40,7 @@ pub(crate) fn with<T>(
         policy: None,
         export: server::exporter::ExportOptions::default(),
         // What is told here may be of any time.
+        daily: None,
         ask_days: None,
         sequencer: server::sequencer::Options::default(),
     };

@@ -53,6 +53,12 @@ pub(crate) struct Args {
     /// How many milliseconds an event may wait before it is added to the history, up to 60,000 [default: 1500].
     #[arg(long, value_name = "MS")]
     export_after_ms: Option<u64>,
+    /// When procedures of the last two days are examined again, every day: HH:MM, or `never`. See docs/serve.md [default: 04:30].
+    #[arg(long, value_name = "TIME")]
+    examine_at: Option<String>,
+    /// Time zone of --examine-at: Asia/Tokyo, UTC, +09:00 [default: Asia/Tokyo].
+    #[arg(long)]
+    timezone: Option<String>,
     /// How many days back an event may lie that is asked about; 0 for any, as a replay of the past needs it [default: 400].
     #[arg(long, value_name = "DAYS")]
     ask_days: Option<u32>,
@@ -88,12 +94,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ..ExportOptions::default()
     };
     let ask_days = args.ask_days.or(config.ask_days).unwrap_or(400);
+    let examine_at = args.examine_at.as_deref().or(config.examine_at.as_deref()).unwrap_or("04:30");
+    let timezone = args.timezone.as_deref().or(config.timezone.as_deref()).unwrap_or("Asia/Tokyo");
     let options = ServeOptions {
         data: args.data.clone().or(config.data).unwrap_or_else(|| PathBuf::from("sekisho-data")),
         listen: args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN),
         policy: args.policy.clone().or(config.policy),
         export,
         ask_days: Some(ask_days).filter(|days| *days > 0),
+        daily: inputs::daily(examine_at, timezone)?,
         sequencer: Options { memory_bytes: usize::try_from(memory_mib)?.saturating_mul(1 << 20) },
     };
     let data = options.data.display();

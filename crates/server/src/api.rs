@@ -4,6 +4,7 @@
 
 mod audit;
 mod backtests;
+mod campaigns;
 mod customers;
 pub mod decide;
 mod decisions;
@@ -11,6 +12,7 @@ mod event_form;
 mod event_list;
 mod event_sent;
 pub mod events;
+mod findings;
 pub mod forward;
 pub mod health;
 mod holds;
@@ -139,6 +141,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
         .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
+        .route("/v1/campaigns", get(campaigns::list))
+        .route("/v1/campaigns/{id}", get(campaigns::get))
         .route("/v1/holds", get(holds::list))
         .route("/v1/holds/{id}/release", post(holds::release))
         .route("/v1/holds/{id}/refuse", post(holds::refuse))
@@ -151,6 +155,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/backtests", get(backtests::list))
         .route("/v1/backtests/{id}", get(backtests::get))
         .route("/v1/backtests/{id}/stop", post(backtests::stop))
+        .route("/v1/findings", get(findings::list))
+        .route("/v1/findings/examine", post(findings::examine))
         .route("/v1/sweeps", get(sweeps::list).post(sweeps::post))
         .route("/v1/sweeps/{id}", get(sweeps::get))
         .route("/v1/sweeps/{id}/stop", post(sweeps::stop))

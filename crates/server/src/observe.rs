@@ -4,12 +4,14 @@
 use std::sync::{Arc, RwLock};
 
 use engine::Observed;
-use engine::input::{Account, Additions, Agent, Place};
-use intel::{Intel, List, ListKind, NamedLists};
+use engine::input::{Account, Additions, Agent, Payment, Place, Spot};
+use intel::{Intel, List, ListKind};
 use model::customer::text_key;
 use model::time::{DAY_US, SECOND_US};
 use model::{Event, Invalid, Time};
 
+use crate::lists::OwnLists;
+use crate::pressure;
 use crate::secret::Secret;
 
 /// Adds to events what is known outside of the state.
@@ -18,7 +20,7 @@ pub struct Observer {
     intel: Arc<Intel>,
     secret: Secret,
     /// Lists that came over the API; swapped whole.
-    own: RwLock<Arc<NamedLists>>,
+    own: RwLock<Arc<OwnLists>>,
     asked_age_days_max: Option<u32>,
 }
 
@@ -53,7 +55,7 @@ impl Observer {
     }
 
     /// Takes these lists in place of those that came over the API before, from the next event on.
-    pub fn set_lists(&self, lists: NamedLists) {
+    pub fn set_lists(&self, lists: OwnLists) {
         if let Ok(mut own) = self.own.write() {
             *own = Arc::new(lists);
         }
@@ -82,6 +84,11 @@ impl Observer {
                 .as_ref()
                 .map(|account| format!("{}-{}", account.bank, account.branch)),
             order: event.order.as_ref().and_then(|order| serde_json::to_string(order).ok()),
+            listed_thin: event
+                .order
+                .as_ref()
+                .and_then(|order| Some(self.own().thin_symbols.as_ref()?.contains(order.symbol.as_str()))),
+            payment: event.payment.as_ref().map(|payment| self.payment(payment)),
             agent: event.client.user_agent.as_ref().map(|text| self.agent(text.as_str())),
             place: event.client.ip.map(|ip| self.place(ip)).unwrap_or_default(),
             asked,
@@ -117,6 +124,18 @@ impl Observer {
         Err(Invalid::new("time", problem))
     }
 
+    /// What is asked of an instruction to pay; what it says is not kept.
+    fn payment(&self, payment: &model::Payment) -> Payment {
+        let own = self.own();
+        let domain = payment.payee_domain.as_ref().filter(|_| !own.known_domains.is_empty());
+        let pressure = payment.memo.as_ref().map(|memo| pressure::of(memo.as_str()));
+        Payment {
+            lookalike: domain.map(|domain| own.known_domains.look_like(domain.as_str())),
+            urgency: pressure.map(|pressure| pressure.urgency),
+            secrecy: pressure.map(|pressure| pressure.secrecy),
+        }
+    }
+
     /// A user agent in parts.
     pub(crate) fn agent(&self, text: &str) -> Agent {
         let parsed = self.intel.user_agent(text);
@@ -140,6 +159,11 @@ impl Observer {
         let mut place = Place {
             country: facts.country.and_then(|country| country.as_str().as_bytes().try_into().ok()),
             asn: facts.asn,
+            spot: facts.spot.map(|spot| Spot {
+                north: spot.north,
+                east: spot.east,
+                radius_km: spot.radius_km,
+            }),
             ..Place::default()
         };
         let mut allowed = false;
@@ -151,10 +175,10 @@ impl Observer {
             ListKind::Allow => allowed = true,
         };
         self.intel.listed(facts.lists).for_each(&mut note);
-        self.own().listed(ip.ip()).for_each(&mut note);
+        self.own().networks.listed(ip.ip()).for_each(&mut note);
         if allowed {
             // What the operator trusts is no sign of anything, whatever other lists say of it.
-            place = Place { country: place.country, asn: place.asn, ..Place::default() };
+            place = Place { country: place.country, asn: place.asn, spot: place.spot, ..Place::default() };
         }
         place
     }
@@ -165,12 +189,12 @@ impl Observer {
         let facts = self.intel.lookup(ip.ip());
         let told = |list: &List, from| (list.name.clone(), list.kind, from);
         let mut listed: Vec<_> = self.intel.listed(facts.lists).map(|list| told(list, "file")).collect();
-        listed.extend(self.own().listed(ip.ip()).map(|list| told(list, "api")));
+        listed.extend(self.own().networks.listed(ip.ip()).map(|list| told(list, "api")));
         let organisation = facts.asn.and_then(|asn| self.intel.organisation(asn)).map(str::to_owned);
         LookedUp { place: self.place(ip), organisation, listed }
     }
 
-    fn own(&self) -> Arc<NamedLists> {
+    fn own(&self) -> Arc<OwnLists> {
         self.own.read().map(|own| Arc::clone(&own)).unwrap_or_default()
     }
 }

@@ -11,6 +11,7 @@ use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
 use crate::api::{App, Front, description};
+use crate::daily::Daily;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
@@ -32,6 +33,8 @@ pub struct ServeOptions {
     pub export: ExportOptions,
     /// How many days back a question may lie; any for none.
     pub ask_days: Option<u32>,
+    /// When procedures of the last days are examined again, every day; never without.
+    pub daily: Option<Daily>,
     /// How the sequencer runs.
     pub sequencer: sequencer::Options,
 }
@@ -66,7 +69,7 @@ fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> ServeError {
 }
 
 /// The history in the data folder.
-const HISTORY: &str = "history";
+pub(crate) const HISTORY: &str = "history";
 
 /// The wall clock, as a whole microsecond.
 #[must_use]
@@ -138,6 +141,9 @@ pub fn serve(
             .map_err(io(format!("listening at {}", options.listen)))?;
         let at = listener.local_addr().map_err(io("asking where it listens"))?;
         started(at, has_keys);
+        if let Some(daily) = options.daily.clone() {
+            tokio::spawn(daily.run(Arc::clone(&app.sweeps), Arc::clone(&app.clock)));
+        }
         let open = Arc::clone(&app.traffic.connections);
         let front = Front::new(app);
         connections::serve(listener, open, move |request| front.answer(request), stop).await;

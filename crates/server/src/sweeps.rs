@@ -56,6 +56,9 @@ pub(crate) struct SweepRequest {
     pub(crate) history: PathBuf,
     /// Show customers and devices in full, to who asked.
     pub(crate) unmask: bool,
+    /// The re-examination of every day; see [`crate::daily`].
+    #[serde(default)]
+    pub(crate) daily: bool,
 }
 
 /// A procedure to examine.
@@ -112,6 +115,8 @@ pub(crate) struct Sweep {
     pub(crate) by: String,
     /// Whether it shows customers and devices in full.
     pub(crate) unmask: bool,
+    /// For the re-examination of every day: since when procedures are examined.
+    pub(crate) daily_since: Option<Time>,
     /// How far it is.
     pub(crate) state: SweepState,
     watch: Arc<Watch>,
@@ -120,7 +125,8 @@ pub(crate) struct Sweep {
 impl Sweep {
     fn new(id: u32, request: &SweepRequest, state: SweepState) -> Self {
         let (at, by, unmask) = (request.at, request.by.clone(), request.unmask);
-        Self { id, at, by, unmask, state, watch: Arc::default() }
+        let daily_since = request.since.filter(|_| request.daily);
+        Self { id, at, by, unmask, daily_since, state, watch: Arc::default() }
     }
 
     /// How far it is, in rows of history.
@@ -303,6 +309,21 @@ impl Sweeps {
         }
     }
 
+    /// Removes the results of daily examinations that were asked for before `before`. Blocks on the disk.
+    ///
+    /// # Errors
+    /// A folder cannot be removed.
+    pub(crate) fn forget_daily(&self, before: Time) -> std::io::Result<()> {
+        let is_over = |sweep: &Sweep| !matches!(sweep.state, SweepState::Waiting | SweepState::Running);
+        for sweep in self.list() {
+            if sweep.daily_since.is_some() && sweep.at < before && is_over(&sweep) {
+                self.shared.lock().remove(&sweep.id);
+                std::fs::remove_dir_all(self.folder(sweep.id))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The folder of a sweep's results.
     #[must_use]
     pub(crate) fn folder(&self, id: u32) -> PathBuf {
@@ -401,6 +422,7 @@ mod tests {
             window_days: 1,
             history: PathBuf::from("history"),
             unmask: false,
+            daily: false,
         };
         let taken = sweeps.take(&request, |_, _| {
             assert!(sweeps.list().is_empty());

@@ -29,7 +29,7 @@ impl Default for Limits {
             batch_rows_max: 8_192,
             batch_bytes_max: 16 << 20,
             blob_bytes_max: 1 << 20,
-            journal_cache_bytes: 32 << 20,
+            journal_cache_bytes: 8 << 20,
             state_cache_bytes: 64 << 20,
             wal_bytes: 64 << 20,
             trim_rows: 4_096,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::retention::Named;
+use crate::decayed::Decayed;
 use crate::distinct::Distinct;
 
 /// What is kept of a bank account.
@@ -14,4 +15,8 @@ pub struct Account {
     pub customers: Distinct,
     /// When an input last named it.
     pub named: Named,
+    /// First paid to by the broker itself, seconds since 1970; 0 for never.
+    pub paid_first_s: u32,
+    /// The broker's own payments to it, half-life one day.
+    pub paid: Decayed,
 }

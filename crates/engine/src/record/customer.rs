@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::familiar::{Feature, Place, Trait};
 use crate::bounded::Recent;
 use crate::decayed::Decayed;
+use crate::input::Spot;
 
 /// Addresses kept of a customer.
 pub const IPS_MAX: usize = 48;
@@ -90,19 +91,66 @@ pub struct Change {
     pub own: Option<bool>,
 }
 
-/// The session last seen. Nothing but equality is asked of its values, so they are hashes, 0 for none.
+/// Sessions kept of a customer: a browser's, the telephone's, and those of whoever else is in.
+pub const SESSIONS_MAX: usize = 4;
+
+/// A session. Nothing but equality is asked of its values, so they are hashes of 32 bits, 0 for none: 16 bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its identifier.
-    pub id: u64,
+    pub id: u32,
     /// The network it was first seen with.
-    pub network: u64,
+    pub network: u32,
     /// The user agent it was first seen with.
-    pub agent: u64,
-    /// Events in it, procedures not counted.
-    pub steps: u32,
+    pub agent: u32,
+    /// Events in it, procedures not counted, up to 65,535.
+    pub steps: u16,
     /// Whether it was seen with another network or user agent since.
     pub moved: bool,
+}
+
+/// The sessions last seen, the one seen last at the end; unused places have the identifier 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions([Session; SESSIONS_MAX]);
+
+impl Sessions {
+    /// A session.
+    #[must_use]
+    pub fn get(&self, id: u32) -> Option<&Session> {
+        self.0.iter().rev().find(|session| session.id == id && id != 0)
+    }
+
+    /// A session to change, begun if it is new, from here on the one seen last.
+    pub(crate) fn touch(&mut self, id: u32) -> &mut Session {
+        let place = self.0.iter().position(|session| session.id == id).unwrap_or(0);
+        let known = self.0.get(place).copied().filter(|session| session.id == id);
+        if let Some(from) = self.0.get_mut(place..) {
+            from.rotate_left(1);
+        }
+        let [.., last] = &mut self.0;
+        *last = known.unwrap_or(Session { id, ..Session::default() });
+        last
+    }
+}
+
+/// Where a customer was seen last, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// Seconds since 1970.
+    pub at_s: u32,
+    /// Where.
+    pub spot: Spot,
+}
+
+/// Orders in good order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trading {
+    /// How many.
+    pub orders: u32,
+    /// The largest, minor units.
+    pub notional_max: i64,
+    /// Shares of the holdings sold, in millionths, half-life three days.
+    pub sold: Decayed,
 }
 
 /// A procedure that waits for somebody.
@@ -175,8 +223,11 @@ pub struct Customer {
     pub(crate) counted: Recent<Trait, u32>,
     /// Logins by hour of the day (UTC), each up to 255.
     pub hours: Hours,
-    /// The session last seen.
-    pub session: Session,
+    /// The sessions last seen.
+    pub sessions: Sessions,
+    /// Where the customer was seen last, where files say where networks are.
+    pub whereabouts: Option<Whereabouts>,
+    trading: Option<Box<Trading>>,
     dealings: Option<Box<Dealings>>,
 }
 
@@ -193,6 +244,17 @@ impl Customer {
         self.dealings.get_or_insert_default()
     }
 
+    /// Orders in good order.
+    #[must_use]
+    pub fn trading(&self) -> Trading {
+        self.trading.as_deref().copied().unwrap_or_default()
+    }
+
+    /// The same, to change.
+    pub(crate) fn trading_mut(&mut self) -> &mut Trading {
+        self.trading.get_or_insert_default()
+    }
+
     /// How the customer was seen at an address.
     #[must_use]
     pub fn at(&self, ip: Address) -> Option<&Seen> {
@@ -203,6 +265,26 @@ impl Customer {
     #[must_use]
     pub fn seen_with(&self, feature: Feature, value: u64) -> Option<&Seen> {
         self.familiar.get(Trait::new(feature, value))
+    }
+
+    /// Whether any address in a network is the customer's own by `now`.
+    #[must_use]
+    pub fn owns_network(&self, network: model::Network, now: Time) -> bool {
+        let mut places = self.ips.iter();
+        places
+            .any(|(place, seen)| model::Network::around(place.bits()) == network && seen.is_established(now))
+    }
+
+    /// Whether a device is the customer's own by `now`.
+    #[must_use]
+    pub fn owns_device(&self, device: u64, now: Time) -> bool {
+        self.seen_with(Feature::Device, device).is_some_and(|seen| seen.is_established(now))
+    }
+
+    /// Whether neither the network nor the device that an event comes from is the customer's own.
+    #[must_use]
+    pub fn is_stranger(&self, ip: Address, device: Option<u64>, now: Time) -> bool {
+        !device.is_some_and(|device| self.owns_device(device, now)) && !self.owns_network(ip.network(), now)
     }
 
     /// Logins with a user agent, browser, system, device type or language.
@@ -237,6 +319,7 @@ impl Customer {
             + self.ips.heap_bytes()
             + self.familiar.heap_bytes()
             + self.counted.heap_bytes()
+            + self.trading.as_ref().map_or(0, |_| size_of::<Trading>())
             + dealings
     }
 }

@@ -25,14 +25,25 @@ pub struct Ip {
     pub settled: Distinct,
     /// Customers whose logins failed here.
     pub failed_customers: Distinct,
+    /// Customers whose procedures came from here, done or tried.
+    pub procedures: Distinct,
     /// Logins.
     pub attempts: Attempts,
 }
 
+/// Long-standing customers from which an address is a carrier's or a company's.
+pub(crate) const SHARED_CUSTOMERS_MIN: u64 = 8;
+
 impl Ip {
+    /// Whether so many long-standing customers come from it that it is a carrier's or a company's.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.settled.count() >= SHARED_CUSTOMERS_MIN
+    }
+
     /// Bytes on the heap, this record's own included.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let sets = [&self.customers, &self.settled, &self.failed_customers];
+        let sets = [&self.customers, &self.settled, &self.failed_customers, &self.procedures];
         size_of::<Self>() + sets.iter().map(|set| set.heap_bytes()).sum::<usize>()
     }
 }
@@ -58,6 +69,15 @@ pub struct Asn {
 pub struct Device {
     /// Customers with an access in good order.
     pub customers: Distinct,
+    /// Customers whose procedures came from it, done or tried.
+    pub procedures: Distinct,
     /// When an input last named it, up to 30 days later.
     pub named: Named,
+}
+
+impl Device {
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.customers.heap_bytes() + self.procedures.heap_bytes()
+    }
 }

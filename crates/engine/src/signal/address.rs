@@ -9,7 +9,7 @@ use crate::record::attempts::Attempts;
 /// Attempts from which a ratio says something.
 const RATIO_ATTEMPTS_MIN: f64 = 5.0;
 /// Long-standing customers from which an address is a carrier's or a company's.
-pub const CARRIER_CUSTOMERS_MIN: u64 = 8;
+pub const CARRIER_CUSTOMERS_MIN: u64 = crate::record::ip::SHARED_CUSTOMERS_MIN;
 
 /// Logins at the address; of IPv6 at its /64, in which one machine can change its address at will.
 fn tried<'a>(view: &View<'a>) -> &'a Attempts {
@@ -69,7 +69,7 @@ pub(super) fn tor(view: &View<'_>) -> Option<f64> {
 
 pub(super) fn shared_carrier(view: &View<'_>) -> Option<f64> {
     view.event.ip?;
-    flag(view.ip.settled.count() >= CARRIER_CUSTOMERS_MIN)
+    flag(view.ip.is_shared())
 }
 
 pub(super) fn device_customers(view: &View<'_>) -> Option<f64> {

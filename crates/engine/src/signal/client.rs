@@ -5,12 +5,13 @@ use crate::login_score::{ADDRESS_WEIGHTS, CLIENT_WEIGHTS, Everybody, Level, Leve
 use crate::record::Seen;
 use crate::record::customer::as_us;
 use crate::record::familiar::{Feature, country};
+use crate::state::session_key;
 use model::customer::text_key;
 
 /// Logins from which an unusual hour says something.
 const HOURS_LOGINS_MIN: u32 = 10;
 /// Steps of a session within which a procedure is its purpose.
-const STRAIGHT_STEPS_MAX: u32 = 2;
+const STRAIGHT_STEPS_MAX: u16 = 2;
 
 /// Yes where a past exists and this is not of it; nothing where there is no past or the value is not known.
 fn new(view: &View<'_>, own: Option<bool>) -> Option<f64> {
@@ -77,11 +78,8 @@ pub(super) fn automation(view: &View<'_>) -> Option<f64> {
 }
 
 pub(super) fn session_changed(view: &View<'_>) -> Option<f64> {
-    let id = text_key(view.event.session.as_ref()?.as_str());
-    let session = view.customer.session;
-    if session.id != id {
-        return None;
-    }
+    let id = session_key(view.event.session.as_ref()?.as_str());
+    let session = view.customer.sessions.get(id)?;
     flag(session.moved || session.is_moved_by(view.event))
 }
 
@@ -89,9 +87,8 @@ pub(super) fn session_straight(view: &View<'_>) -> Option<f64> {
     if !view.event.kind.is_procedure() {
         return None;
     }
-    let id = text_key(view.event.session.as_ref()?.as_str());
-    let session = view.customer.session;
-    let steps = if session.id == id { session.steps } else { 0 };
+    let id = session_key(view.event.session.as_ref()?.as_str());
+    let steps = view.customer.sessions.get(id).map_or(0, |session| session.steps);
     flag(steps < STRAIGHT_STEPS_MAX)
 }
 

@@ -3,7 +3,8 @@
 use model::Time;
 
 use crate::input::Observed;
-use crate::record::{Account, AgentUse, Asn, Customer, Device, Feature, Ip, Network, Seen, Shared};
+use crate::record::{Account, AgentUse, Asn, Customer, Device, Ip, Network, Seen, Shared};
+use crate::state::Campaigns;
 
 /// An event and the records it touches.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,8 @@ pub struct View<'a> {
     pub account: &'a Account,
     /// What is known of all together.
     pub shared: &'a Shared,
+    /// What is known of many customers at once.
+    pub campaigns: &'a Campaigns,
 }
 
 impl View<'_> {
@@ -56,16 +59,19 @@ impl View<'_> {
 
     /// Whether any address in the network is the customer's own.
     pub(super) fn own_network(&self) -> Option<bool> {
-        let network = self.event.ip?.network();
-        let mut own = self.customer.ips.iter();
-        Some(own.any(|(place, seen)| {
-            model::Network::around(place.bits()) == network && self.is_established(Some(seen))
-        }))
+        Some(self.customer.owns_network(self.event.ip?.network(), self.time()))
     }
 
     /// Whether the device is the customer's own.
     pub(super) fn own_device(&self) -> Option<bool> {
-        Some(self.is_established(self.customer.seen_with(Feature::Device, self.device_key?)))
+        Some(self.customer.owns_device(self.device_key?, self.time()))
+    }
+
+    /// Whether somebody is there whom nothing shows to be the customer: neither network nor device is their own, and the
+    /// address is not one that many long-standing customers share.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.event.ip.is_some_and(|ip| self.customer.is_stranger(ip, self.device_key, self.time()))
+            && !self.ip.is_shared()
     }
 
     /// Hours since a moment, at least 0.

@@ -8,10 +8,11 @@ use super::State;
 use crate::decision::Verdict;
 use crate::input::Observed;
 use crate::key::RecordKey;
-use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, as_us, seconds};
+use crate::record::Ip;
+use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, Whereabouts, as_us, seconds};
 use crate::record::familiar::{Feature, Place, Trait, country};
 use crate::record::retention::Forgotten as _;
-use crate::signal::VELOCITY_HALF_LIFE_US;
+use crate::signal::{SOLD_HALF_LIFE_US, VELOCITY_HALF_LIFE_US};
 
 /// How long a customer must have been seen at an address for it to count them as settled there.
 const SETTLED_AFTER_US: i64 = 30 * DAY_US;
@@ -25,6 +26,15 @@ struct Noted<'a> {
     /// It ended well, and nobody stopped it: what it came from is its customer's own.
     is_own: bool,
     is_login: bool,
+    /// Many long-standing customers come from the address.
+    is_shared: bool,
+}
+
+impl Noted<'_> {
+    /// A change of who can reach the money, or money that leaves, done or tried.
+    fn is_procedure(&self) -> bool {
+        self.customer != 0 && self.event.outcome != Outcome::Failed && self.event.kind.is_procedure()
+    }
 }
 
 impl State {
@@ -38,13 +48,31 @@ impl State {
                 && verdict == Verdict::Allow
                 && event.customer.is_some(),
             is_login: event.kind == EventKind::Login,
+            is_shared: event.ip.and_then(|ip| self.ip(ip.bits())).is_some_and(Ip::is_shared),
         };
+        // By what is known before it.
+        let watched = noted.is_login && event.outcome != Outcome::Attempted || event.order.is_some();
+        let is_stranger = watched && self.is_stranger(&noted);
         let settled = self.note_customer(&noted);
         self.note_address(&noted, settled);
         self.note_device_and_account(&noted);
+        self.note_payment(event);
         if noted.is_own && noted.is_login {
             self.note_login(&noted);
         }
+        if noted.is_login && is_stranger {
+            self.watch_login(event, noted.customer);
+        }
+        self.watch_order(event, noted.customer, is_stranger);
+    }
+
+    /// As signals see it, see [`crate::signal::View`].
+    fn is_stranger(&self, noted: &Noted<'_>) -> bool {
+        let (event, customer) = (noted.event, self.customers.get(noted.customer));
+        !noted.is_shared
+            && event.ip.is_some_and(|ip| {
+                customer.is_none_or(|customer| customer.is_stranger(ip, noted.device, event.time))
+            })
     }
 
     /// Gives whether the customer has been at this address for long.
@@ -88,6 +116,9 @@ impl State {
                 ip.failed_customers.add(noted.customer);
             }
         }
+        if noted.is_procedure() {
+            ip.procedures.add(noted.customer);
+        }
         if noted.is_own {
             ip.customers.add(noted.customer);
             if settled {
@@ -108,16 +139,23 @@ impl State {
             return;
         }
         let (changes, now) = (&mut self.changes, self.now);
-        if let Some(key) = noted.device
-            && noted.is_own
+        if let Some(key) = noted.device {
             // Nearly always it is known, and nothing changes.
-            && !self.devices.get(key).is_some_and(|device| {
-                device.customers.has(noted.customer) && !device.named().is_stale(now)
-            })
-            && let Some(device) = self.devices.change(key, changes)
-        {
-            device.name(now);
-            device.customers.add(noted.customer);
+            let known = self.devices.get(key).filter(|device| !device.named().is_stale(now));
+            let is_new = noted.is_own && !known.is_some_and(|device| device.customers.has(noted.customer));
+            let is_first =
+                noted.is_procedure() && !known.is_some_and(|device| device.procedures.has(noted.customer));
+            if (is_new || is_first)
+                && let Some(device) = self.devices.change(key, changes)
+            {
+                device.name(now);
+                if is_new {
+                    device.customers.add(noted.customer);
+                }
+                if is_first {
+                    device.procedures.add(noted.customer);
+                }
+            }
         }
         if let Some(named) = &event.account
             && let Some(account) = self.accounts.change(named.key, changes)
@@ -128,6 +166,20 @@ impl State {
             }
             account.customers.add(noted.customer);
         }
+    }
+
+    /// What the broker itself paid.
+    fn note_payment(&mut self, event: &Observed) {
+        if event.kind != EventKind::PaymentInstruction || event.outcome != Outcome::Succeeded {
+            return;
+        }
+        let Some(named) = &event.account else { return };
+        let Some(account) = self.accounts.change(named.key, &mut self.changes) else { return };
+        account.name(self.now);
+        if account.paid_first_s == 0 {
+            account.paid_first_s = seconds(event.time);
+        }
+        account.paid.add(1, event.time, VELOCITY_HALF_LIFE_US);
     }
 
     /// A login in good order counts in the frequencies of all.
@@ -174,8 +226,29 @@ impl Customer {
         if event.kind.moves_money() && event.outcome == Outcome::Succeeded {
             self.dealings_mut().withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
         }
+        if let Some(order) = event.order.filter(|_| event.outcome == Outcome::Succeeded) {
+            let trading = self.trading_mut();
+            trading.orders = trading.orders.saturating_add(1);
+            trading.notional_max = trading.notional_max.max(order.notional.unwrap_or(0));
+            if let Some(share_ppm) = order.holdings_share_ppm.filter(|_| !order.buys) {
+                trading.sold.add(u64::from(share_ppm), event.time, SOLD_HALF_LIFE_US);
+            }
+        }
         if noted.is_own {
             self.note_own(noted);
+            self.note_whereabouts(noted);
+        }
+    }
+
+    /// Only places where a person is: a rented server, or a gateway that a carrier's customers share, is nowhere.
+    fn note_whereabouts(&mut self, noted: &Noted<'_>) {
+        let (event, at_s) = (noted.event, seconds(noted.event.time));
+        if let Some(spot) = event.place.spot
+            && !noted.is_shared
+            && !event.place.is_rented()
+            && self.whereabouts.is_none_or(|known| known.at_s <= at_s)
+        {
+            self.whereabouts = Some(Whereabouts { at_s, spot });
         }
     }
 
@@ -187,13 +260,8 @@ impl Customer {
         let has_past =
             self.ips.iter().any(|(_, seen)| known(seen)) || self.devices().any(|(_, seen)| known(seen));
         let from_somewhere = event.ip.is_some() || noted.device.is_some();
-        let own_network = event.ip.map(model::Address::network).is_some_and(|network| {
-            self.ips
-                .iter()
-                .any(|(place, seen)| model::Network::around(place.bits()) == network && known(seen))
-        });
-        let own_device =
-            noted.device.and_then(|device| self.seen_with(Feature::Device, device)).is_some_and(known);
+        let own_network = event.ip.is_some_and(|ip| self.owns_network(ip.network(), now));
+        let own_device = noted.device.is_some_and(|device| self.owns_device(device, now));
         Change {
             at_us: now.as_us(),
             ip: event.ip,
@@ -227,17 +295,13 @@ impl Customer {
     fn note_session(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
         let Some(id) = &event.session else { return };
-        let id = text_key(id.as_str());
-        if self.session.id != id {
-            self.session = Session { id, ..Session::default() };
-        }
-        let session = &mut self.session;
+        let session = self.sessions.touch(session_key(id.as_str()));
         session.moved |= session.is_moved_by(event);
         let (network, agent) = places(event);
         session.network = if session.network == 0 { network } else { session.network };
         session.agent = if session.agent == 0 { agent } else { session.agent };
         let step = !event.kind.is_procedure() && event.outcome != Outcome::Attempted;
-        session.steps = session.steps.saturating_add(u32::from(step));
+        session.steps = session.steps.saturating_add(u16::from(step));
     }
 
     /// What the event came from is the customer's own.
@@ -288,22 +352,33 @@ impl Customer {
 }
 
 /// What an event came from as a session keeps it: network and user agent, 0 for none.
-fn places(event: &Observed) -> (u64, u64) {
+fn places(event: &Observed) -> (u32, u32) {
     let network = event.ip.map_or(0, |ip| folded(ip.network().bits()));
-    (network, event.agent.map_or(0, |agent| agent.text))
+    (network, event.agent.map_or(0, |agent| short(agent.text)))
 }
 
 /// The two halves of a network folded into one: a /64 has nothing in its lower half, and a /24 in its upper.
-fn folded(bits: u128) -> u64 {
+fn folded(bits: u128) -> u32 {
     let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
-    half(bits) ^ half(bits >> 64)
+    // An odd factor spreads what differs in the lowest bits only; nothing but equality is asked.
+    short((half(bits) ^ half(bits >> 64)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// 32 bits of a hash, never 0.
+fn short(hash: u64) -> u32 {
+    u32::try_from((hash ^ hash >> 32) & u64::from(u32::MAX)).unwrap_or(0).max(1)
+}
+
+/// A session's identifier as it is kept.
+pub(crate) fn session_key(id: &str) -> u32 {
+    short(text_key(id))
 }
 
 impl Session {
     /// Whether an event comes from another network or user agent than the session began with.
     pub(crate) fn is_moved_by(&self, event: &Observed) -> bool {
         let (network, agent) = places(event);
-        let other = |known: u64, now: u64| known != 0 && now != 0 && known != now;
+        let other = |known: u32, now: u32| known != 0 && now != 0 && known != now;
         other(self.network, network) || other(self.agent, agent)
     }
 }

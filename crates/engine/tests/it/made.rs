@@ -95,6 +95,20 @@ impl Made {
         self
     }
 
+    /// Sells this share of the holdings.
+    pub(crate) fn order(mut self, symbol: &str, minor: i64, holdings_share: f64) -> Self {
+        self.json["order"] = serde_json::json!({
+            "symbol": symbol, "side": "sell", "quantity": 100, "holdings_share": holdings_share,
+            "notional": {"minor": minor, "currency": "JPY"},
+        });
+        self
+    }
+
+    pub(crate) fn additions(mut self, change: impl FnOnce(&mut Additions)) -> Self {
+        change(&mut self.additions);
+        self
+    }
+
     pub(crate) fn asked(mut self) -> Self {
         self.additions.asked = true;
         self

@@ -13,7 +13,9 @@ use proptest::prelude::*;
 
 use crate::made::{Made, day, hour, made};
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
+    "login",
+    "login",
     "login",
     "login",
     "session.activity",
@@ -22,6 +24,7 @@ const KINDS: [&str; 8] = [
     "password.change",
     "contact.change",
     "order",
+    "payment.instruction",
 ];
 
 /// One arbitrary event; small domains, so that much is shared.
@@ -37,10 +40,21 @@ fn event() -> impl Strategy<Value = Made> {
                 .device(&format!("d{device}"))
                 .agent(&format!("agent {agent}"))
                 .place(["JP", "CN"][usize::from(ip % 2)], 64_500 + asn)
+                .with("client.ja4", format!("t{}", agent % 2))
                 .with("client.session", format!("s{device}"));
-            if KINDS[kind] == "bank_account.change" {
-                made = made.account(account, Some("ヤマダ"));
-            }
+            made = match KINDS[kind] {
+                "bank_account.change" => made.account(account, Some("ヤマダ")),
+                "payment.instruction" => made.account(account, None).nobody(),
+                "order" => made
+                    .order(["7203", "Z1"][usize::from(ip % 2)], i64::from(asn) * 1_000, 0.3)
+                    .with("order.side", ["buy", "sell"][usize::from(device % 2)]),
+                "login" if customer == 3 => made.nobody().with("username_hash", format!("u{time}")),
+                _ => made,
+            };
+            made = made.change_place(|place| {
+                place.spot =
+                    Some(engine::input::Spot { north: 350, east: 100 * i16::from(ip), radius_km: 9 });
+            });
             if asked { made.asked() } else { made }
         },
     )
@@ -98,8 +112,11 @@ fn run(journal: &[Input], batch: usize) -> ([u8; 32], Vec<Outcome>) {
 
 fn everything(state: &State) -> BTreeMap<RecordKey, Vec<u8>> {
     let all = state.keys().into_iter().map(|key| (key, state.encoded(key).unwrap()));
-    // The one of all together is there from the beginning, and stored once it is touched.
-    all.filter(|(key, bytes)| *key != RecordKey::Shared || bytes.iter().any(|byte| *byte != 0)).collect()
+    // Those of all together are there from the beginning, and stored once they are touched.
+    all.filter(|(key, bytes)| {
+        !matches!(key, RecordKey::Shared | RecordKey::Watch) || bytes[1..].iter().any(|byte| *byte != 0)
+    })
+    .collect()
 }
 
 /// Says whether that was all.
@@ -141,6 +158,31 @@ proptest! {
                 prop_assert_eq!(state.weigh(&policies[0], event), state.weigh(&policies[1], event));
             }
             state.apply(&policies[0], &input);
+        }
+    }
+
+    /// An attack by many strangers, over some hours: campaigns are recognised, and they too are the same after every restart.
+    #[test]
+    fn one_campaign_whoever_keeps_it(tries in proptest::collection::vec((0..60_u32, 0..9_u8, 0..10_u8), 40..120)) {
+        let login = |(number, (customer, ip, luck)): (usize, &(u32, u8, u8))| {
+            let made = made("login", &format!("V{customer}"), hour(i64::try_from(number).unwrap() / 8))
+                .with("id", format!("e-{number}"))
+                .ip(&format!("203.0.{ip}.7"))
+                .place("CN", 64_500 + u32::from(ip % 3))
+                .agent("Firefox on Linux");
+            if *luck < 8 { made.failed() } else { made.asked() }
+        };
+        let journal = journal(tries.iter().enumerate().map(login).collect());
+        let policy = Policy::compile(Policy::SHIPPED, 7).unwrap();
+        let mut state = State::default();
+        for input in &journal {
+            state.apply(&policy, input);
+        }
+        prop_assert!(state.campaigns().newest(u32::MAX).count() > 0, "an attack is a campaign");
+        let whole = run(&journal, journal.len());
+        prop_assert_eq!(whole.0, state.digest());
+        for batch in [1, 7, 64] {
+            prop_assert_eq!(&whole, &run(&journal, batch), "in batches of {}", batch);
         }
     }
 

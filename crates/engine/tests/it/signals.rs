@@ -1,5 +1,8 @@
 //! Every signal: what it says, and where it says nothing.
 
+mod campaigns;
+mod orders;
+
 use engine::signal::{Signal, Unit};
 
 use crate::made::{Made, World, at_home, day, hour, made};
@@ -114,6 +117,11 @@ fn of_sessions() {
     let activity = |event: Made| event.with("client.session", "s1");
     let at = |hours: i64, event: Made| event.with("time", hour(91 * 24 + hours).to_string());
     let began = || at(-1, activity(home("login")));
+    let others = |count: i64| {
+        (0..count).map(move |n| {
+            home("session.activity").with("client.session", format!("o{n}")).with("id", format!("o{n}"))
+        })
+    };
     check(
         Signal::SessionClientChanged,
         vec![
@@ -127,6 +135,18 @@ fn of_sessions() {
                 YES,
             ),
             ("another session", vec![began()], home("withdrawal").with("client.session", "s2"), None),
+            (
+                "after three other sessions",
+                vec![began()].into_iter().chain(others(3)).collect(),
+                activity(away("withdrawal")),
+                YES,
+            ),
+            (
+                "after four other sessions",
+                vec![began()].into_iter().chain(others(4)).collect(),
+                activity(away("withdrawal")),
+                None,
+            ),
         ],
     );
     let step = |hours| at(hours, activity(home("session.activity")));
@@ -342,7 +362,9 @@ fn of_the_login_score() {
 /// A list of all signals that tests name, so that a new one without a test is noticed.
 #[test]
 fn every_signal_has_a_case_and_an_explanation() {
-    let source = include_str!("signals.rs");
+    let source =
+        [include_str!("signals.rs"), include_str!("signals/campaigns.rs"), include_str!("signals/orders.rs")]
+            .concat();
     for signal in Signal::ALL {
         let about = signal.about();
         let variant = format!("Signal::{signal:?}");

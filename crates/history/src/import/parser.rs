@@ -183,6 +183,7 @@ pub(crate) fn bare_event(id: EventId, time: Time, kind: EventKind, outcome: Outc
         bank_account: None,
         contact: None,
         order: None,
+        payment: None,
     }
 }
 

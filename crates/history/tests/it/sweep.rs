@@ -106,6 +106,7 @@ fn event(number: usize, access: &Access) -> Event {
         bank_account: None,
         contact: None,
         order: None,
+        payment: None,
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) fn scan(folder: &Path) -> Result<IntelConfig, IntelError> {
     for path in files(folder)? {
         match Use::of(&plain_name(&path)) {
             Some(Use::Country) => config.country.push(path),
+            Some(Use::City) => {
+                config.country.push(path.clone());
+                config.location.push(path);
+            }
             Some(Use::Asn) => config.asn.push(path),
             Some(Use::UserAgents) => user_agents.push(path),
             None => {}
@@ -59,6 +63,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, IntelError> {
 
 enum Use {
     Country,
+    /// Countries and coordinates.
+    City,
     Asn,
     UserAgents,
 }
@@ -71,7 +77,8 @@ impl Use {
         if let Some(stem) = name.strip_suffix(".mmdb") {
             // Country first: `iptoasn-country.mmdb` holds countries.
             return match stem {
-                _ if stem.contains("country") || stem.contains("city") => Some(Self::Country),
+                _ if stem.contains("country") => Some(Self::Country),
+                _ if stem.contains("city") => Some(Self::City),
                 _ if stem.contains("asn") => Some(Self::Asn),
                 _ => None,
             };
@@ -123,7 +130,8 @@ mod tests {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let mut config = IntelConfig::load(folder.path()).map_err(|error| error.to_string())?;
-        let all = config.country.iter_mut().chain(&mut config.asn).chain(&mut config.user_agents);
+        let ranges = config.country.iter_mut().chain(&mut config.asn).chain(&mut config.location);
+        let all = ranges.chain(&mut config.user_agents);
         for path in all.chain(config.lists.iter_mut().map(|list| &mut list.path)) {
             *path = path.strip_prefix(folder.path()).unwrap().to_owned();
         }
@@ -159,6 +167,7 @@ mod tests {
             text(&config.country),
             ["GeoLite2-City.mmdb.gz", "country-v4.csv.zst", "iptoasn-country.mmdb"]
         );
+        assert_eq!(text(&config.location), ["GeoLite2-City.mmdb.gz"]);
         assert_eq!(config.user_agents.as_deref(), Some(Path::new("user_agents.yaml")));
         let lists: Vec<_> = config.lists.iter().map(|list| (list.kind, list.name.as_str())).collect();
         assert_eq!(

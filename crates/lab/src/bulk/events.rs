@@ -112,6 +112,7 @@ impl<'a> EventMaker<'a> {
             bank_account: if names_bank_account(access.kind) { Some(bank_account(&mut draw)?) } else { None },
             contact: contact(access.kind, &mut draw),
             order: if access.kind == EventKind::Order { Some(self.order(&mut draw)?) } else { None },
+            payment: None,
         };
         let place = access.place;
         let recorded =
@@ -153,6 +154,8 @@ impl<'a> EventMaker<'a> {
             effect: Some(if draw.percent(50) { OrderEffect::Open } else { OrderEffect::Close }),
             quantity: 100 * (1 + draw.below(20)),
             notional: Some(self.money(draw)?),
+            holdings_share: None,
+            daily_turnover: None,
         })
     }
 }

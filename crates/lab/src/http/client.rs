@@ -30,8 +30,13 @@ impl Client {
 
     /// Sends one request and waits for its answer. After an error whether it was done is not known.
     pub(crate) fn post(&mut self, path: &str, body: &[u8]) -> Result<Answer<'_>, HttpError> {
+        self.send("POST", path, body)
+    }
+
+    /// The same with any method.
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Answer<'_>, HttpError> {
         self.request.clear();
-        head(&mut self.request, &self.target, &self.key, path, body.len());
+        head(&mut self.request, &self.target, &self.key, (method, path), body.len());
         self.request.extend_from_slice(body);
         let address = &self.target.host;
         let io = |source| HttpError::Io { address: address.clone(), source };
@@ -73,11 +78,17 @@ pub(crate) fn connect(target: &Target) -> std::io::Result<TcpStream> {
 }
 
 /// The head of a request.
-pub(crate) fn head(out: &mut Vec<u8>, target: &Target, key: &str, path: &str, body_bytes: usize) {
+pub(crate) fn head(
+    out: &mut Vec<u8>,
+    target: &Target,
+    key: &str,
+    (method, path): (&str, &str),
+    body_bytes: usize,
+) {
     let host = &target.host;
     // Reasons are not shown, so that their language does not matter; English is shorter.
     let text = format!(
-        "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nAccept-Language: en\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nAccept-Language: en\r\n\
          Content-Length: {body_bytes}\r\n\r\n"
     );
     out.extend_from_slice(text.as_bytes());

@@ -107,7 +107,7 @@ fn body(kind: &str, agent: &str, run: u64) -> String {
 impl Template {
     fn new(target: &Target, key: &str, body: &str) -> Self {
         let mut bytes = Vec::new();
-        crate::http::head(&mut bytes, target, key, "/v1/decide", body.len());
+        crate::http::head(&mut bytes, target, key, ("POST", "/v1/decide"), body.len());
         let head = bytes.len();
         bytes.extend_from_slice(body.as_bytes());
         let find = |what: &str| {

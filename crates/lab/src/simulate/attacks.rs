@@ -2,22 +2,27 @@
 //! for customers' streams, made by the same [`Visit`] as honest ones. Must not know what customers do on their own.
 
 mod campaign;
+mod factor;
 mod okasan;
+mod pump;
 mod quiet;
+mod raid;
 mod sbi;
+mod stuffing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Time;
 
-use super::Attack;
 use super::clients::{Device, Slot};
 use super::dice::{Dice, Stream};
 use super::error::LabError;
 use super::life::Recovery;
 use super::networks::{Network, Purpose, Source, vpn_exit};
 use super::population::World;
+use super::traits::Traits;
 use super::visit::{Culprit, Draft, Seen, Visit};
+use super::{Agents, Attack, Attacker, Proxies};
 
 /// Everything that attackers do, and what their victims do about it.
 #[derive(Debug, Default)]
@@ -46,13 +51,14 @@ impl Plan {
 }
 
 /// Plans the attacks that are asked for and the background that is always there.
-pub(super) fn plan(world: &mut World, attacks: &[Attack]) -> Result<Plan, LabError> {
+pub(super) fn plan(world: &mut World, attacks: &[Attack], attacker: Attacker) -> Result<Plan, LabError> {
     let mut planner = Planner {
         dice: Dice::new(world.seed, Stream::Attack, 0),
         world,
         plan: Plan::default(),
         culprit: Culprit::Background,
         taken: BTreeSet::new(),
+        attacker,
     };
     campaign::background(&mut planner)?;
     for (number, attack) in (1..).zip(Attack::ALL) {
@@ -69,6 +75,13 @@ pub(super) fn plan(world: &mut World, attacks: &[Attack]) -> Result<Plan, LabErr
             Attack::Gmo2020 => quiet::gmo(&mut planner)?,
             Attack::QuietTakeover => quiet::takeovers(&mut planner)?,
             Attack::QuietAddress => quiet::addresses(&mut planner)?,
+            Attack::Jp2025Pump => pump::plan(&mut planner)?,
+            Attack::PasswordSpray => stuffing::spray(&mut planner)?,
+            Attack::SlowStuffing => stuffing::slow(&mut planner)?,
+            Attack::AitmPhish => factor::phish(&mut planner)?,
+            Attack::SimSwap => factor::sim_swap(&mut planner)?,
+            Attack::InsiderAddress => factor::insider(&mut planner)?,
+            Attack::MuleRing => raid::mule_ring(&mut planner)?,
         }
     }
     Ok(planner.plan)
@@ -82,6 +95,7 @@ struct Planner<'w> {
     culprit: Culprit,
     /// Victims so far: nobody is hit twice.
     taken: BTreeSet<u64>,
+    attacker: Attacker,
 }
 
 impl Planner<'_> {
@@ -150,6 +164,28 @@ impl Planner<'_> {
         self.plan.recoveries.insert(customer, Recovery { locked_from, reported });
     }
 
+    /// Where an attacker of these ways would come from.
+    fn proxy(&mut self, victim: u64) -> Source {
+        proxy(self.world, &mut self.dice, victim, self.attacker)
+    }
+
+    /// A person with a client of the attacker's ways, from `source`.
+    fn client(&mut self, victim: u64, source: Source) -> Intruder {
+        client(self.world, &mut self.dice, victim, (self.attacker, source))
+    }
+
+    /// A person of the attacker's ways, who leaves a trace.
+    fn intruder(&mut self, victim: u64) -> Intruder {
+        let source = self.proxy(victim);
+        self.leave_trace(source);
+        self.client(victim, source)
+    }
+
+    /// A device that the victim uses.
+    fn device_of(&self, victim: u64) -> Option<Device> {
+        device_of(self.world, victim)
+    }
+
     /// Remembers where attackers came from.
     fn leave_trace(&mut self, source: Source) {
         self.plan.addresses.push(source);
@@ -180,6 +216,65 @@ impl Intruder {
     /// A program that tries passwords and pretends to be a browser.
     fn program(dice: &mut Dice, source: Source) -> Self {
         Self { identified: dice.permille(500), forgets: true, ..Self::person(dice, source) }
+    }
+}
+
+pub(super) fn proxy(world: &World, dice: &mut Dice, victim: u64, attacker: Attacker) -> Source {
+    match attacker.proxies {
+        Proxies::Anywhere if dice.permille(600) => hosting(dice),
+        Proxies::Anywhere => Network::choose(dice, Purpose::Abroad).any(dice),
+        Proxies::Vpn => vpn_at_home(dice),
+        Proxies::City => World::some_home(dice),
+        Proxies::Neighbour => world.near(victim, dice),
+    }
+}
+
+fn client(world: &World, dice: &mut Dice, victim: u64, (attacker, source): (Attacker, Source)) -> Intruder {
+    let mut intruder = Intruder::person(dice, source);
+    if attacker.agents != Agents::Own {
+        intruder.language = "ja";
+    }
+    if attacker.agents == Agents::Victims
+        && let Some(device) = device_of(world, victim)
+    {
+        intruder.device = device.with_key(dice.next());
+    }
+    intruder
+}
+
+/// A device that a customer uses.
+fn device_of(world: &World, victim: u64) -> Option<Device> {
+    let person = world.person(victim)?;
+    let mut dice = Dice::new(world.seed, Stream::Customer, victim);
+    let traits = Traits::draw(&mut dice, world, person);
+    Some(traits.device(&mut dice, world.calendar.examined_from(), false).1)
+}
+
+/// A login of an attacker of these ways, at a time.
+pub(super) fn attempt(
+    world: &World,
+    dice: &mut Dice,
+    victim: u64,
+    time: Time,
+    attacker: Attacker,
+) -> Result<Draft, LabError> {
+    let source = proxy(world, dice, victim, attacker);
+    let intruder = client(world, dice, victim, (attacker, source));
+    let identity = (&intruder.device, intruder.identified);
+    let seen = Seen::new(dice, source, identity, (intruder.language, time))?;
+    let clock = (intruder.device.platform.channel(), time);
+    let mut visit = Visit::begin(Vec::new(), seen, clock, Some(Culprit::Background));
+    visit.login(None);
+    visit.drafts.pop().ok_or(LabError::Nothing)
+}
+
+/// An exit in Japan of a VPN, or a server there.
+fn vpn_at_home(dice: &mut Dice) -> Source {
+    loop {
+        let source = if dice.permille(700) { vpn(dice) } else { hosting(dice) };
+        if source.network.country == *b"JP" {
+            return source;
+        }
     }
 }
 

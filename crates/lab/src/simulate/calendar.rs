@@ -18,6 +18,7 @@ pub(super) struct Calendar {
     /// The first day, counted from 1970-01-01.
     first: i64,
     trading: Vec<bool>,
+    start: Date,
 }
 
 impl Calendar {
@@ -33,11 +34,17 @@ impl Calendar {
             date = date.tomorrow().map_err(|_end_of_time| outside())?;
         }
         let since = jiff::civil::date(1970, 1, 1).until(start).map_err(|_too_far| outside())?;
-        Ok(Self { first: i64::from(since.get_days()), trading })
+        Ok(Self { first: i64::from(since.get_days()), trading, start })
     }
 
     pub(super) fn days(&self) -> u64 {
         super::dice::count(self.trading.len())
+    }
+
+    /// Days after 1 January of its year.
+    pub(super) fn day_of_year(&self, day: u64) -> u64 {
+        let later = jiff::Span::new().try_days(i64::try_from(day).unwrap_or(0)).unwrap_or_default();
+        u64::try_from(self.start.saturating_add(later).day_of_year()).unwrap_or(1).saturating_sub(1)
     }
 
     /// The first examined day: the last 78 days are examined, or all where there are fewer.

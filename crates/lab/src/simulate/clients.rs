@@ -85,6 +85,11 @@ impl Device {
         }
     }
 
+    /// Another one of the same kind.
+    pub(super) const fn with_key(self, key: u64) -> Self {
+        Self { key, ..self }
+    }
+
     /// The devices of one slot over the span, in order: bought anew, or their identifiers lost with the cookies.
     pub(super) fn draw_all(dice: &mut Dice, slot: Slot, days: u64) -> Vec<Self> {
         let first = Self::draw(dice, slot);

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// What a stream is for. Two purposes never share a stream.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     /// Households, offices and who belongs to them.
     Population,
     /// What a customer has and does.
@@ -21,6 +21,16 @@ pub(super) enum Stream {
     Attack,
     /// Lists of networks.
     Lists,
+    /// What befalls many customers at once.
+    Year,
+    /// What befalls one customer in such a year.
+    Strange,
+    /// What a household's common tablet is.
+    Tablet,
+    /// What attackers do when they are stopped, and customers when they are asked.
+    Reaction,
+    /// Draws again from what was measured.
+    Bootstrap,
 }
 
 impl Stream {
@@ -32,16 +42,22 @@ impl Stream {
             Self::Name => 4,
             Self::Attack => 5,
             Self::Lists => 6,
+            Self::Year => 7,
+            Self::Strange => 8,
+            Self::Tablet => 9,
+            Self::Reaction => 10,
+            Self::Bootstrap => 11,
         }
     }
 }
 
 /// A stream of draws.
-pub(super) struct Dice(ChaCha8Rng);
+#[derive(Debug)]
+pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
     /// The stream `number` for a purpose: always the same for the same seed.
-    pub(super) fn new(seed: u64, stream: Stream, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: Stream, number: u64) -> Self {
         let mut key = [0; 32];
         let words = [seed, stream.number(), number].map(u64::to_le_bytes);
         for (place, byte) in key.iter_mut().zip(words.as_flattened()) {
@@ -51,38 +67,38 @@ impl Dice {
     }
 
     /// Any number.
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// 0 to `limit` − 1; 0 where the limit is 0.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         // The upper half of the product: as even as 64 bits allow.
         u64::try_from((u128::from(self.next()) * u128::from(limit)) >> 64).unwrap_or(0)
     }
 
     /// `low` to `high`, both included; `low` where they are the wrong way round.
-    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low) + 1)
     }
 
     /// True in so many of a thousand cases.
-    pub(super) fn permille(&mut self, share: u64) -> bool {
+    pub(crate) fn permille(&mut self, share: u64) -> bool {
         self.below(1_000) < share
     }
 
     /// True in so many of a million cases.
-    pub(super) fn ppm(&mut self, share: u64) -> bool {
+    pub(crate) fn ppm(&mut self, share: u64) -> bool {
         self.below(1_000_000) < share
     }
 
     /// One of `from`, each as likely as the other; the default where there is none.
-    pub(super) fn pick<T: Copy + Default>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy + Default>(&mut self, from: &[T]) -> T {
         from.get(place(self.below(count(from.len())))).copied().unwrap_or_default()
     }
 
     /// One of `from` by weight; the default where all weights are 0.
-    pub(super) fn weighted<T: Copy + Default>(&mut self, from: &[(u64, T)]) -> T {
+    pub(crate) fn weighted<T: Copy + Default>(&mut self, from: &[(u64, T)]) -> T {
         let mut left = self.below(from.iter().map(|(weight, _)| weight).sum());
         for (weight, value) in from {
             if left < *weight {
@@ -94,7 +110,7 @@ impl Dice {
     }
 
     /// A value of a distribution given as (share below, in thousandths, rising from 0 to 1000; value), straight between.
-    pub(super) fn quantile(&mut self, table: &[(u64, u64)]) -> u64 {
+    pub(crate) fn quantile(&mut self, table: &[(u64, u64)]) -> u64 {
         let at = self.below(1_000_000);
         for pair in table.windows(2) {
             let [(from, low), (to, high)] = *pair else { continue };
@@ -108,7 +124,7 @@ impl Dice {
 }
 
 /// A number from two others that looks random but is a pure function of them.
-pub(super) fn mix(one: u64, other: u64) -> u64 {
+pub(crate) fn mix(one: u64, other: u64) -> u64 {
     scramble(one ^ scramble(other.wrapping_add(0x9e37_79b9_7f4a_7c15)))
 }
 
@@ -120,12 +136,12 @@ pub(super) const fn scramble(number: u64) -> u64 {
 }
 
 /// A number as a place in a slice.
-pub(super) fn place(number: u64) -> usize {
+pub(crate) fn place(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// A length as a number.
-pub(super) fn count(length: usize) -> u64 {
+pub(crate) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 

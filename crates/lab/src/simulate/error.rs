@@ -16,6 +16,16 @@ pub enum LabError {
         /// The known words.
         allowed: String,
     },
+    /// A word that is not known.
+    #[error("{what}: came {came:?}; allowed: {allowed}")]
+    Word {
+        /// The option.
+        what: &'static str,
+        /// What came, cut to 64 characters.
+        came: String,
+        /// The known words.
+        allowed: String,
+    },
     /// Too few or too many customers.
     #[error("customers: came {came}; allowed: {min} to {max}")]
     Customers {
@@ -53,6 +63,9 @@ pub enum LabError {
         "the simulation made an event that is not allowed; please report this with the options and the seed"
     )]
     Invalid(#[from] model::Invalid),
+    /// The simulation made nothing where it makes something: a mistake in the simulation.
+    #[error("the simulation made no event where it must; please report this with the options and the seed")]
+    Nothing,
     /// History could not be written, or the run was stopped.
     #[error(transparent)]
     History(#[from] HistoryError),

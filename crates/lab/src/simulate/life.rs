@@ -1,6 +1,7 @@
 //! A customer's days: when they come, from where, with what, and what goes wrong. Must not know attacks, except that a
 //! customer whose password somebody has changed cannot come in.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use model::details::OrderSide;
@@ -15,6 +16,7 @@ use super::networks::{Source, spot};
 use super::population::{Household, Person, World, draw_factor};
 use super::traits::{Identifier, Traits};
 use super::visit::{Details, Draft, Seen, Visit, bank_account, holder};
+use super::year::Strange;
 
 /// Sessions a year to millionths of a session a day: days off count 0.35, and there are about 0.8 full days a day.
 const DAILY_PPM_PER_YEARLY: u64 = 3_415;
@@ -35,26 +37,11 @@ pub(super) struct Recovery {
 
 /// Everything a customer does, in no particular order.
 pub(super) fn live(world: &World, index: u64, recovery: Option<&Recovery>) -> Result<Vec<Draft>, LabError> {
-    let Some(person) = world.person(index) else { return Ok(Vec::new()) };
-    let mut dice = Dice::new(world.seed, Stream::Customer, index);
-    let traits = Traits::draw(&mut dice, world, person);
-    let errands = errands::draw(&mut dice, world, person);
-    let account = bank_account(&mut dice, name(world, index)?)?;
-    let mut life = Life {
-        world,
-        index,
-        person,
-        traits,
-        dice,
-        account,
-        factor: person.factor,
-        drafts: Vec::new(),
-        last_login: None,
-        new_password: None,
-        known_device: None,
-    };
-    life.days(&errands)?;
-    let mut drafts = life.drafts;
+    let Some(mut life) = Life::begin(world, index)? else { return Ok(Vec::new()) };
+    for day in 0..world.calendar.days() {
+        life.day(day)?;
+    }
+    let mut drafts = life.take();
     if let Some(recovery) = recovery {
         recover(&mut drafts, recovery);
     }
@@ -86,7 +73,8 @@ fn recover(drafts: &mut Vec<Draft>, recovery: &Recovery) {
     }
 }
 
-struct Life<'w> {
+/// A customer's life, lived day by day.
+pub(super) struct Life<'w> {
     world: &'w World,
     index: u64,
     person: &'w Person,
@@ -99,28 +87,64 @@ struct Life<'w> {
     new_password: Option<u64>,
     /// The bought phone that has been registered already.
     known_device: Option<u64>,
+    /// What is still to be done, in order of days.
+    errands: VecDeque<Errand>,
+    waiting: Vec<Task>,
+    strange: Strange,
 }
 
-impl Life<'_> {
-    fn days(&mut self, errands: &[Errand]) -> Result<(), LabError> {
-        let mut left = errands.iter().peekable();
-        let from = self.person.joined.unwrap_or(0);
-        let mut waiting = Vec::new();
-        for day in from..self.world.calendar.days() {
-            while let Some(errand) = left.next_if(|errand| errand.day <= day) {
-                match errand.staffed {
-                    Some(channel) => self.by_staff(day, errand.task, channel)?,
-                    None => waiting.push(errand.task),
-                }
+impl<'w> Life<'w> {
+    /// A life before its first day; none where there is no such customer.
+    pub(super) fn begin(world: &'w World, index: u64) -> Result<Option<Self>, LabError> {
+        let Some(person) = world.person(index) else { return Ok(None) };
+        let mut dice = Dice::new(world.seed, Stream::Customer, index);
+        let traits = Traits::draw(&mut dice, world, person);
+        let mut errands = errands::draw(&mut dice, world, person);
+        let account = bank_account(&mut dice, name(world, index)?)?;
+        let mut strange = Strange::new(world, index, person);
+        errands.extend(strange.errands(world, person));
+        errands.sort_by_key(|errand| errand.day);
+        Ok(Some(Self {
+            world,
+            index,
+            person,
+            traits,
+            dice,
+            account,
+            factor: person.factor,
+            drafts: Vec::new(),
+            last_login: None,
+            new_password: None,
+            known_device: None,
+            errands: errands.into(),
+            waiting: Vec::new(),
+            strange,
+        }))
+    }
+
+    /// What was done since this was last called, in no particular order.
+    pub(super) fn take(&mut self) -> Vec<Draft> {
+        std::mem::take(&mut self.drafts)
+    }
+
+    /// Lives a day. Days must come one after the other.
+    pub(super) fn day(&mut self, day: u64) -> Result<(), LabError> {
+        if day < self.person.joined.unwrap_or(0) {
+            return Ok(());
+        }
+        while let Some(errand) = self.errands.pop_front_if(|errand| errand.day <= day) {
+            match errand.staffed {
+                Some(channel) => self.by_staff(day, errand.task, channel)?,
+                None => self.waiting.push(errand.task),
             }
-            // Most put such things off while they travel.
-            let now = self.traits.trip(day).is_none() || self.dice.permille(200);
-            let mut tasks = if now { std::mem::take(&mut waiting) } else { Vec::new() };
-            let needed = u64::from(!tasks.is_empty() || self.person.joined == Some(day));
-            for _ in 0..self.sessions_on(day).max(needed) {
-                let tasks = std::mem::take(&mut tasks);
-                self.session(day, &tasks)?;
-            }
+        }
+        // Most put such things off while they travel.
+        let now = self.traits.trip(day).is_none() || self.dice.permille(200);
+        let mut tasks = if now { std::mem::take(&mut self.waiting) } else { Vec::new() };
+        let needed = u64::from(!tasks.is_empty() || self.person.joined == Some(day));
+        for _ in 0..self.sessions_on(day).max(needed) {
+            let tasks = std::mem::take(&mut tasks);
+            self.session(day, &tasks)?;
         }
         Ok(())
     }
@@ -154,14 +178,19 @@ impl Life<'_> {
         if self.traits.identifier == Identifier::Fresh {
             device.key = self.dice.next();
         }
+        if let Some(tablet) = self.strange.tablet() {
+            device = tablet;
+        }
         let (source, mobile) = self.source(day, (slot, &device), office, !tasks.is_empty());
+        let source = self.world.renumbered(source, day);
         let identified = self.traits.identifier != Identifier::Hidden;
         let language = self.traits.language;
         let seen = Seen::new(&mut self.dice, source, (&device, identified), (language, time))?;
         let clock = (device.platform.channel(), time);
         let mut visit = Visit::begin(std::mem::take(&mut self.drafts), seen, clock, None);
+        let leaves = slot == Slot::Phone && !mobile && self.strange.leaves_wireless();
         if self.enter(&mut visit, day, &device, !tasks.is_empty()) {
-            self.stay(&mut visit, day, tasks, mobile)?;
+            self.stay(&mut visit, day, tasks, (mobile, leaves))?;
         }
         self.drafts = visit.drafts;
         Ok(())
@@ -263,12 +292,19 @@ impl Life<'_> {
     }
 
     /// What is done once inside.
-    fn stay(&mut self, visit: &mut Visit, day: u64, tasks: &[Task], mobile: bool) -> Result<(), LabError> {
+    fn stay(
+        &mut self,
+        visit: &mut Visit,
+        day: u64,
+        tasks: &[Task],
+        (mobile, leaves): (bool, bool),
+    ) -> Result<(), LabError> {
         let trader = self.person.habit == Habit::Trader;
         let pages = self.dice.quantile(&[(0, 0), (350, 1), (850, 3), (1_000, 8)]);
         visit.browse(&mut self.dice, pages);
-        if mobile && self.dice.permille(HOP_PERMILLE) {
-            visit.seen = visit.seen.moved_to(self.person.carrier.source(&mut self.dice, false));
+        if leaves || mobile && self.dice.permille(HOP_PERMILLE) {
+            let source = self.person.carrier.source(&mut self.dice, false);
+            visit.seen = visit.seen.moved_to(self.world.renumbered(source, day));
         }
         for task in tasks {
             self.task(visit, day, *task)?;
@@ -286,6 +322,10 @@ impl Life<'_> {
             let side = if self.dice.permille(480) { OrderSide::Sell } else { OrderSide::Buy };
             let yen_about = self.person.balance_jpy / self.dice.between(2, 30);
             visit.order(&mut self.dice, side, yen_about)?;
+        }
+        if let Some(number) = self.strange.whim(self.world, day) {
+            visit.wait(&mut self.dice, 30, 300);
+            visit.order_of(number, OrderSide::Buy, self.person.balance_jpy / 10)?;
         }
         Ok(())
     }

@@ -148,6 +148,13 @@ impl Network {
         Source { ip: Ipv4Addr::from(first | offset).into(), network: self }
     }
 
+    /// The same place in the other half of the range; IPv6 stays.
+    pub(super) fn other_half(&'static self, ip: Address) -> Source {
+        let std::net::IpAddr::V4(v4) = ip.ip() else { return Source { ip, network: self } };
+        let offset = u64::from(u32::from(v4) ^ u32::from(Ipv4Addr::from(self.first)));
+        self.v4(offset + self.size() / 2)
+    }
+
     /// Any address.
     pub(super) fn any(&'static self, dice: &mut Dice) -> Source {
         self.v4(dice.below(self.size()))

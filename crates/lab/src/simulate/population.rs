@@ -9,6 +9,7 @@ use super::calendar::{Calendar, Habit};
 use super::dice::{Dice, Stream, count, mix, place};
 use super::error::LabError;
 use super::networks::{Network, Purpose, Source};
+use super::year::Year;
 
 /// Sessions a year: a few come daily, many three times a year.
 const SESSIONS: &[(u64, u64)] = &[
@@ -53,6 +54,8 @@ pub(super) struct World {
     offices: Vec<Source>,
     /// Added to customers' numbers, so that they say nothing of the order here.
     first_number: u64,
+    /// What befalls many customers at once, in a year in which it does.
+    pub(super) year: Option<Year>,
 }
 
 /// What is kept of every customer; the rest is drawn when their turn comes.
@@ -118,6 +121,7 @@ pub(super) struct Household {
     /// Day of a move and the line after it.
     moved: Option<(u64, Line)>,
     pub(super) shares_computer: bool,
+    pub(super) members: u64,
 }
 
 /// An internet line at home.
@@ -187,7 +191,7 @@ impl Household {
         let line = Line::draw(dice, customers);
         let moves = dice.ppm(60_000 * days / YEAR_DAYS);
         let moved = moves.then(|| (dice.below(days), Line::draw(dice, customers)));
-        Self { number, line, moved, shares_computer: members > 1 && dice.permille(350) }
+        Self { number, line, moved, shares_computer: members > 1 && dice.permille(350), members }
     }
 
     /// The address of a device at home on a day; none where there is no line.
@@ -206,7 +210,7 @@ impl Household {
 
 impl World {
     /// Draws `customers` people.
-    pub(super) fn new(seed: u64, calendar: Calendar, customers: u64) -> Self {
+    pub(super) fn new(seed: u64, calendar: Calendar, customers: u64, eventful: bool) -> Self {
         let mut dice = Dice::new(seed, Stream::Population, 0);
         let size = (customers, calendar.days());
         let offices = (0..(customers / 40).max(1)).map(|_| draw_office(&mut dice)).collect();
@@ -217,7 +221,9 @@ impl World {
             households: Vec::new(),
             offices,
             first_number: dice.below(100_000_000),
+            year: None,
         };
+        world.year = eventful.then(|| Year::draw(seed, &world.calendar));
         while count(world.people.len()) < customers {
             let household = count(world.households.len());
             let members = dice.weighted(&[(900, 1), (80, 2), (15, 3), (5, 4)]);
@@ -309,10 +315,27 @@ impl World {
         Network::choose(dice, Purpose::Home).any(dice)
     }
 
+    /// An address near a customer's: of the same exchange of the same provider, or of the same gateway of the same carrier
+    /// where there is no line. What a residential proxy in the victim's city gives.
+    pub(super) fn near(&self, index: u64, dice: &mut Dice) -> Source {
+        let Some(person) = self.person(index) else { return Self::some_home(dice) };
+        match self.household(person).map(|household| &household.line) {
+            Some(line) if !matches!(line.supply, Supply::None) => {
+                line.network.v4(line.region * REGION_ADDRESSES + dice.below(REGION_ADDRESSES))
+            }
+            _ => person.carrier.source(dice, false),
+        }
+    }
+
     /// The address of a home on a day, for lists that hold honest people by mistake.
     pub(super) fn home_of(&self, index: u64, day: u64, dice: &mut Dice) -> Option<Address> {
         let household = self.household(self.person(index)?)?;
         household.source(dice, day, 0).map(|source| source.ip)
+    }
+
+    /// Where a source is on a day: carriers renumber.
+    pub(super) fn renumbered(&self, source: Source, day: u64) -> Source {
+        self.year.as_ref().map_or(source, |year| year.renumbered(source, day))
     }
 }
 

@@ -94,13 +94,24 @@ pub(super) struct Draft {
     pub(super) details: Details,
     /// Who did it, if not the customer.
     pub(super) culprit: Option<Culprit>,
+    /// Whether a culprit could prove to be the customer here: has the telephone number, or the customer at the other end.
+    pub(super) holds_factor: bool,
 }
 
 impl Draft {
     /// Done by a customer's word to the staff, by telephone or on paper.
     pub(super) fn staffed(time: Time, kind: EventKind, channel: Channel, details: Details) -> Self {
         let seen = Rc::new(Seen::default());
-        Self { time, kind, channel, outcome: Outcome::Succeeded, seen, details, culprit: None }
+        Self {
+            time,
+            kind,
+            channel,
+            outcome: Outcome::Succeeded,
+            seen,
+            details,
+            culprit: None,
+            holds_factor: false,
+        }
     }
 
     /// The event. Customer and client are given, because a whole session has the same ones and copies cost time.
@@ -132,11 +143,12 @@ impl Draft {
             bank_account: details.account.map(|account| BankAccount::clone(&account)),
             contact: details.contact.map(|r#type| Contact { r#type, old: None, new: None }),
             order: details.order,
+            payment: None,
         })
     }
 }
 
-fn yen(amount_jpy: u64) -> Result<Money, LabError> {
+pub(super) fn yen(amount_jpy: u64) -> Result<Money, LabError> {
     Ok(Money::new(i64::try_from(amount_jpy).unwrap_or(i64::MAX), "JPY".parse()?)?)
 }
 
@@ -147,6 +159,8 @@ pub(super) struct Visit {
     channel: Channel,
     clock: Time,
     culprit: Option<Culprit>,
+    /// Whether what is done from here on could be proven.
+    pub(super) holds_factor: bool,
 }
 
 impl Visit {
@@ -157,7 +171,7 @@ impl Visit {
         (channel, clock): (Channel, Time),
         culprit: Option<Culprit>,
     ) -> Self {
-        Self { drafts, seen, channel, clock, culprit }
+        Self { drafts, seen, channel, clock, culprit, holds_factor: false }
     }
 
     /// Lets so many seconds pass.
@@ -175,6 +189,7 @@ impl Visit {
             seen: Rc::clone(&self.seen),
             details,
             culprit: self.culprit,
+            holds_factor: self.holds_factor,
         });
     }
 
@@ -247,7 +262,12 @@ impl Visit {
     pub(super) fn order(&mut self, dice: &mut Dice, side: OrderSide, yen_about: u64) -> Result<(), LabError> {
         self.wait(dice, 20, 400);
         // Half of the trading is in a tenth of the securities. The codes name nobody.
-        let number = if dice.permille(500) { dice.below(60) } else { dice.below(600) };
+        let number = if dice.permille(500) { dice.below(60) } else { dice.below(SECURITIES) };
+        self.order_of(number, side, yen_about)
+    }
+
+    /// An order for about so many yen of one security.
+    pub(super) fn order_of(&mut self, number: u64, side: OrderSide, yen_about: u64) -> Result<(), LabError> {
         let price = 200 + number * 7 % 4_300;
         let quantity = (yen_about / price / 100).max(1) * 100;
         let effect = if side == OrderSide::Sell { OrderEffect::Close } else { OrderEffect::Open };
@@ -257,9 +277,28 @@ impl Visit {
             effect: Some(effect),
             quantity,
             notional: Some(yen(quantity * price)?),
+            holdings_share: None,
+            daily_turnover: None,
         };
         self.add(EventKind::Order, Outcome::Succeeded, Details { order: Some(order), ..Details::default() });
         Ok(())
+    }
+}
+
+/// Securities that customers trade as a rule.
+pub(super) const SECURITIES: u64 = 600;
+/// Then come so many that hardly anybody trades; what has a higher number is new, and wanted.
+pub(super) const THIN: u64 = 100;
+
+/// What is traded of a security in a day, in yen.
+pub(super) fn turnover_jpy(symbol: &str) -> u64 {
+    const MILLION: u64 = 1_000_000;
+    let number = symbol.trim_start_matches('Z').parse::<u64>().unwrap_or(0).saturating_sub(1_000);
+    match number {
+        0..60 => 5_000 * MILLION,
+        60..SECURITIES => (150 + number % 10 * 90) * MILLION,
+        number if number < SECURITIES + THIN => (4 + number % 9) * MILLION,
+        _ => 20_000 * MILLION,
     }
 }
 

@@ -60,6 +60,8 @@ fn event(number: u64, customer: u64, kind: EventKind, time: Time, asked: bool) -
         balance_share_ppm: None,
         account: None,
         contact: None,
+        order: None,
+        payment: None,
         place: Place {
             country: Some(*b"JP"),
             asn: Some(64_500 + u32::try_from(customer % 50)?),

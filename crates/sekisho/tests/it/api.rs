@@ -2,6 +2,7 @@
 
 mod audit;
 mod backtests;
+mod campaigns;
 mod customers;
 mod holds;
 mod lists;
@@ -98,7 +99,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 23] = [
+    let operations: [(&str, &str, &[&str]); 25] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -112,6 +113,8 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("GET", "/v1/backtests", &["reader", "operator", "admin"]),
         ("POST", "/v1/policies/9/backtest", &["operator", "admin"]),
         ("POST", "/v1/backtests/1/stop", &["operator", "admin"]),
+        ("GET", "/v1/findings", &["reader", "operator", "admin"]),
+        ("POST", "/v1/findings/examine", &["operator", "admin"]),
         ("POST", "/v1/holds/x/release", &["operator", "admin"]),
         ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
         ("POST", "/v1/sweeps", &["operator", "admin"]),

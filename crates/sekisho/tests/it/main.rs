@@ -11,6 +11,7 @@ mod api;
 mod bad_input;
 mod bootstrap;
 mod demo;
+mod evaluate;
 mod export;
 mod forward;
 mod http;

@@ -51,6 +51,9 @@ pub(super) struct CustomerForm {
     devices: Vec<SeenDevice>,
     /// Last changes of who can reach the money.
     changes: Vec<ChangeForm>,
+    /// The campaign that got into the account last; see /v1/campaigns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    campaign: Option<u32>,
     /// Open holds; see /v1/holds.
     holds: Vec<HoldForm>,
     /// The newest events; more at /v1/events.
@@ -159,9 +162,10 @@ pub(super) async fn get(
     let asked = id.clone();
     let look = move |state: &engine::State, _: &engine::Policy| {
         let sealed = state.profile(asked.as_str()).map(|profile| profile.bytes.clone());
-        (state.customer(asked.as_str()).cloned(), sealed)
+        let entry = state.campaigns().entry(text_key(asked.as_str()));
+        (state.customer(asked.as_str()).cloned(), sealed, entry.map(|entry| entry.campaign))
     };
-    let (record, sealed) = app.sequencer.look(keys, look).await?;
+    let (record, sealed, campaign) = app.sequencer.look(keys, look).await?;
     let profile = sealed.map(|sealed| masked(&app, &id, &sealed)).transpose()?;
     let last = app.readers.read(|reader| Ok(reader.journal.last_seq()?)).await?;
     let as_of_seq = app.indexer.reach(last).await;
@@ -174,7 +178,7 @@ pub(super) async fn get(
         return Err(Problem::absent(problem));
     }
     let form = CustomerForm::new(&id, &record, profile, events.0, as_of_seq, (app.clock)());
-    Ok(Json(form))
+    Ok(Json(CustomerForm { campaign, ..form }))
 }
 
 impl CustomerForm {
@@ -215,6 +219,7 @@ impl CustomerForm {
             addresses: addresses.collect(),
             devices: devices.collect(),
             changes: changes(record),
+            campaign: None,
             holds: holds.collect(),
             events,
             as_of_seq,

@@ -219,6 +219,7 @@ fn event(kind: &str, headers: &HeaderMap, now: Time) -> Result<Event, Invalid> {
         bank_account: None,
         contact: None,
         order: None,
+        payment: None,
     };
     // Through the wire form, so that nothing is taken here that would be refused there.
     let json = serde_json::to_vec(&event).map_err(|error| Invalid::new(".", error.to_string()))?;

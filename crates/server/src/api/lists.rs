@@ -1,4 +1,4 @@
-//! `GET /v1/lists`, `GET|PUT|DELETE /v1/lists/{name}`: lists of addresses and networks. A list is written as a whole, through
+//! `GET /v1/lists`, `GET|PUT|DELETE /v1/lists/{name}`: lists of addresses and networks, symbols, domains. A list is written as a whole, through
 //! the journal, and counts from the next event on.
 
 use axum::Json;
@@ -17,7 +17,7 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::lists::{ListDocument, PREFIX, compile, documents, kind, kinds};
+use crate::lists::{Kind, ListDocument, PREFIX, compile, documents};
 use crate::sequencer::AskError;
 
 /// A list's name: 1 to 64 of ASCII letters, digits, `.`, `_`, `-`.
@@ -45,11 +45,16 @@ impl std::str::FromStr for ListName {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"kind": "blocklist", "networks": ["203.0.113.7", "2001:db8::/32"]}))]
 pub(super) struct ListForm {
-    /// `blocklist` (an event from it has the signal `ip.listed`), `hosting`, `vpn`, `tor`, or `allow`: what it holds is marked by no other list.
-    #[schema(pattern = "^(tor|vpn|hosting|blocklist|allow)$")]
+    /// `blocklist` (an event from it has the signal `ip.listed`), `hosting`, `vpn`, `tor`, or `allow`: what it holds is marked by no other list; `thin_symbols` (an
+    /// order for one has the signal `order.thin_symbol`); `known_domains` (a domain that looks like one has `payment.lookalike_domain`).
+    #[schema(pattern = "^(tor|vpn|hosting|blocklist|allow|thin_symbols|known_domains)$")]
     kind: String,
     /// Addresses and networks (CIDR); 512 KiB of them.
-    networks: Vec<String>,
+    #[schema(value_type = Vec<String>, required = false)]
+    networks: Option<Vec<String>>,
+    /// Symbols of `thin_symbols`, domains of `known_domains` (the first 10,000 count); 512 KiB of them.
+    #[schema(value_type = Vec<String>, required = false)]
+    values: Option<Vec<String>>,
 }
 
 /// A list.
@@ -57,9 +62,9 @@ pub(super) struct ListForm {
 pub(super) struct ListTold {
     /// Its name.
     name: String,
-    /// `blocklist`, `hosting`, `vpn`, `tor` or `allow`.
+    /// `blocklist`, `hosting`, `vpn`, `tor`, `allow`, `thin_symbols` or `known_domains`.
     kind: String,
-    /// Addresses and networks in it.
+    /// Entries in it.
     entries: u64,
     /// `api`, or `file`: of the server's configuration, changed there.
     from: &'static str,
@@ -73,6 +78,9 @@ pub(super) struct ListTold {
     /// What is in it, where one list was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     networks: Option<Vec<String>>,
+    /// The same, of a list of symbols or domains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    values: Option<Vec<String>>,
 }
 
 /// All lists.
@@ -113,6 +121,7 @@ pub(super) async fn list(
         at: None,
         by: None,
         networks: None,
+        values: None,
     }));
     Ok(Json(ListsTold { lists }))
 }
@@ -145,14 +154,16 @@ fn no_such_list() -> Problem {
 
 fn told(document: &Document, whole: bool) -> Option<ListTold> {
     let list = ListDocument::read(document)?;
+    let is_of_networks = matches!(Kind::from_word(&list.kind), Some(Kind::Networks(_)));
     Some(ListTold {
         name: document.name.strip_prefix(PREFIX)?.to_owned(),
+        entries: u64::try_from(list.entries()).unwrap_or(u64::MAX),
         kind: list.kind,
-        entries: u64::try_from(list.networks.len()).unwrap_or(u64::MAX),
         from: "api",
         at: Time::from_us(document.at_us),
         by: Some(document.by.clone()),
-        networks: whole.then_some(list.networks),
+        networks: (whole && is_of_networks).then_some(list.networks),
+        values: (whole && !is_of_networks).then_some(list.values),
     })
 }
 
@@ -178,12 +189,15 @@ pub(super) async fn put(
     let actor = app.authorize(request.headers(), Role::may_change)?;
     let list: ListName = name(list)?;
     let form: ListForm = read_json(request, DOCUMENT_BYTES_MAX).await?;
-    if kind(&form.kind).is_none() {
-        let came: String = form.kind.chars().take(32).collect();
-        return Err(Problem::invalid("kind", format!("came {came:?}; allowed: {}", kinds())));
+    if form.networks.is_none() && form.values.is_none() {
+        return Err(Problem::invalid(".", "missing field `networks`, or `values` for symbols and domains"));
     }
-    let document = ListDocument { kind: form.kind, networks: form.networks };
-    document.check().map_err(|bad| Problem::invalid(format!("networks[{}]", bad.place), bad.problem))?;
+    let document = ListDocument {
+        kind: form.kind,
+        networks: form.networks.unwrap_or_default(),
+        values: form.values.unwrap_or_default(),
+    };
+    document.check().map_err(|bad| Problem::invalid(bad.field, bad.problem))?;
     write(app, list, Some(document), actor.name.clone()).await
 }
 
@@ -242,7 +256,7 @@ async fn write_now(
         }
         _ => {}
     }
-    let entries = document.as_ref().map_or(0, |document| document.networks.len());
+    let entries = document.as_ref().map_or(0, ListDocument::entries);
     let bytes = document.map(|document| serde_json::to_vec(&document).unwrap_or_default());
     if bytes.as_ref().is_some_and(|bytes| bytes.len() > DOCUMENT_BYTES_MAX) {
         return Err(Problem::too_large(format!("a list may have {DOCUMENT_BYTES_MAX} bytes; use two lists")));

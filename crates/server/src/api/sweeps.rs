@@ -99,7 +99,7 @@ pub(super) struct ProcedureForm {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SweepTaken {
     /// Its number: `GET /v1/sweeps/{id}`.
-    id: u32,
+    pub(super) id: u32,
 }
 
 /// A sweep as it stands.
@@ -191,15 +191,19 @@ pub(super) async fn post(
     let sweeps = std::sync::Arc::clone(&app.sweeps);
     let taken = tokio::task::spawn_blocking(move || sweeps.ask(&asked)).await;
     let taken = taken.map_err(|_| Problem::not_now("taking the sweep ended unexpectedly", 10))?;
-    let id = taken.map_err(|error| match error {
+    let id = taken.map_err(not_taken)?;
+    Ok((StatusCode::ACCEPTED, Json(SweepTaken { id })))
+}
+
+pub(super) fn not_taken(error: SweepError) -> Problem {
+    match error {
         SweepError::Busy => Problem::not_now(error.to_string(), 60),
         SweepError::Full | SweepError::History(_) => Problem::conflict(error.to_string()),
         SweepError::Io(_) => {
             crate::log::line("sweep.failed", &crate::log::with_sources(&error));
             Problem::not_now("the request could not be kept; the server's log says why", 60)
         }
-    })?;
-    Ok((StatusCode::ACCEPTED, Json(SweepTaken { id })))
+    }
 }
 
 impl SweepForm {
@@ -266,6 +270,7 @@ impl SweepForm {
             window_days,
             history: PathBuf::from(self.history.unwrap_or_else(|| "history".to_owned())),
             unmask: self.unmask,
+            daily: false,
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::policies::{FILE, PREFIX as POLICIES};
 /// Rows and bytes of the journal read at once.
 pub(crate) const READ_ROWS: usize = 4_096;
 pub(crate) const READ_BYTES: usize = 8 << 20;
-/// Documents read at once.
+/// Records read at once.
 const SCAN_RECORDS: usize = 1_024;
 
 /// What was recovered.
@@ -24,13 +24,15 @@ pub(super) struct Recovered {
     pub(super) policy: Policy,
 }
 
-/// Replays the journal behind the stored state. Records are loaded as they are touched; documents all.
+/// Replays the journal behind the stored state. Records are loaded as they are touched; those that are always in memory all.
 pub(super) fn recover(journal: &Journal, stored: &Stored, audit: &Audit) -> Result<Recovered, StartError> {
     let mut state = State::at(stored.seq()?);
     if let Some(bytes) = stored.load(RecordKey::Shared.kind(), &RecordKey::Shared.bytes())? {
         put(&mut state, RecordKey::Shared, &bytes)?;
     }
-    load_documents(&mut state, stored)?;
+    for kind in RecordKey::RESIDENT_KINDS {
+        load_all(&mut state, stored, kind)?;
+    }
     let policy = match last_policy(&state, |_| true) {
         // Before the first policy came, nothing was asked.
         None => Policy::compile(Policy::SHIPPED, 0)?,
@@ -127,8 +129,8 @@ fn load(state: &mut State, stored: &Stored, keys: impl Iterator<Item = RecordKey
     Ok(())
 }
 
-fn load_documents(state: &mut State, stored: &Stored) -> Result<(), StartError> {
-    let kind = RecordKey::document("").kind();
+/// Loads all records of a kind.
+fn load_all(state: &mut State, stored: &Stored, kind: u8) -> Result<(), StartError> {
     let mut from = Vec::new();
     loop {
         let records = stored.scan(kind, &from, SCAN_RECORDS)?;

@@ -3,80 +3,17 @@
 //! `gmo-2020`: one account, 1.49 million yen. `quiet-takeover`: days between entering, changing the bank account and
 //! withdrawing. `quiet-address`: the contact first, so that notices go astray, and small withdrawals weeks later.
 
-use std::rc::Rc;
+use model::EventKind;
 
-use model::details::ContactType;
-use model::{BankAccount, EventKind, Time};
-
-use super::{Intruder, Planner, vpn};
+use super::raid::Raid;
+use super::{Planner, vpn};
 use crate::simulate::error::LabError;
-use crate::simulate::life::name;
-use crate::simulate::networks::Source;
 use crate::simulate::population::World;
-use crate::simulate::visit::bank_account;
 
 /// What was lost at `gmo-2020`, in yen.
 pub(super) const GMO_LOSS_JPY: u64 = 1_490_000;
 /// A withdrawal of this much needs no call back, so patient attackers stay below.
 const UNASKED_JPY: u64 = 500_000;
-
-/// One victim of a quiet attack.
-struct Quiet {
-    victim: u64,
-    intruder: Intruder,
-    account: Rc<BankAccount>,
-}
-
-impl Quiet {
-    fn new(planner: &mut Planner<'_>, victim: u64, source: Source) -> Result<Self, LabError> {
-        planner.leave_trace(source);
-        let intruder = Intruder::person(&mut planner.dice, source);
-        let holder = name(planner.world, victim)?;
-        let account = bank_account(&mut planner.dice, holder)?;
-        Ok(Self { victim, intruder, account })
-    }
-
-    /// Enters and looks; then does what `kinds` say.
-    fn enter(&self, planner: &mut Planner<'_>, day: u64, kinds: &[EventKind]) -> Result<Time, LabError> {
-        let time = planner.time(day, (8, 22));
-        let mut visit = planner.visit(&self.intruder, time)?;
-        let dice = &mut planner.dice;
-        visit.login(None);
-        let pages = dice.between(1, 5);
-        visit.browse(dice, pages);
-        for kind in kinds {
-            match kind {
-                EventKind::BankAccountChange | EventKind::BankAccountRegister => {
-                    visit.bank(dice, *kind, &self.account, None);
-                }
-                EventKind::ContactChange => {
-                    let contact = if dice.permille(700) { ContactType::Email } else { ContactType::Phone };
-                    visit.contact(dice, contact);
-                }
-                other => visit.plain(dice, *other),
-            }
-        }
-        planner.add(Some(self.victim), visit);
-        Ok(time)
-    }
-
-    /// Enters and withdraws; `left` is what is there before.
-    fn withdraw(
-        &self,
-        planner: &mut Planner<'_>,
-        day: u64,
-        (amount, left): (u64, u64),
-    ) -> Result<(), LabError> {
-        let time = planner.time(day, (8, 16));
-        let mut visit = planner.visit(&self.intruder, time)?;
-        visit.login(None);
-        visit.browse(&mut planner.dice, 1);
-        let share_ppm = (amount * 1_000_000 / left.max(1)).min(1_000_000);
-        visit.pay_out(&mut planner.dice, EventKind::Withdrawal, &self.account, (amount, share_ppm));
-        planner.add(Some(self.victim), visit);
-        Ok(())
-    }
-}
 
 pub(super) fn gmo(planner: &mut Planner<'_>) -> Result<(), LabError> {
     let Some(victim) = planner.victim() else { return Ok(()) };
@@ -84,13 +21,13 @@ pub(super) fn gmo(planner: &mut Planner<'_>) -> Result<(), LabError> {
     planner.world.set_balance(victim, had);
     let source =
         if planner.dice.permille(500) { vpn(&mut planner.dice) } else { World::some_home(&mut planner.dice) };
-    let quiet = Quiet::new(planner, victim, source)?;
+    let raid = Raid::at_home(planner, victim, source)?;
     let day = planner.day(500, 800);
-    quiet.enter(planner, day, &[EventKind::ProfileView])?;
+    raid.enter(planner, day, &[EventKind::ProfileView])?;
     let changed = day + planner.dice.between(0, 1);
-    quiet.enter(planner, changed, &[EventKind::BankAccountChange])?;
+    raid.enter(planner, changed, &[EventKind::BankAccountChange])?;
     let paid = planner.world.calendar.trading_day(changed + 1, planner.dice.between(0, 2));
-    quiet.withdraw(planner, paid, (GMO_LOSS_JPY, had))?;
+    raid.withdraw(planner, paid, (GMO_LOSS_JPY, had))?;
     planner.report(victim, None, paid);
     Ok(())
 }
@@ -99,18 +36,18 @@ pub(super) fn takeovers(planner: &mut Planner<'_>) -> Result<(), LabError> {
     for victim in planner.victims(4, 4_000) {
         let had = planner.worth(victim);
         let source = World::some_home(&mut planner.dice);
-        let quiet = Quiet::new(planner, victim, source)?;
+        let raid = Raid::at_home(planner, victim, source)?;
         let mut day = planner.day(50, 600);
-        quiet.enter(planner, day, &[])?;
+        raid.enter(planner, day, &[])?;
         for _ in 0..planner.dice.between(1, 3) {
             day += planner.dice.between(1, 3);
-            quiet.enter(planner, day, &[])?;
+            raid.enter(planner, day, &[])?;
         }
         day += planner.dice.between(1, 3);
-        quiet.enter(planner, day, &[EventKind::BankAccountChange])?;
+        raid.enter(planner, day, &[EventKind::BankAccountChange])?;
         day += planner.dice.between(2, 7);
         let amount = had * planner.dice.between(500, 960) / 1_000;
-        quiet.withdraw(planner, day, (amount, had))?;
+        raid.withdraw(planner, day, (amount, had))?;
         planner.report(victim, None, day);
     }
     Ok(())
@@ -120,18 +57,18 @@ pub(super) fn addresses(planner: &mut Planner<'_>) -> Result<(), LabError> {
     for victim in planner.victims(4, 4_000) {
         let mut left = planner.worth(victim);
         let source = World::some_home(&mut planner.dice);
-        let quiet = Quiet::new(planner, victim, source)?;
+        let raid = Raid::at_home(planner, victim, source)?;
         let mut day = planner.day(50, 500);
-        quiet.enter(planner, day, &[EventKind::ProfileView, EventKind::ContactChange])?;
+        raid.enter(planner, day, &[EventKind::ProfileView, EventKind::ContactChange])?;
         day += planner.dice.between(1, 10);
-        quiet.enter(planner, day, &[EventKind::BankAccountChange])?;
+        raid.enter(planner, day, &[EventKind::BankAccountChange])?;
         day += planner.dice.between(3, 12);
         for _ in 0..planner.dice.between(2, 6) {
             let amount = (UNASKED_JPY * planner.dice.between(700, 1_000) / 1_000).min(left);
             if amount == 0 {
                 break;
             }
-            quiet.withdraw(planner, day, (amount, left))?;
+            raid.withdraw(planner, day, (amount, left))?;
             left -= amount;
             day += planner.dice.between(1, 4);
         }

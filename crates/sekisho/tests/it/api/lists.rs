@@ -78,3 +78,33 @@ fn what_is_no_list_is_refused() {
     refused(admin.put("/v1/lists/one-more", r#"{"kind":"vpn","networks":[]}"#), 409);
     good(admin.put("/v1/lists/l-7", r#"{"kind":"vpn","networks":[]}"#));
 }
+
+#[test]
+fn symbols_and_domains_have_lists_too() {
+    let api = Api::start();
+    let mut admin = api.of("admin");
+    good(admin.put("/v1/lists/thin", r#"{"kind":"thin_symbols","values":["Z0001"]}"#));
+    good(admin.put("/v1/lists/ours", r#"{"kind":"known_domains","values":["Sekisho.co.jp"]}"#));
+    let told = good(api.of("reader").get("/v1/lists/thin"));
+    assert_eq!((&told["values"][0], &told["entries"]), (&"Z0001".into(), &1.into()), "{told}");
+    let payment = r#"{"id":"p-1","time":"TIME","kind":"payment.instruction","outcome":"attempted",
+        "bank_account":{"bank":"0001","branch":"001","number":"1234567"},"payment":{"payee_domain":"sekish0.co.jp","memo":"至急"}}"#;
+    let template = event("p-1", "login", "C1", "203.0.113.7");
+    let template: serde_json::Value = serde_json::from_str(&template).unwrap();
+    let payment = payment.replace("TIME", template["time"].as_str().unwrap());
+    let decided = good(api.of("sender").post("/v1/decide", &payment));
+    assert_eq!(decided["decision"], "hold", "{decided}");
+    let signals = decided["reasons"].to_string();
+    for signal in ["payment.lookalike_domain", "payment.secrecy_urgency", "payment.new_beneficiary"] {
+        assert!(signals.contains(signal), "{signal}: {signals}");
+    }
+    for (body, field) in [
+        (r#"{"kind":"thin_symbols","networks":["192.0.2.1"]}"#, "networks"),
+        (r#"{"kind":"blocklist","values":["Z0001"]}"#, "values"),
+        (r#"{"kind":"known_domains","values":["a.jp","not a domain"]}"#, "values[1]"),
+        (r#"{"kind":"nonsense","values":[]}"#, "kind"),
+    ] {
+        let problem = refused(admin.put("/v1/lists/bad", body), 422);
+        assert_eq!(problem["field"], field, "{problem}");
+    }
+}

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Api, good, refused};
+use crate::serve::event;
 
 /// A sweep that is over.
 fn done(api: &Api, id: &Value) -> Value {
@@ -104,4 +105,54 @@ fn what_cannot_be_swept_is_refused() {
     let failed = done(&api, &empty);
     assert!(failed["problem"].as_str().unwrap().contains("no .parquet files"), "{failed}");
     refused(operator.get(&format!("/v1/sweeps/{empty}?verdict=guilty")), 400);
+}
+
+#[test]
+fn procedures_of_the_last_days_are_examined_again() {
+    let api = Api::start();
+    let mut operator = api.of("operator");
+    let none = refused(operator.post("/v1/findings/examine", ""), 409);
+    assert!(none["detail"].as_str().unwrap().contains("no history"), "{none}");
+    refused(api.of("reader").post("/v1/findings/examine", ""), 403);
+    // Somebody changes four customers' accounts and takes their money, from an address they never used.
+    let kinds = ["bank_account.change", "withdrawal"];
+    let stranger = |kind: &str, customer: u32| {
+        event(&format!("{kind}-{customer}"), kind, &format!("C{customer}"), "203.0.113.77")
+    };
+    let lines: Vec<String> = (0..4).flat_map(|customer| kinds.map(|kind| stranger(kind, customer))).collect();
+    let lines = lines.join("\n");
+    let taken = good(api.of("sender").post("/v1/events", &lines));
+    assert_eq!(taken["accepted"], 8, "{taken}");
+    // The history is seconds behind.
+    let examined = loop {
+        let answer = operator.post("/v1/findings/examine", "").unwrap();
+        if answer.status == 202 {
+            let sweep = done(&api, &answer.json()["id"]);
+            if sweep["state"] == "done" && sweep["summary"]["procedures"]["count"] == 8 {
+                break sweep;
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    };
+    assert_eq!(examined["by"], "(daily)");
+    let (mut ids, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = good(api.of("reader").get(&format!("/v1/findings?limit=3{after}")));
+        for finding in page["findings"].as_array().unwrap() {
+            assert_eq!(finding["sweep"], examined["id"], "{finding}");
+            assert!(["alarm", "review"].contains(&finding["verdict"].as_str().unwrap()), "{finding}");
+            ids.push(finding["id"].as_str().unwrap().to_owned());
+        }
+        match page.get("next") {
+            Some(next) => after = format!("&after={}", next.as_str().unwrap()),
+            None => break,
+        }
+    }
+    ids.sort_unstable();
+    assert_eq!(ids.len(), 8, "every one of them, once: {ids:?}");
+    ids.dedup();
+    assert_eq!(ids.len(), 8);
+    refused(api.of("reader").get("/v1/findings?after=7"), 400);
+    let audit = good(api.of("admin").get("/v1/audit"));
+    assert!(audit.to_string().contains("findings.examine"), "{audit}");
 }

@@ -1,0 +1,142 @@
+//! Attacks on many customers at once, in small and in very large.
+
+use engine::Verdict;
+use engine::state::Campaigns;
+
+use crate::made::{Made, World, at_home, day, hour, made};
+
+/// A stranger abroad who tries a customer's password.
+fn guess(number: i64, customer: &str, minutes: i64) -> Made {
+    let address = format!("198.18.{}.{}", number % 40, number % 5 + 1);
+    let time = hour(91 * 24).plus_us(minutes * 60 * model::time::SECOND_US);
+    let asn = 64_510 + u32::try_from(number % 3).unwrap();
+    made("login", customer, time)
+        .with("id", format!("g-{number}"))
+        .ip(&address)
+        .device(&format!("made-up-{number}"))
+        .place(["CN", "MY"][usize::from(number % 2 == 0)], asn)
+        .agent(["Chrome 84", "Chrome 85", "Firefox 80"][usize::try_from(number % 3).unwrap()])
+}
+
+/// 60 customers of three months, at homes of their own.
+fn broker() -> World {
+    let mut world = World::new();
+    for customer in 0..60 {
+        world.settle(&format!("C{customer}"), &format!("100.64.{customer}.9"), &format!("d-{customer}"), 90);
+    }
+    world
+}
+
+fn entered(campaigns: &Campaigns, id: u32) -> Vec<String> {
+    let members = campaigns.members(id).filter(|member| member.entered_us != 0);
+    members.map(|member| member.customer.to_string()).collect()
+}
+
+/// okasan-2020 in small: from the first guess on every fifth password is right. All accounts entered are listed, those from
+/// before the campaign was recognised too, and their withdrawals are held.
+#[test]
+fn everybody_a_campaign_got_into_is_found() {
+    let mut world = broker();
+    for number in 0..60 {
+        let login = guess(number, &format!("C{number}"), number);
+        world.apply(if number % 5 == 0 { login } else { login.failed() });
+    }
+    let campaigns = world.state.campaigns();
+    let all: Vec<u32> = campaigns.newest(u32::MAX).map(|campaign| campaign.id).collect();
+    assert_eq!(all, [1], "one attack is one campaign");
+    let campaign = campaigns.get(1).unwrap();
+    assert!(campaign.named_us <= hour(91 * 24).as_us() + 20 * 60_000_000, "{campaign:?}");
+    assert_eq!((campaign.logins, campaign.failed, campaign.entered), (60, 48, 12));
+    assert_eq!(campaign.addresses.len(), 40);
+    let expected: Vec<String> = (0..12).map(|number| format!("C{}", number * 5)).collect();
+    let mut found = entered(campaigns, 1);
+    found.sort_by_key(|customer| customer[1..].parse::<u32>().unwrap());
+    assert_eq!(found, expected);
+    assert_eq!(campaigns.members(1).count(), 60);
+    let elsewhere = made("withdrawal", "C0", day(93)).ip("192.0.2.77").device("new").place("JP", 2_497);
+    let decision = world.ask(elsewhere);
+    assert!(world.fired(&decision).contains(&"customer_in_campaign"), "{:?}", world.fired(&decision));
+    assert!(decision.verdict >= Verdict::Hold, "{decision:?}");
+    let honest = world.ask(at_home(made("withdrawal", "C7", day(93)), "100.64.7.9", "d-7"));
+    assert_eq!(honest.verdict, Verdict::Allow, "{:?}", world.fired(&honest));
+}
+
+/// A carrier's gateway that many long-standing customers share: a thief tries passwords from it, and nobody pays for that.
+#[test]
+fn nobody_behind_a_carrier_pays_for_a_neighbour() {
+    let mut world = World::new();
+    for customer in 0..20 {
+        world.settle(&format!("C{customer}"), "100.127.0.1", &format!("d-{customer}"), 90);
+    }
+    for number in 0..40 {
+        let login = made("login", &format!("C{}", number % 20), hour(91 * 24))
+            .with("id", format!("g-{number}"))
+            .ip("100.127.0.1")
+            .device(&format!("made-up-{number}"))
+            .place("JP", 2516)
+            .agent("Firefox on Windows")
+            .failed();
+        world.apply(login);
+    }
+    assert_eq!(world.state.campaigns().newest(u32::MAX).count(), 0);
+    let neighbour = world.ask(at_home(made("login", "C3", day(92)), "100.127.0.1", "d-3"));
+    assert_eq!(neighbour.verdict, Verdict::Allow, "{:?}", world.fired(&neighbour));
+}
+
+/// A popular browser comes out: everybody is there with it, from home, and some mistype.
+#[test]
+fn a_popular_browser_is_no_campaign() {
+    let mut world = broker();
+    for number in 0..600_i64 {
+        let customer = number % 60;
+        let login = made("login", &format!("C{customer}"), hour(91 * 24 + number / 60))
+            .with("id", format!("l-{number}"))
+            .ip(&format!("100.64.{customer}.{}", 9 + number % 200))
+            .place("JP", 2516)
+            .agent("Firefox 99");
+        world.apply(if number % 9 == 0 { login.failed() } else { login });
+    }
+    assert_eq!(world.state.campaigns().newest(u32::MAX).count(), 0);
+}
+
+/// Whoever signs in with a new telephone from a new network of a usual provider, while an attack is on from elsewhere.
+#[test]
+fn a_new_telephone_is_not_in_a_campaign_from_elsewhere() {
+    let mut world = broker();
+    for number in 0..40 {
+        world.apply(guess(number, &format!("C{number}"), number).failed());
+    }
+    assert_eq!(world.state.campaigns().newest(u32::MAX).count(), 1);
+    let moved = world.ask(
+        made("login", "C50", hour(91 * 24 + 1))
+            .ip("100.65.1.1")
+            .device("new")
+            .place("JP", 2516)
+            .agent("Safari 14"),
+    );
+    assert!(!world.fired(&moved).contains(&"login_campaign"), "{:?}", world.fired(&moved));
+}
+
+/// Millions of guesses from 100,000 addresses: tables stay within their limits.
+#[test]
+fn memory_is_bounded_under_a_campaign_from_100_000_addresses() {
+    const GIB: usize = 1 << 30;
+    let mut world = World::new();
+    for number in 0..300_000_u32 {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + number % 100_000 * 151);
+        let time = hour(0).plus_us(i64::from(number) * 100_000);
+        let login = made("login", &format!("V{}", number % 250_000), time)
+            .with("id", format!("g-{number}"))
+            .ip(&address.to_string())
+            .place("CN", 64_500)
+            .agent(&format!("agent {}", number % 5_000));
+        world.apply(if number % 10 == 0 { login } else { login.failed() });
+    }
+    let campaigns = world.state.campaigns();
+    let attack = campaigns.newest(u32::MAX).max_by_key(|campaign| campaign.logins).unwrap();
+    assert!(attack.logins > 290_000, "{}", attack.logins);
+    assert_eq!(attack.entered, 25_000, "all accounts entered are listed");
+    assert!(attack.addresses_seen.count() > 80_000 && attack.addresses.len() <= 2_048);
+    assert!(campaigns.members(attack.id).count() <= 65_536);
+    assert!(campaigns.bytes() < GIB / 4, "{}", campaigns.bytes());
+}
