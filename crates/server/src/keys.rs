@@ -3,6 +3,7 @@
 //! Keys are 32 random bytes, so a plain fast hash of them is enough: there is nothing to guess.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -155,7 +156,7 @@ pub struct Keys {
 
 #[derive(Debug)]
 struct Known {
-    modified: Option<SystemTime>,
+    state: Option<FileState>,
     looked: Instant,
     /// By hash: comparing hashes of random keys tells nothing by its time.
     by_hash: HashMap<[u8; 32], Arc<Holder>>,
@@ -177,7 +178,7 @@ impl Keys {
     /// The file is there and cannot be read.
     pub fn of_folder(folder: &Path) -> Result<Self, KeyError> {
         let path = folder.join(NAME);
-        let known = Known { modified: modified(&path), looked: now(), by_hash: by_hash(read(&path)?) };
+        let known = Known { state: state(&path), looked: now(), by_hash: by_hash(read(&path)?) };
         Ok(Self { path, known: RwLock::new(known), look_every: LOOK_EVERY })
     }
 
@@ -213,12 +214,12 @@ impl Keys {
             return;
         }
         let Ok(mut known) = self.known.write() else { return };
-        let at = modified(&self.path);
+        let at = state(&self.path);
         known.looked = now;
-        if known.modified != at
+        if known.state != at
             && let Ok(entries) = read(&self.path)
         {
-            (known.modified, known.by_hash) = (at, by_hash(entries));
+            (known.state, known.by_hash) = (at, by_hash(entries));
         }
     }
 }
@@ -237,8 +238,12 @@ fn by_hash(entries: Vec<KeyEntry>) -> HashMap<[u8; 32], Arc<Holder>> {
     entries.into_iter().filter_map(found).collect()
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+/// What tells a file from the one that was there before: time stamps alone are as coarse as the system's ticks.
+type FileState = (SystemTime, u64);
+
+fn state(path: &Path) -> Option<FileState> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.ino()))
 }
 
 #[cfg(test)]

@@ -129,6 +129,7 @@ pub fn serve(
         traffic: Arc::new(traffic),
         openapi,
     };
+    let last = app.sequencer.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -151,12 +152,13 @@ pub fn serve(
     });
     // Lets the journal go, so that its writer, which ends last, can close it.
     let exporter = exporter.stop();
-    // Ends the last handles of the sequencer, whose thread then writes back and ends.
     drop(runtime);
-    let _ended = thread.join();
     let _ended = indexing.join();
     let _ended = sweeping.join();
     let _ended = testing.join();
+    // The last handle of the sequencer, whose thread then writes back, closes the journal and ends.
+    drop(last);
+    let _ended = thread.join();
     if let Some(exporter) = exporter {
         exporter.rest();
     }

@@ -20,7 +20,7 @@ use crate::signal::{Signal, Unit, View};
 const CONDITION_BYTES_MAX: usize = 2_000;
 
 /// What a condition can ask of the event and the customer.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "event.kind",
     "event.channel",
     "event.outcome",
@@ -33,6 +33,7 @@ const FIELDS: [&str; 15] = [
     "event.contact",
     "event.has_ip",
     "event.has_device",
+    "event.has_asn",
     "customer.known",
     "customer.logins",
     "customer.age_days",
@@ -224,6 +225,7 @@ impl<'v> Answers<'v> {
             "event.currency" => text(event.amount.as_ref().map(|amount| amount.currency.as_str())),
             "event.has_ip" => yes(event.ip.is_some()),
             "event.has_device" => yes(event.device.is_some()),
+            "event.has_asn" => yes(event.place.asn.is_some()),
             "customer.known" => yes(customer.first_s > 0),
             "customer.logins" => whole(i64::from(customer.logins)),
             "customer.age_days" => {
