@@ -34,6 +34,9 @@ use crate::sequencer::{Audit, INPUT_V2, StartError, recovery};
 pub const BASE_FILE: &str = "bootstrap.db";
 /// A server's files are tagged, and a small number is added whenever its journal was replaced by an older copy.
 const GENERATIONS: u32 = 1_024;
+/// Events of history have no place in a journal. Where a number stands for one of them – the events of a campaign – it begins
+/// here, beyond every input: still a whole number in JSON.
+pub const HISTORY_SEQ: u64 = 1 << 52;
 /// Who did it: no key can be called so.
 const BY: &str = "(bootstrap)";
 
@@ -89,9 +92,10 @@ pub fn bootstrap(
     }
     let audit = Audit::default();
     let (mut state, policy) = recover(&journal, &stored, &audit)?;
-    let floor = arrived_last(&journal, &stored)?;
+    let before = taken::base(&stored)?.unwrap_or(taken::NONE);
+    let floor = arrived_last(&journal)?.max(before.until);
     let observer = Observer::new(std::sync::Arc::new(intel), secret);
-    let fed = apply(&files, &observer, &mut state, &policy, floor, watch)?;
+    let fed = apply(&files, &observer, &mut state, &policy, (before.events, floor), watch)?;
     done.files = count(files.len());
     done.events = fed.events;
     (done.refused, done.refused_listed) = (fed.refused, fed.refused_listed);
@@ -99,7 +103,11 @@ pub fn bootstrap(
     done.seq = note_act(&mut journal, &mut state, &policy, &audit, &done, now)?;
     done.records = state.records();
     watch.check()?;
-    let base = Base { seq: done.seq, until: floor.max(fed.last.unwrap_or(Time::MIN)) };
+    let base = Base {
+        seq: done.seq,
+        until: floor.max(fed.last.unwrap_or(Time::MIN)),
+        events: before.events.saturating_add(fed.events),
+    };
     write(&mut stored, &state, &audit, &files, base, now)?;
     keep_base(data, &stored)?;
     Ok(done)
@@ -169,28 +177,29 @@ pub(crate) fn is_taken(stored: &store::StateReader, path: &Path) -> Result<bool,
     Ok(taken(stored, &digest(path)?)?.is_some())
 }
 
-/// Before when nothing can arrive any more: the times at which inputs arrive only grow.
-fn arrived_last(journal: &Journal, stored: &Stored) -> Result<Time, PastError> {
+/// When the last input of the journal arrived: the times at which inputs arrive only grow.
+fn arrived_last(journal: &Journal) -> Result<Time, PastError> {
     let last = journal.last_seq();
     let entry = if last == 0 { None } else { journal.read(last.saturating_sub(1), 1, 1)?.pop() };
-    let arrived = entry.and_then(|entry| Time::from_us(entry.time)).unwrap_or(Time::MIN);
-    Ok(arrived.max(taken::base(stored)?.map_or(Time::MIN, |base| base.until)))
+    Ok(entry.and_then(|entry| Time::from_us(entry.time)).unwrap_or(Time::MIN))
 }
 
+/// Applies them behind so many that were taken before, as if they had arrived no earlier than `floor`.
 fn apply(
     files: &[Wanted],
     observer: &Observer,
     state: &mut State,
     policy: &Policy,
-    floor: Time,
+    (before, floor): (u64, Time),
     watch: &Watch,
 ) -> Result<Fed, PastError> {
     let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
     let feed = Feed::open(&paths)?;
-    let seq = state.seq();
+    let mut seq = HISTORY_SEQ.saturating_add(before);
     feed.run(observer, watch, |event| {
         let time = event.time.max(floor);
         state.apply(policy, &Input { seq, time, body: Body::Event(event) });
+        seq = seq.saturating_add(1);
         Ok(())
     })
 }
@@ -206,7 +215,7 @@ fn note_act(
 ) -> Result<u64, PastError> {
     let of = format!("{} files, {} events", done.files, done.events);
     let body = Body::Act { act: "bootstrap".to_owned(), of, by: BY.to_owned(), reason: None };
-    let input = Input { seq: state.seq().saturating_add(1), time: now, body };
+    let input = Input { seq: journal.last_seq().saturating_add(1), time: now, body };
     let bytes = input.body.encode().map_err(|_never| StartError::Unreadable { seq: input.seq })?;
     journal.append(&[Entry {
         seq: input.seq,

@@ -20,13 +20,15 @@ use serde::Serialize;
 use store::{DataFolder, FolderView, JournalReader, OwnedEntry, StateReader, StoreError};
 use utoipa::ToSchema;
 
-use crate::bootstrap::{self, BASE_FILE, Feed};
+use crate::bootstrap::{self, BASE_FILE, Feed, HISTORY_SEQ};
 use crate::observe::Observer;
 use crate::policies::PREFIX as POLICIES;
 use crate::sequencer::{StartError, recovery};
 
 /// The history that a server writes, in its data folder.
 const HISTORY: &str = "history";
+/// The numbers of events of history that are told: beyond those that a bootstrap took.
+const PAST_SEQ: u64 = HISTORY_SEQ + (1 << 50);
 /// Records read at once.
 const SCAN_RECORDS: usize = 4_096;
 /// Inputs between two looks at the memory that records take.
@@ -240,17 +242,17 @@ impl Past {
         })?;
         let known = self.told_of_before(first, began, watch)?;
         let (state, policy) = (&mut self.state, &self.policy);
-        let seq = first.saturating_sub(1);
         let mut told = 0_u64;
         let feed = Feed::open(&files)?;
         feed.run(&Observer::without_files(), watch, |observed| {
             if observed.time < began && !known.contains(&text_key(observed.id.as_str())) {
-                let time = observed.time;
+                let (seq, time) = (PAST_SEQ.saturating_add(told), observed.time);
                 state.apply(policy, &Input { seq, time, body: Body::Event(observed) });
                 told = told.saturating_add(1);
             }
             Ok(())
         })?;
+        let seq = first.saturating_sub(1);
         let mut documents = State::at(seq);
         load_kind(stored, RecordKey::document("").kind(), &mut documents)?;
         let before = |document: &Document| document.seq < first && document.name.starts_with(POLICIES);

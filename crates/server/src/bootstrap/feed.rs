@@ -230,10 +230,7 @@ impl Observing<'_> {
             ..Additions::default()
         };
         let time = event.time;
-        let mut observed = Observed::new(event, additions, time).ok()?;
-        // No signal asks for it, and a year of it is large.
-        observed.kept = engine::input::Kept::default();
-        Some(observed)
+        Observed::new(event, additions, time).ok()
     }
 
     fn place(&mut self, ip: Address) -> Place {

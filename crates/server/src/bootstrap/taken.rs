@@ -36,7 +36,12 @@ pub(super) struct Base {
     pub(super) seq: u64,
     /// Before when nothing can arrive any more.
     pub(super) until: Time,
+    /// Events taken by all of them.
+    pub(super) events: u64,
 }
+
+/// Before the first bootstrap.
+pub(super) const NONE: Base = Base { seq: 0, until: Time::MIN, events: 0 };
 
 pub(super) fn row(digest: &[u8; 32], taken: &Taken) -> Row {
     (KIND, digest.to_vec(), Some(serde_json::to_vec(taken).unwrap_or_default()))
