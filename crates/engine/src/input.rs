@@ -127,13 +127,13 @@ pub struct Observed {
     pub payment: Option<Payment>,
     /// What files know of the address.
     pub place: Place,
-    /// What no signal asks for.
+    /// What is kept beside it.
     pub kept: Kept,
     /// Whether a decision is asked for; else it is a fact.
     pub asked: bool,
 }
 
-/// What history holds of an event and no signal asks for.
+/// What history holds of an event beside what signals ask for. Campaigns read the user agent's text and the user name's hash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The user agent's text.

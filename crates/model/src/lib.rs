@@ -29,3 +29,5 @@ pub use kind::{Channel, Credential, EventKind, Factor, Outcome};
 pub use money::{Currency, Money};
 pub use procedure::Procedure;
 pub use time::Time;
+#[doc(hidden)]
+pub use wire::from_text;

@@ -1,5 +1,14 @@
 //! Serde for types that are one string on the wire. Must not know what the strings mean.
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::Deserializer;
+use serde::de::Visitor;
+
+use crate::Invalid;
+
 /// Implements `Serialize` by `as_str` and `Deserialize` by `FromStr` without an intermediate `String`.
 #[doc(hidden)]
 #[macro_export]
@@ -13,17 +22,7 @@ macro_rules! through_str {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Text;
-                impl serde::de::Visitor<'_> for Text {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(concat!("a string with ", $what))
-                    }
-                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err(|invalid: $crate::Invalid| E::custom(invalid.problem))
-                    }
-                }
-                deserializer.deserialize_str(Text)
+                $crate::from_text(deserializer, concat!("a string with ", $what))
             }
         }
     };
@@ -46,18 +45,8 @@ macro_rules! through_str_or_number {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Text;
-                impl serde::de::Visitor<'_> for Text {
-                    type Value = $name;
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(concat!("a string with ", $what))
-                    }
-                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err(|invalid: $crate::Invalid| E::custom(invalid.problem))
-                    }
-                }
                 if deserializer.is_human_readable() {
-                    return deserializer.deserialize_str(Text);
+                    return $crate::from_text(deserializer, concat!("a string with ", $what));
                 }
                 let number = <$number>::deserialize(deserializer)?;
                 $from(number).ok_or_else(|| serde::de::Error::custom(concat!("not ", $what)))
@@ -66,11 +55,33 @@ macro_rules! through_str_or_number {
     };
 }
 
+/// Reads a value out of a string, without an intermediate `String`; `expected` says what it should be.
+///
+/// # Errors
+/// It is no string, or not such a value.
+#[doc(hidden)]
+pub fn from_text<'de, T: FromStr<Err = Invalid>, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+) -> Result<T, D::Error> {
+    struct Text<T>(&'static str, PhantomData<T>);
+    impl<T: FromStr<Err = Invalid>> Visitor<'_> for Text<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(|invalid: Invalid| E::custom(invalid.problem))
+        }
+    }
+    deserializer.deserialize_str(Text(expected, PhantomData))
+}
+
 /// Refuses text that is empty, longer than `bytes_max`, or holds control characters; `field` names it in the error.
-pub(crate) fn plain_text(field: &str, text: &str, bytes_max: usize) -> Result<(), crate::Invalid> {
+pub(crate) fn plain_text(field: &str, text: &str, bytes_max: usize) -> Result<(), Invalid> {
     if text.is_empty() || text.len() > bytes_max || has_control(text) {
         let allowed = format!("1 to {bytes_max} bytes of text without control characters");
-        return Err(crate::Invalid::value(field, text, &allowed));
+        return Err(Invalid::value(field, text, &allowed));
     }
     Ok(())
 }

@@ -15,9 +15,6 @@ use crate::log::with_sources;
 pub(super) const LOOKED_AT: usize = 1_024;
 /// How much longer than they count they are kept, should a clock have been ahead.
 const SPARE_US: i64 = 30 * DAY_US;
-/// Steps to rest after all were looked at: about half an hour.
-const REST_STEPS: u32 = 4_096;
-
 /// Where it is.
 #[derive(Debug, Default)]
 pub(super) struct Retention {
@@ -26,7 +23,10 @@ pub(super) struct Retention {
     kind: u8,
     /// The key from which on to look.
     from: Vec<u8>,
-    rest: u32,
+    /// The day, of [`Self::now`], on which this round through all records began.
+    began: i64,
+    /// The same of the last round that is over. What is spent is known by the day, so once a day is enough.
+    done: Option<i64>,
 }
 
 impl Retention {
@@ -38,14 +38,17 @@ impl Retention {
     /// Looks at some records.
     pub(super) fn step(&mut self, stored: &mut Stored, gauges: &Gauges) {
         let Some(now) = self.now else { return };
-        if self.rest > 0 {
-            self.rest -= 1;
+        let today = now.as_us() / DAY_US;
+        if self.done == Some(today) {
             return;
+        }
+        if self.kind == 0 && self.from.is_empty() {
+            self.began = today;
         }
         match self.remove_some(stored, now.plus_us(-SPARE_US)) {
             Ok(removed) => Gauges::add(&gauges.forgotten, removed),
             Err(error) => {
-                self.rest = REST_STEPS;
+                self.done = Some(today);
                 crate::log::line("retention.failed", &with_sources(&error));
             }
         }
@@ -69,12 +72,12 @@ impl Retention {
         Ok(removed)
     }
 
-    /// To the next kind of records; after the last, to a rest and the first.
+    /// To the next kind of records; after the last, to the first of another day.
     fn go_on(&mut self) {
         self.from.clear();
         self.kind = self.kind.saturating_add(1);
         if !RecordKey::KINDS.contains(&self.kind) {
-            (self.kind, self.rest) = (0, REST_STEPS);
+            (self.kind, self.done) = (0, Some(self.began));
         }
     }
 }
@@ -114,7 +117,7 @@ mod tests {
         retention.arrived(day(20_430));
         (0..30).for_each(|_| retention.step(&mut stored, &gauges));
         assert_eq!(left(&stored), records.len() - 1);
-        let mut retention = Retention::default();
+        // All were looked at, so that only another day begins anew.
         retention.arrived(day(20_431));
         let mut before = left(&stored);
         for _ in 0..30 {
