@@ -1,5 +1,7 @@
 //! What every importer's fuzz target asserts: no panic but those of the Parquet library that become errors, every record accounted for, and the same whatever the blocks.
 
+#![cfg(feature = "history")]
+
 use history::import::{Counts, Format, parse_bytes};
 
 /// Parses `bytes` as `format` with two sizes of blocks and compares.

@@ -49,7 +49,16 @@ impl StateReader {
     /// # Errors
     /// There is none; it is of another version; it cannot be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::read_only(path, &STATE, READER_CACHE_BYTES)? })
+        Self::open_to_read_much(path, READER_CACHE_BYTES)
+    }
+
+    /// The same with a cache of about so many bytes, for who looks up many records in one go: records lie in all levels of the
+    /// tree, so that of millions of them a good part is passed on the way to one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_read_much(path: &Path, cache_bytes: u32) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::read_only(path, &STATE, cache_bytes)? })
     }
 
     /// One record.

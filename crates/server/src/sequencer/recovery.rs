@@ -18,6 +18,8 @@ use crate::policies::{FILE, PREFIX as POLICIES};
 /// Rows and bytes of the journal read at once.
 pub(crate) const READ_ROWS: usize = 4_096;
 pub(crate) const READ_BYTES: usize = 8 << 20;
+/// What each reader of records keeps of `state.db` while the journal is replayed.
+const CACHE_BYTES: u32 = 128 << 20;
 /// Reads on their way to be applied.
 const AHEAD_MAX: usize = 4;
 /// Records read at once.
@@ -52,12 +54,14 @@ pub(super) fn recover(view: &FolderView, stored: &Stored, audit: &Audit) -> Resu
     };
     let mut recovered = Recovered { state, policy };
     let after = recovered.state.seq();
-    let (journal, stored) = (view.journal_reader()?, view.state_reader()?);
+    let journal = view.journal_reader()?;
+    let reader = || StateReader::open_to_read_much(&view.state_path(), CACHE_BYTES);
+    let readers = [reader()?, reader()?];
     std::thread::scope(|threads| {
         let (ahead, coming) = sync_channel(AHEAD_MAX);
         let reading = std::thread::Builder::new()
             .name("recovery".to_owned())
-            .spawn_scoped(threads, move || read_ahead(&journal, &stored, after, &ahead))?;
+            .spawn_scoped(threads, move || read_ahead(&journal, readers, after, &ahead))?;
         for ahead in coming {
             recovered.replay(ahead, audit)?;
         }
@@ -72,7 +76,7 @@ pub(super) fn recover(view: &FolderView, stored: &Stored, audit: &Audit) -> Resu
 /// Reads the journal and looks for the records until there is no more, or nobody takes it.
 fn read_ahead(
     journal: &JournalReader,
-    stored: &StateReader,
+    mut stored: [StateReader; 2],
     mut after: u64,
     to: &SyncSender<Ahead>,
 ) -> Result<(), StartError> {
@@ -83,7 +87,7 @@ fn read_ahead(
         after = last.seq;
         let inputs = entries.iter().map(input).collect::<Result<Vec<Input>, _>>()?;
         let touched = inputs.iter().flat_map(|input| input.body.touches());
-        let records = load(stored, touched.filter(|key| looked_for.insert(*key)))?;
+        let records = load(&mut stored, touched.filter(|key| looked_for.insert(*key)))?;
         if to.send(Ahead { inputs, records }).is_err() {
             return Ok(());
         }
@@ -165,14 +169,33 @@ pub(crate) fn last_policy(state: &State, wanted: impl Fn(&Document) -> bool) -> 
     Some((version, String::from_utf8_lossy(&last.bytes).into_owned()))
 }
 
-/// Those of the records that are stored.
+/// Those of the records that are stored. Each reader looks for half of them.
 fn load(
-    stored: &StateReader,
+    readers: &mut [StateReader; 2],
     keys: impl Iterator<Item = RecordKey>,
 ) -> Result<Vec<(RecordKey, Record)>, StartError> {
     let mut wanted: Vec<(u8, Vec<u8>, RecordKey)> = keys.map(|key| (key.kind(), key.bytes(), key)).collect();
     // In the order in which they are stored.
     wanted.sort_unstable();
+    let (first, second) = wanted.split_at(wanted.len() / 2);
+    let [one, other] = readers;
+    std::thread::scope(|threads| {
+        let helping = std::thread::Builder::new()
+            .name("recovery".to_owned())
+            .spawn_scoped(threads, || load_with(other, second))?;
+        let mut records = load_with(one, first)?;
+        match helping.join() {
+            Ok(loaded) => records.extend(loaded?),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        Ok(records)
+    })
+}
+
+fn load_with(
+    stored: &mut StateReader,
+    wanted: &[(u8, Vec<u8>, RecordKey)],
+) -> Result<Vec<(RecordKey, Record)>, StartError> {
     let named: Vec<(u8, &[u8])> = wanted.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
     let loaded = wanted.iter().zip(stored.load_many(&named)?);
     let decoded = loaded.filter_map(|((_, _, key), bytes)| {
