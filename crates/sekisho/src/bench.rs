@@ -3,6 +3,7 @@
 mod bootstrap;
 mod decide;
 mod http;
+mod warm;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -76,6 +77,8 @@ enum What {
     Durable,
     /// Decisions over HTTP.
     Http,
+    /// 10,005 procedures by the ledger.
+    Warm,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -130,6 +133,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     }
     if wanted(What::Durable) {
         decide::durable(size, runs)?;
+    }
+    if wanted(What::Warm) {
+        warm::run(size, runs, session)?;
     }
     if wanted(What::Http) {
         let size = match args.smoke {

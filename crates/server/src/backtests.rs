@@ -16,6 +16,7 @@ use store::FolderView;
 
 use crate::background::{self, Priority};
 use crate::backtest::{Backtest, BacktestOptions, backtest};
+use crate::explanations::PastTold;
 use crate::log::{line, with_sources};
 use crate::past::{Past, PastError};
 
@@ -121,7 +122,7 @@ pub(crate) struct Backtests {
 }
 
 /// Starts the thread. A back-test holds the records of the past beside those of the present: it ends when they take more
-/// than `memory_bytes`.
+/// than `memory_bytes`, and nobody else tells the past meanwhile.
 ///
 /// # Errors
 /// The thread cannot be started.
@@ -129,11 +130,12 @@ pub(crate) fn start(
     view: &FolderView,
     data: &Path,
     memory_bytes: usize,
+    told: PastTold,
 ) -> std::io::Result<(Arc<Backtests>, JoinHandle<()>)> {
     let (queue, waiting) = channel();
     let shared = Arc::new(Shared::default());
     let worker =
-        Worker { view: view.clone(), data: data.to_owned(), memory_bytes, shared: Arc::clone(&shared) };
+        Worker { view: view.clone(), data: data.to_owned(), memory_bytes, told, shared: Arc::clone(&shared) };
     let thread = background::spawn("backtests", Priority::Lowest, move || worker.run(&waiting))?;
     Ok((Arc::new(Backtests { shared, queue }), thread))
 }
@@ -198,6 +200,7 @@ struct Worker {
     view: FolderView,
     data: PathBuf,
     memory_bytes: usize,
+    told: PastTold,
     shared: Arc<Shared>,
 }
 
@@ -229,6 +232,7 @@ impl Worker {
     }
 
     fn do_one(&self, request: &BacktestRequest, watch: &Watch) -> Result<Backtest, PastError> {
+        let _alone = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         watch.check()?;
         let past = Past::of(&self.view, &self.data, &[], watch)?.with_memory_max(Some(self.memory_bytes));
         backtest(past, &request.candidate, &request.options, watch)

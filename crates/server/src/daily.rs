@@ -16,7 +16,7 @@ use model::{EventKind, Time};
 
 use crate::log::{line, with_sources};
 use crate::sequencer::Clock;
-use crate::sweeps::{SweepError, SweepRequest, SweepState, Sweeps};
+use crate::sweeps::{Source, SweepError, SweepRequest, SweepState, Sweeps};
 
 /// Every procedure is examined on this many days: what a day later shows is still seen.
 const EXAMINED_DAYS: i64 = 2;
@@ -118,6 +118,8 @@ fn request(now: Time, done: Option<Time>) -> SweepRequest {
         history: PathBuf::from(crate::serve::HISTORY),
         unmask: false,
         daily: true,
+        source: Source::History,
+        rest_of: None,
     }
 }
 

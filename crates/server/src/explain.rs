@@ -10,11 +10,13 @@ use history::Watch;
 use model::Time;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use store::FolderView;
+use utoipa::ToSchema;
 
 use crate::past::{Base, Past, PastError, Seen};
 
 /// A decision explained.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Explanation {
     /// What the state was rebuilt from.
     pub base: Base,
@@ -23,6 +25,7 @@ pub struct Explanation {
     /// Its identifier.
     pub id: String,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Time,
     /// What.
     pub kind: &'static str,
@@ -31,8 +34,10 @@ pub struct Explanation {
     /// Whether it was asked about; else it came as a fact, and this is what would have been answered.
     pub asked: bool,
     /// The answer that was given, byte for byte.
+    #[schema(value_type = Option<Object>)]
     pub answered: Option<Box<RawValue>>,
     /// The answer as computed now.
+    #[schema(value_type = String, example = "allow")]
     pub decision: Verdict,
     /// Its points.
     pub score: u16,
@@ -51,7 +56,7 @@ pub struct Explanation {
 }
 
 /// From which score on which answer; 101 is never reached.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct ThresholdsTold {
     /// Ask for proof.
     pub step_up: u16,
@@ -62,7 +67,7 @@ pub struct ThresholdsTold {
 }
 
 /// A rule, and what became of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RuleTold {
     /// Its name.
     pub rule: String,
@@ -73,6 +78,7 @@ pub struct RuleTold {
     /// Points it gives when it fires.
     pub points: u16,
     /// The mildest answer it allows.
+    #[schema(value_type = String, example = "allow")]
     pub at_least: Verdict,
     /// When it fires.
     pub when: String,
@@ -81,7 +87,7 @@ pub struct RuleTold {
 }
 
 /// A signal, and what it says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct SignalTold {
     /// Its name.
     pub signal: &'static str,
@@ -101,10 +107,22 @@ pub fn explain(
     id: &str,
     watch: &Watch,
 ) -> Result<Option<Explanation>, PastError> {
-    let view = store::DataFolder::read_only(data)?;
+    explain_of(&store::DataFolder::read_only(data)?, data, history, id, None, watch)
+}
+
+/// The same of an open folder, with records of the past that take at most so many bytes, about.
+pub(crate) fn explain_of(
+    view: &FolderView,
+    data: &Path,
+    history: &[PathBuf],
+    id: &str,
+    memory_bytes_max: Option<usize>,
+    watch: &Watch,
+) -> Result<Option<Explanation>, PastError> {
     // Before the past is told, which takes a while.
     let Some(found) = view.journal_reader()?.find(id)? else { return Ok(None) };
-    let mut past = Past::of(&view, data, history, watch)?.until(found.seq);
+    let past = Past::of(view, data, history, watch)?.until(found.seq);
+    let mut past = past.with_memory_max(memory_bytes_max);
     let base = past.base().clone();
     if found.seq <= past.span().0 {
         return Err(PastError::Before { seq: found.seq, base: past.span().0 });

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread::JoinHandle;
 
 use engine::Policy;
 use intel::Intel;
@@ -14,13 +15,15 @@ use tokio::net::TcpListener;
 
 use crate::api::{App, Front, description};
 use crate::daily::Daily;
+use crate::explanations::PastTold;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
-use crate::{backtests, connections, indexer, lists, sweeps};
+use crate::sweeps::Means;
+use crate::{backtests, connections, explanations, indexer, lists, sweeps};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -111,9 +114,14 @@ pub fn serve(
             .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
-    let (sweeps, sweeping) = sweeps::start(&options.data, Arc::clone(&intel), Arc::clone(&clock))
-        .map_err(io("looking for sweeps"))?;
-    let (backtests, testing) = backtests::start(folder.view(), &options.data, options.sequencer.memory_bytes)
+    let means = Means { intel: Arc::clone(&intel), sequencer: sequencer.clone() };
+    let (sweeps, sweeping) =
+        sweeps::start(&options.data, means, Arc::clone(&clock)).map_err(io("looking for sweeps"))?;
+    let (memory_bytes, told) = (options.sequencer.memory_bytes, PastTold::default());
+    let (backtests, testing) =
+        backtests::start(folder.view(), &options.data, memory_bytes, Arc::clone(&told))
+            .map_err(io("starting a thread"))?;
+    let (explanations, explaining) = explanations::start(folder.view(), &options.data, memory_bytes, told)
         .map_err(io("starting a thread"))?;
     let (openapi, traffic) = description();
     let app = App {
@@ -126,6 +134,7 @@ pub fn serve(
         indexer,
         sweeps,
         backtests,
+        explanations,
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
         traffic: Arc::new(traffic),
@@ -162,8 +171,9 @@ pub fn serve(
     let exporter = exporter.stop();
     drop(runtime);
     let _ended = indexing.join();
-    let _ended = sweeping.join();
+    let _ended = sweeping.map(JoinHandle::join);
     let _ended = testing.join();
+    let _ended = explaining.join();
     // The last handle of the sequencer, whose thread then writes back, closes the journal and ends.
     drop(last);
     let _ended = thread.join();

@@ -1,7 +1,8 @@
-//! Sweeps over the server's own history: asked for over the API, run one after the other on a thread of their own, with their
-//! results in a folder each. What was asked for is on disk before it is acknowledged; a restart goes on with what is not
+//! Sweeps over the server's own history, or by its ledger: asked for over the API, with their results in a folder each. Those
+//! over history run one after the other on a thread of their own, those by the ledger on another, since they take no time. What was asked for is on disk before it is acknowledged; a restart goes on with what is not
 //! done. Must not know HTTP.
 
+mod request;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +15,12 @@ use std::thread::JoinHandle;
 use history::Watch;
 use history::watch::Reading;
 use intel::Intel;
-use model::client::DeviceId;
-use model::event::EventId;
-use model::{Address, CustomerId, EventKind, Time};
-use serde::{Deserialize, Serialize};
+use model::Time;
 
+pub(crate) use self::request::{AskedProcedure, Source, SweepRequest};
 use crate::background::{self, Priority};
 use crate::log::{line, with_sources};
-use crate::sequencer::Clock;
+use crate::sequencer::{Clock, Handle};
 
 /// Sweeps that wait at most.
 pub(crate) const WAITING_MAX: usize = 16;
@@ -34,49 +33,6 @@ const FOLDER: &str = "sweeps";
 const REQUEST: &str = "request.json";
 /// Why it ended without a result.
 const FAILED: &str = "failed.json";
-
-/// What is to be examined, and against what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SweepRequest {
-    /// When it was asked for.
-    pub(crate) at: Time,
-    /// By whom.
-    pub(crate) by: String,
-    /// Procedures to examine; where there are none, those of `kinds` in history.
-    pub(crate) procedures: Vec<AskedProcedure>,
-    /// Kinds of procedures to take out of history.
-    pub(crate) kinds: Vec<EventKind>,
-    /// Since when.
-    pub(crate) since: Option<Time>,
-    /// Before when.
-    pub(crate) until: Option<Time>,
-    /// How far to look back from the earliest procedure, in days.
-    pub(crate) window_days: u16,
-    /// The folder of history, below the data folder.
-    pub(crate) history: PathBuf,
-    /// Show customers and devices in full, to who asked.
-    pub(crate) unmask: bool,
-    /// The re-examination of every day; see [`crate::daily`].
-    #[serde(default)]
-    pub(crate) daily: bool,
-}
-
-/// A procedure to examine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AskedProcedure {
-    /// Its identifier, unique in the sweep.
-    pub(crate) id: EventId,
-    /// In whose name.
-    pub(crate) customer: CustomerId,
-    /// When.
-    pub(crate) time: Time,
-    /// What.
-    pub(crate) kind: EventKind,
-    /// From which address.
-    pub(crate) ip: Option<Address>,
-    /// From which device.
-    pub(crate) device: Option<DeviceId>,
-}
 
 /// How far a sweep is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +73,8 @@ pub(crate) struct Sweep {
     pub(crate) unmask: bool,
     /// For the re-examination of every day: since when procedures are examined.
     pub(crate) daily_since: Option<Time>,
+    /// What it asks.
+    pub(crate) source: Source,
     /// How far it is.
     pub(crate) state: SweepState,
     watch: Arc<Watch>,
@@ -126,10 +84,10 @@ impl Sweep {
     fn new(id: u32, request: &SweepRequest, state: SweepState) -> Self {
         let (at, by, unmask) = (request.at, request.by.clone(), request.unmask);
         let daily_since = request.since.filter(|_| request.daily);
-        Self { id, at, by, unmask, daily_since, state, watch: Arc::default() }
+        Self { id, at, by, unmask, daily_since, source: request.source, state, watch: Arc::default() }
     }
 
-    /// How far it is, in rows of history.
+    /// How far it is, in rows of history or procedures looked up.
     #[must_use]
     pub(crate) fn progress(&self) -> Reading {
         self.watch.read()
@@ -155,12 +113,30 @@ pub(crate) enum SweepError {
     Io(#[from] std::io::Error),
 }
 
-/// All sweeps. The thread ends when the last of these is gone.
+/// All sweeps. The threads end when the last of these is gone.
 #[derive(Debug)]
 pub(crate) struct Sweeps {
     data: PathBuf,
     shared: Arc<Shared>,
-    queue: Sender<u32>,
+    queues: Queues,
+}
+
+/// Where sweeps wait.
+#[derive(Debug)]
+struct Queues {
+    history: Sender<u32>,
+    ledger: Sender<u32>,
+}
+
+impl Queues {
+    fn send(&self, id: u32, source: Source) {
+        let queue = match source {
+            Source::History => &self.history,
+            Source::Ledger => &self.ledger,
+        };
+        // If the thread is gone the server stops, and goes on with it after the next start.
+        let _sent = queue.send(id);
+    }
 }
 
 #[derive(Debug)]
@@ -193,26 +169,35 @@ impl Shared {
 /// Finds the sweeps of a data folder and goes on with those that are not done.
 ///
 /// # Errors
-/// The folder cannot be read, or the thread cannot be started.
+/// The folder cannot be read, or a thread cannot be started.
 pub(crate) fn start(
     data: &Path,
-    intel: Arc<Intel>,
+    means: Means,
     clock: Clock,
-) -> std::io::Result<(Arc<Sweeps>, JoinHandle<()>)> {
+) -> std::io::Result<(Arc<Sweeps>, [JoinHandle<()>; 2])> {
     let sweeps = found(&data.join(FOLDER))?;
-    let (queue, waiting) = channel();
+    let (history, of_history) = channel();
+    let (ledger, of_ledger) = channel();
+    let queues = Queues { history, ledger };
     for sweep in sweeps.values().filter(|sweep| sweep.state == SweepState::Waiting) {
-        // The receiver is there.
-        let _sent = queue.send(sweep.id);
+        queues.send(sweep.id, sweep.source);
     }
     let shared = Arc::new(Shared {
         sweeps: Mutex::new(sweeps),
         taking: Mutex::default(),
         is_closing: AtomicBool::new(false),
     });
-    let worker = Worker { data: data.to_owned(), shared: Arc::clone(&shared), intel, clock };
-    let thread = background::spawn("sweeps", Priority::Lower, move || worker.run(&waiting))?;
-    Ok((Arc::new(Sweeps { data: data.to_owned(), shared, queue }), thread))
+    let spawn = |name, waiting: Receiver<u32>| {
+        let worker = Worker {
+            data: data.to_owned(),
+            shared: Arc::clone(&shared),
+            means: means.clone(),
+            clock: Arc::clone(&clock),
+        };
+        background::spawn(name, Priority::Lower, move || worker.run(&waiting))
+    };
+    let threads = [spawn("sweeps", of_history)?, spawn("ledger sweeps", of_ledger)?];
+    Ok((Arc::new(Sweeps { data: data.to_owned(), shared, queues }), threads))
 }
 
 /// The sweeps in a folder. What cannot be read is told and left out.
@@ -251,7 +236,9 @@ impl Sweeps {
     /// # Errors
     /// Too many wait or are kept, there is no such history, or the request cannot be written.
     pub(crate) fn ask(&self, request: &SweepRequest) -> Result<u32, SweepError> {
-        work::history_folder(&self.data, &request.history).map_err(SweepError::History)?;
+        if request.reads_history() {
+            work::history_folder(&self.data, &request.history).map_err(SweepError::History)?;
+        }
         self.take(request, work::write_request)
     }
 
@@ -268,8 +255,7 @@ impl Sweeps {
         }
         self.shared.taking().remove(&id);
         written?;
-        // If the thread is gone the server stops, and goes on with it after the next start.
-        let _sent = self.queue.send(id);
+        self.queues.send(id, request.source);
         Ok(id)
     }
 
@@ -302,6 +288,14 @@ impl Sweeps {
         self.shared.lock().get(&id).cloned()
     }
 
+    /// What a sweep was asked. Blocks on the disk.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn request(&self, id: u32) -> std::io::Result<SweepRequest> {
+        work::read_request(&self.folder(id))
+    }
+
     /// Asks a sweep to stop; one that is over stays as it is.
     pub(crate) fn stop(&self, id: u32) {
         if let Some(sweep) = self.get(id) {
@@ -327,8 +321,13 @@ impl Sweeps {
     /// The folder of a sweep's results.
     #[must_use]
     pub(crate) fn folder(&self, id: u32) -> PathBuf {
-        self.data.join(FOLDER).join(format!("{id:06}"))
+        folder_of(&self.data, id)
     }
+}
+
+/// The folder of a sweep's results in a data folder.
+fn folder_of(data: &Path, id: u32) -> PathBuf {
+    data.join(FOLDER).join(format!("{id:06}"))
 }
 
 impl Drop for Sweeps {
@@ -340,11 +339,20 @@ impl Drop for Sweeps {
     }
 }
 
-/// The thread's own.
+/// What sweeps ask.
+#[derive(Debug, Clone)]
+pub(crate) struct Means {
+    /// What files know of addresses.
+    pub(crate) intel: Arc<Intel>,
+    /// Who has the ledger.
+    pub(crate) sequencer: Handle,
+}
+
+/// A thread's own.
 struct Worker {
     data: PathBuf,
     shared: Arc<Shared>,
-    intel: Arc<Intel>,
+    means: Means,
     clock: Clock,
 }
 
@@ -367,9 +375,9 @@ impl Worker {
     /// Does one; `None` if the server stops meanwhile.
     fn sweep(&self, id: u32, watch: &Watch) -> Option<SweepState> {
         let began = (self.clock)();
-        let folder = self.data.join(FOLDER).join(format!("{id:06}"));
+        let folder = folder_of(&self.data, id);
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            work::sweep(&self.data, &folder, &self.intel, watch)
+            work::sweep(&self.data, &folder, &self.means, watch)
         }));
         let problem = match done {
             Ok(Ok(())) => {
@@ -401,17 +409,24 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
+    use engine::Policy;
     use intel::Intel;
     use model::Time;
+    use store::DataFolder;
 
-    use super::{SweepError, SweepRequest, SweepState, WAITING_MAX, start};
+    use super::{Means, Source, SweepError, SweepRequest, SweepState, WAITING_MAX, start};
+    use crate::sequencer::{self, Clock, Options};
 
     /// While one request is being written, sweeps are shown, taken and refused as if it were there.
     #[test]
     fn nobody_waits_for_a_request_that_is_being_written() {
         let data = tempfile::tempdir().unwrap();
-        let (sweeps, thread) =
-            start(data.path(), Arc::new(Intel::default()), Arc::new(|| Time::MIN)).unwrap();
+        let folder = DataFolder::open(data.path()).unwrap();
+        let clock: Clock = Arc::new(|| Time::MIN);
+        let (sequencer, sequencing) =
+            sequencer::start(&folder, Policy::SHIPPED, Arc::clone(&clock), &Options::default()).unwrap();
+        let means = Means { intel: Arc::new(Intel::default()), sequencer };
+        let (sweeps, threads) = start(data.path(), means, clock).unwrap();
         let request = SweepRequest {
             at: Time::MIN,
             by: "ops".to_owned(),
@@ -423,6 +438,8 @@ mod tests {
             history: PathBuf::from("history"),
             unmask: false,
             daily: false,
+            source: Source::History,
+            rest_of: None,
         };
         let taken = sweeps.take(&request, |_, _| {
             assert!(sweeps.list().is_empty());
@@ -452,6 +469,7 @@ mod tests {
         assert!((WAITING_MAX - 2..=WAITING_MAX).contains(&deepest), "{deepest}");
         assert_ne!(sweeps.get(2).unwrap().state, SweepState::Done);
         drop(sweeps);
-        thread.join().unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        sequencing.join().unwrap();
     }
 }

@@ -160,6 +160,19 @@ fn the_points_of_an_explanation_are_the_score() {
         assert!(told["signals"].as_array().unwrap().len() > 30);
         assert!(rules.iter().any(|rule| rule["fired"] == false && rule["unmet"] != json!([])), "{told}");
     }
+    // Over the API the same, by and by.
+    let explained = |id: &str| loop {
+        let told = good(api.of("reader").get(&format!("/v1/decisions/{id}/explain")));
+        if told["state"] == "done" {
+            return told["explanation"].clone();
+        }
+        assert_eq!(told["state"], "running", "{told}");
+    };
+    for id in ["C1-held", "C1-b", "w-2", "C1-held"] {
+        assert_eq!(explained(id), explain(id));
+    }
+    refused(api.of("reader").get("/v1/decisions/nothing/explain"), 404);
+    refused(api.of("reader").get("/v1/decisions/C1-logged-nowhere/explain"), 404);
     let fact = explain("C1-b");
     assert_eq!((&fact["asked"], &fact["answered"]), (&false.into(), &Value::Null), "{fact}");
     let read = run(&["-q", "policy", "explain", "w-2", "--data", &data]);
