@@ -48,11 +48,11 @@ pub struct Explanation {
     /// From which score on it is asked for proof, held, refused.
     pub thresholds: ThresholdsTold,
     /// Rules that can fire on this kind of event.
-    pub rules: Vec<RuleTold>,
+    pub rules: Vec<RuleExplained>,
     /// Rules for other kinds.
     pub other_rules: usize,
     /// Every signal, with what it says.
-    pub signals: Vec<SignalTold>,
+    pub signals: Vec<SignalExplained>,
 }
 
 /// From which score on which answer; 101 is never reached.
@@ -68,7 +68,7 @@ pub struct ThresholdsTold {
 
 /// A rule, and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RuleTold {
+pub struct RuleExplained {
     /// Its name.
     pub rule: String,
     /// Whether it fired.
@@ -88,7 +88,7 @@ pub struct RuleTold {
 
 /// A signal, and what it says.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SignalTold {
+pub struct SignalExplained {
     /// Its name.
     pub signal: &'static str,
     /// Its value; nothing where it says nothing.
@@ -145,7 +145,7 @@ fn told(base: Base, seen: &Seen<'_>, event: &Observed) -> Explanation {
     let answer = String::from_utf8(seen.entry.answer.clone()).ok().filter(|_| event.asked);
     let rules = rules.into_iter().filter_map(|each| {
         let rule = seen.policy.rule(each.rule)?;
-        Some(RuleTold {
+        Some(RuleExplained {
             rule: rule.name.clone(),
             fired: each.fired,
             shadow: rule.shadow,
@@ -155,7 +155,7 @@ fn told(base: Base, seen: &Seen<'_>, event: &Observed) -> Explanation {
             unmet: each.unmet,
         })
     });
-    let signals = signals.into_iter().map(|(signal, value)| SignalTold {
+    let signals = signals.into_iter().map(|(signal, value)| SignalExplained {
         signal: signal.name(),
         value,
         unit: signal.about().unit.as_str(),

@@ -1,7 +1,5 @@
 //! `GET /v1/decisions/{id}/explain`: why an event was answered as it was. Must not know how the past is told.
 
-#![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -137,7 +137,7 @@ fn what_the_ledger_cannot_be_asked_is_refused() {
         (json!({"procedures": procedures, "source": "ledger", "history": "history"}), 422, "kinds"),
         // Procedures of kinds are taken out of history, and there is none.
         (
-            json!({"kinds": ["withdrawal"], "since": "2026-01-01T00:00:00Z", "source": "ledger"}),
+            json!({"kinds": ["withdrawal"], "since": "2026-01-01T00:00:00Z", "source": "ledger", "history": "none"}),
             409,
             "no folder",
         ),
