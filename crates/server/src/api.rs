@@ -18,6 +18,7 @@ pub mod forward;
 pub mod health;
 mod holds;
 mod ips;
+mod jobs;
 mod lists;
 mod openapi;
 mod parts;

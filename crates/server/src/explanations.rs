@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use history::Watch;
@@ -18,6 +18,8 @@ use crate::explain::explain_of;
 use crate::log::{line, with_sources};
 use crate::past::PastError;
 
+/// Explanations that wait at most.
+const WAITING_MAX: usize = 8;
 /// Explanations kept at most: the oldest make room. Some ten KiB each.
 const KEPT_MAX: usize = 32;
 
@@ -27,7 +29,7 @@ pub(crate) type PastTold = Arc<Mutex<()>>;
 /// How far an explanation is.
 #[derive(Debug, Clone)]
 pub(crate) enum ExplanationState {
-    /// The journal is being told up to it.
+    /// Others come first, or the journal is being told up to it.
     Running(Reading),
     /// [`crate::explain::Explanation`] as JSON; none if the journal does not hold the event.
     Done(Option<Box<RawValue>>),
@@ -35,31 +37,26 @@ pub(crate) enum ExplanationState {
     Failed(String),
 }
 
-/// Why it is not begun.
+/// Too many wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotNow {
-    /// Of another event.
-    #[error("another decision is being explained; come again when it is done")]
-    Another,
-    /// A back-test is running.
-    #[error(
-        "a back-test is running, and two cannot tell the past at once; come again when it is done, or stop it"
-    )]
-    Backtest,
-}
+#[error("{WAITING_MAX} decisions wait to be explained; come again when one is")]
+pub(crate) struct Busy;
+
+/// As JSON; none of an event that the journal does not hold; or why there is none.
+type Explained = Result<Option<Box<RawValue>>, String>;
 
 #[derive(Debug, Default)]
 struct Kept {
-    running: Option<(EventId, Arc<Watch>)>,
+    /// The first is being explained.
+    asked: VecDeque<(EventId, Arc<Watch>)>,
     /// The oldest first.
-    over: VecDeque<(EventId, Result<Option<Box<RawValue>>, String>)>,
+    over: VecDeque<(EventId, Explained)>,
 }
 
 /// All explanations. The thread ends when the last of these is gone.
 #[derive(Debug)]
 pub(crate) struct Explanations {
     kept: Arc<Mutex<Kept>>,
-    told: PastTold,
     queue: Sender<(EventId, Arc<Watch>)>,
 }
 
@@ -75,15 +72,10 @@ pub(crate) fn start(
 ) -> std::io::Result<(Arc<Explanations>, JoinHandle<()>)> {
     let (queue, waiting) = channel();
     let kept = Arc::new(Mutex::new(Kept::default()));
-    let worker = Worker {
-        view: view.clone(),
-        data: data.to_owned(),
-        memory_bytes,
-        kept: Arc::clone(&kept),
-        told: Arc::clone(&told),
-    };
+    let worker =
+        Worker { view: view.clone(), data: data.to_owned(), memory_bytes, kept: Arc::clone(&kept), told };
     let thread = background::spawn("explanations", Priority::Lowest, move || worker.run(&waiting))?;
-    Ok((Arc::new(Explanations { kept, told, queue }), thread))
+    Ok((Arc::new(Explanations { kept, queue }), thread))
 }
 
 fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
@@ -95,28 +87,28 @@ impl Explanations {
     /// How far the explanation of an event is; begun if it was not.
     ///
     /// # Errors
-    /// Something else tells the past.
-    pub(crate) fn ask(&self, id: &EventId) -> Result<ExplanationState, NotNow> {
+    /// Too many wait.
+    pub(crate) fn ask(&self, id: &EventId) -> Result<ExplanationState, Busy> {
         let mut kept = lock(&self.kept);
         if let Some(place) = kept.over.iter().position(|(each, _)| each == id) {
-            let over = match &kept.over.get(place) {
-                Some((_, Ok(explained))) => return Ok(ExplanationState::Done(explained.clone())),
-                _ => kept.over.remove(place),
-            };
-            if let Some((_, Err(problem))) = over {
-                return Ok(ExplanationState::Failed(problem));
-            }
+            return Ok(match kept.over.get(place) {
+                Some((_, Err(problem))) => {
+                    let failed = ExplanationState::Failed(problem.clone());
+                    kept.over.remove(place);
+                    failed
+                }
+                Some((_, Ok(explained))) => ExplanationState::Done(explained.clone()),
+                None => ExplanationState::Done(None),
+            });
         }
-        match &kept.running {
-            Some((running, watch)) if running == id => return Ok(ExplanationState::Running(watch.read())),
-            Some(_) => return Err(NotNow::Another),
-            None => {}
+        if let Some((_, watch)) = kept.asked.iter().find(|(each, _)| each == id) {
+            return Ok(ExplanationState::Running(watch.read()));
         }
-        if matches!(self.told.try_lock(), Err(TryLockError::WouldBlock)) {
-            return Err(NotNow::Backtest);
+        if kept.asked.len() >= WAITING_MAX {
+            return Err(Busy);
         }
         let watch = Arc::new(Watch::default());
-        kept.running = Some((id.clone(), Arc::clone(&watch)));
+        kept.asked.push_back((id.clone(), Arc::clone(&watch)));
         let state = ExplanationState::Running(watch.read());
         // If the thread is gone the server stops.
         let _sent = self.queue.send((id.clone(), watch));
@@ -126,9 +118,7 @@ impl Explanations {
 
 impl Drop for Explanations {
     fn drop(&mut self) {
-        if let Some((_, watch)) = &lock(&self.kept).running {
-            watch.stop();
-        }
+        lock(&self.kept).asked.iter().for_each(|(_, watch)| watch.stop());
     }
 }
 
@@ -155,7 +145,7 @@ impl Worker {
                 line("explanation.failed", problem);
             }
             let mut kept = lock(&self.kept);
-            kept.running = None;
+            kept.asked.pop_front();
             if kept.over.len() >= KEPT_MAX {
                 kept.over.pop_front();
             }
@@ -165,6 +155,7 @@ impl Worker {
 
     fn explain(&self, id: &EventId, watch: &Watch) -> Result<Option<Box<RawValue>>, PastError> {
         let _alone = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.check()?;
         let explained = explain_of(&self.view, &self.data, &[], id.as_str(), Some(self.memory_bytes), watch)?;
         Ok(explained.and_then(|explained| serde_json::value::to_raw_value(&explained).ok()))
     }
@@ -174,11 +165,12 @@ impl Worker {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use model::event::EventId;
     use store::{DataFolder, Limits};
 
-    use super::{ExplanationState, NotNow, start};
+    use super::{Busy, ExplanationState, WAITING_MAX, start};
 
-    /// While something else tells the past, nothing is begun; then one at a time, and what is over stays.
+    /// While something else tells the past, all wait; what is over stays.
     #[test]
     fn one_tells_the_past_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
@@ -186,21 +178,22 @@ mod tests {
         drop(data.files(&Limits::default()).unwrap());
         let told = Arc::new(Mutex::new(()));
         let (explanations, thread) = start(data.view(), folder.path(), 1 << 30, Arc::clone(&told)).unwrap();
-        let (one, other) = ("e-1".parse().unwrap(), "e-2".parse().unwrap());
+        let id = |number: usize| format!("e-{number}").parse::<EventId>().unwrap();
         let alone = told.lock().unwrap();
-        assert_eq!(explanations.ask(&one).unwrap_err(), NotNow::Backtest);
-        drop(alone);
-        assert!(matches!(explanations.ask(&one), Ok(ExplanationState::Running(_))));
-        loop {
-            match explanations.ask(&one).unwrap() {
-                // It waits for its turn, or runs.
-                ExplanationState::Running(_) => std::thread::yield_now(),
-                ExplanationState::Done(None) => break,
-                other => panic!("{other:?}"),
+        for _twice in 0..2 {
+            for number in 0..WAITING_MAX {
+                assert!(matches!(explanations.ask(&id(number)), Ok(ExplanationState::Running(_))));
             }
         }
-        assert!(matches!(explanations.ask(&other), Ok(ExplanationState::Running(_))));
-        assert!(matches!(explanations.ask(&one), Ok(ExplanationState::Done(None))));
+        assert_eq!(explanations.ask(&id(WAITING_MAX)).unwrap_err(), Busy);
+        drop(alone);
+        for number in 0..WAITING_MAX {
+            while matches!(explanations.ask(&id(number)), Ok(ExplanationState::Running(_))) {
+                std::thread::yield_now();
+            }
+            // The journal is empty.
+            assert!(matches!(explanations.ask(&id(number)), Ok(ExplanationState::Done(None))));
+        }
         drop(explanations);
         thread.join().unwrap();
     }

@@ -16,6 +16,7 @@ pub mod explain;
 mod explanations;
 pub mod exporter;
 mod indexer;
+mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod lists;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
-use std::thread::JoinHandle;
 
 use engine::Policy;
 use intel::Intel;
@@ -14,6 +13,7 @@ use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
 use crate::api::{App, Front, description};
+use crate::backtests::Backtesting;
 use crate::daily::Daily;
 use crate::explanations::PastTold;
 use crate::exporter::{self, ExportOptions, Places};
@@ -22,8 +22,8 @@ use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
-use crate::sweeps::Means;
-use crate::{backtests, connections, explanations, indexer, lists, sweeps};
+use crate::sweeps::Sweeping;
+use crate::{connections, explanations, indexer, jobs, lists};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -114,13 +114,16 @@ pub fn serve(
             .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
-    let means = Means { intel: Arc::clone(&intel), sequencer: sequencer.clone() };
-    let (sweeps, sweeping) =
-        sweeps::start(&options.data, means, Arc::clone(&clock)).map_err(io("looking for sweeps"))?;
+    let data = options.data.clone();
+    let sweeping = Sweeping { data: data.clone(), intel: Arc::clone(&intel), sequencer: sequencer.clone() };
+    let (sweeps, mut working) =
+        jobs::start(&options.data, sweeping, &clock).map_err(io("looking for sweeps"))?;
     let (memory_bytes, told) = (options.sequencer.memory_bytes, PastTold::default());
+    let backtesting =
+        Backtesting { view: folder.view().clone(), data, memory_bytes, told: Arc::clone(&told) };
     let (backtests, testing) =
-        backtests::start(folder.view(), &options.data, memory_bytes, Arc::clone(&told))
-            .map_err(io("starting a thread"))?;
+        jobs::start(&options.data, backtesting, &clock).map_err(io("looking for back-tests"))?;
+    working.extend(testing);
     let (explanations, explaining) = explanations::start(folder.view(), &options.data, memory_bytes, told)
         .map_err(io("starting a thread"))?;
     let (openapi, traffic) = description();
@@ -171,9 +174,8 @@ pub fn serve(
     let exporter = exporter.stop();
     drop(runtime);
     let _ended = indexing.join();
-    let _ended = sweeping.map(JoinHandle::join);
-    let _ended = testing.join();
-    let _ended = explaining.join();
+    working.push(explaining);
+    working.into_iter().for_each(|thread| drop(thread.join()));
     // The last handle of the sequencer, whose thread then writes back, closes the journal and ends.
     drop(last);
     let _ended = thread.join();

@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// A decision taken apart, or how far that is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ExplanationTold {
-    /// `running` or `done`.
+    /// `waiting`, `running` or `done`.
     state: &'static str,
     /// Inputs and rows of history told so far, while it is running.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ pub(super) struct ExplanationTold {
 }
 
 /// A decision taken apart: every signal and rule, recomputed from the journal up to its event. That may take longer than a
-/// request: ask again with the same identifier until it is done. One is explained at a time, and none beside a back-test.
+/// request: ask again with the same identifier until it is done. One is explained at a time, and none beside a back-test: others wait.
 #[utoipa::path(
     get, path = "/v1/decisions/{id}/explain", tag = "read",
     params(("id" = String, Path, description = "The event's identifier", max_length = 128, example = "w-1")),
@@ -76,7 +76,8 @@ pub(super) async fn get(
         ExplanationState::Running(reading) => (
             StatusCode::ACCEPTED,
             ExplanationTold {
-                state: "running",
+                // What there is to be told is known when it begins.
+                state: if reading.total == 0 { "waiting" } else { "running" },
                 read: Some(reading.done),
                 to_read: Some(reading.total),
                 explanation: None,
@@ -92,7 +93,7 @@ pub(super) async fn get(
 }
 
 fn ask(app: &App, id: &EventId) -> Result<ExplanationState, Problem> {
-    app.explanations.ask(id).map_err(|not_now| Problem::not_now(not_now.to_string(), 10))
+    app.explanations.ask(id).map_err(|busy| Problem::not_now(busy.to_string(), 10))
 }
 
 fn no_such_event() -> Problem {

@@ -18,11 +18,13 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::jobs::{self, JobTold};
 use super::openapi::Refused;
 use super::parts::{Asked, Named, limit, number, query, read_json};
 use super::problem::Problem;
+use crate::jobs::JobState;
 use crate::keys::Role;
-use crate::sweeps::{AskedProcedure, Source, Sweep, SweepError, SweepRequest, SweepState};
+use crate::sweeps::{AskedProcedure, Source, Sweep, SweepError, SweepRequest};
 
 /// Bytes of a request at most.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -115,20 +117,10 @@ pub(super) struct SweepTaken {
 /// A sweep as it stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SweepTold {
-    /// Its number.
-    id: u32,
-    /// `waiting`, `running`, `done` or `failed`.
-    state: &'static str,
+    #[serde(flatten)]
+    job: JobTold,
     /// What it asks: `history` or `ledger`.
     source: &'static str,
-    /// When it was asked for.
-    #[schema(value_type = String, format = DateTime)]
-    at: Time,
-    /// By whom: the name of a key.
-    by: String,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
     /// Rows of history read so far, while it is running; by the ledger, procedures looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows_done: Option<u64>,
@@ -215,12 +207,8 @@ pub(super) async fn post(
 
 pub(super) fn not_taken(error: SweepError) -> Problem {
     match error {
-        SweepError::Busy => Problem::not_now(error.to_string(), 60),
-        SweepError::Full | SweepError::History(_) => Problem::conflict(error.to_string()),
-        SweepError::Io(_) => {
-            crate::log::line("sweep.failed", &crate::log::with_sources(&error));
-            Problem::not_now("the request could not be kept; the server's log says why", 60)
-        }
+        SweepError::Job(error) => jobs::not_taken(error),
+        SweepError::History(problem) => Problem::conflict(problem),
     }
 }
 
@@ -259,14 +247,14 @@ impl SweepForm {
             return Err(Problem::invalid("rest_of", problem));
         }
         self.check_reason()?;
-        let sweep = app.sweeps.get(before).filter(|sweep| sweep.source == Source::Ledger);
+        let sweep = app.sweeps.get(before).filter(|sweep| sweep.about.source == Source::Ledger);
         let sweep = sweep.ok_or_else(|| {
             Problem::invalid(
                 "rest_of",
                 format!("came {before}; allowed: the number of a sweep by the ledger"),
             )
         })?;
-        if sweep.state != SweepState::Done {
+        if sweep.state != JobState::Done {
             return Err(Problem::conflict(format!("sweep {before} is {}, not done", sweep.state.as_str())));
         }
         let sweeps = Arc::clone(&app.sweeps);
@@ -386,14 +374,14 @@ pub(super) async fn get(
 ) -> Result<Json<SweepResult>, Problem> {
     let actor = app.authorize(&headers, Role::may_read)?;
     let sweep = app.sweeps.get(number(id)?).ok_or_else(no_such_sweep)?;
-    if sweep.unmask && sweep.by != actor.name {
+    if sweep.about.unmask && sweep.by != actor.name {
         let problem = "it shows customers in full, to who asked for it; start one of your own, with a reason";
         return Err(Problem::forbidden(problem));
     }
     let FindingQuery { verdict, certain, after, limit: asked } = query(asked)?;
     let limit = limit(asked)?;
     let told = SweepTold::from(&sweep);
-    if sweep.state != SweepState::Done {
+    if sweep.state != JobState::Done {
         return Ok(Json(SweepResult { sweep: told, summary: None, findings: None, next: None }));
     }
     let folder = app.sweeps.folder(sweep.id);
@@ -474,18 +462,10 @@ pub(super) async fn stop(
 
 impl From<&Sweep> for SweepTold {
     fn from(sweep: &Sweep) -> Self {
-        let running = (sweep.state == SweepState::Running).then(|| sweep.progress());
-        let problem = match &sweep.state {
-            SweepState::Failed(problem) => Some(problem.clone()),
-            _ => None,
-        };
+        let running = sweep.progress();
         Self {
-            id: sweep.id,
-            state: sweep.state.as_str(),
-            source: sweep.source.as_str(),
-            at: sweep.at,
-            by: sweep.by.clone(),
-            problem,
+            job: JobTold::of(sweep),
+            source: sweep.about.source.as_str(),
             rows_done: running.map(|reading| reading.done),
             rows_total: running.map(|reading| reading.total),
         }

@@ -77,10 +77,10 @@ fn a_campaign_of_the_past_is_known_when_its_history_was_taken() {
         let minutes = i64::try_from(number).unwrap() * 60_000_000;
         month_ago.parse::<model::Time>().unwrap().plus_us(minutes).to_string()
     };
-    let lines: String =
+    let mut lines: String =
         (0..12).map(|number| login(number).to_string().replace(&*YESTERDAY, &at(number)) + "\n").collect();
-    // The day after is quiet.
-    let quiet = event("q-1", "login", "C1", "198.51.100.7").replace(&*YESTERDAY, &at(24 * 60));
+    // A quiet week later it is over.
+    let quiet = event("q-1", "login", "C1", "198.51.100.7").replace(&*YESTERDAY, &at(7 * 24 * 60));
     lines.push_str(&(quiet + "\n"));
     let log = place.write("attack.ndjson", lines);
     let (history, data) = (place.text("history"), place.text("data"));
