@@ -107,9 +107,9 @@ fn a_campaign_of_the_past_is_known_when_its_history_was_taken() {
     assert_eq!(names, ["V1", "V5", "V9"], "{whole}");
     assert_eq!(&good(reader.get("/v1/customers/V5"))["campaign"], id);
     // And the first decision about one of them sees it.
-    let asked = event("w-1", "withdrawal", "V5", "198.51.100.9");
+    let asked = event("b-1", "bank_account.change", "V5", "198.51.100.9");
     let decided = good(api.of("sender").post("/v1/decide", &asked));
-    assert!(decided["reasons"].to_string().contains("campaign"), "{decided}");
+    assert!(decided["reasons"].to_string().contains("change_in_a_campaign"), "{decided}");
     let api = api.restarted(&[]);
     assert_eq!(good(api.of("reader").get("/v1/campaigns")), all);
 }
