@@ -3,6 +3,7 @@
 mod bootstrap;
 mod decide;
 mod http;
+mod restart;
 mod warm;
 
 use std::fs::File;
@@ -79,6 +80,8 @@ enum What {
     Http,
     /// 10,005 procedures by the ledger.
     Warm,
+    /// Killed under load, and back. Only where it is named, because with millions of customers it takes minutes.
+    Restart,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -143,6 +146,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
             false => http::Size { customers: 100_000, seconds: 10, requests: lab::load::REQUESTS_MAX },
         };
         http::run(size, runs, session)?;
+    }
+    if args.smoke && wanted(What::Restart) || args.only.contains(&What::Restart) {
+        let customers = u32::try_from(args.customers).unwrap_or(u32::MAX).clamp(1, lab::load::CUSTOMERS_MAX);
+        let size = match args.smoke {
+            true => restart::Size { customers: 2_000, seconds: 10, requests: 5_000 },
+            false => restart::Size { customers, seconds: 20, requests: lab::load::REQUESTS_MAX },
+        };
+        restart::run(size, runs, folder.path(), session)?;
     }
     Ok(ExitCode::SUCCESS)
 }
