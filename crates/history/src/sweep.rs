@@ -17,6 +17,8 @@ mod summary;
 mod tally;
 mod targets;
 pub mod verdict;
+mod warm;
+mod warm_summary;
 
 use std::path::Path;
 
@@ -28,7 +30,7 @@ pub use ask::{OUTPUTS, procedures_of_history};
 pub use evidence::{ADDRESS_CUSTOMERS_SHOWN_MAX, ADDRESSES_SHOWN_MAX, ALARMS_SHOWN_MAX, CUSTOMERS_SHOWN_MAX};
 pub use extract::extract;
 pub use finding::{COLUMNS, COLUMNS_CORE, Finding};
-pub use output::{OutputOptions, REPORT, RESULT_CSV, RESULT_PARQUET, SUMMARY, write_results};
+pub use output::{OutputOptions, REPORT, RESULT_CSV, RESULT_PARQUET, SUMMARY, write_results, write_warm};
 pub use report::REVIEW_SHOWN_MAX;
 pub use scan::Scanned;
 pub use summary::{
@@ -37,6 +39,8 @@ pub use summary::{
 pub use tally::{AddressTotals, CHAIN_AFTER_US, CHAIN_BEFORE_US, Own, Seen};
 pub use targets::PROCEDURES_MAX;
 pub use verdict::{Reason, Verdict};
+pub use warm::{Known, Lack, Sighting, WARM_COLUMNS, WarmFinding, is_near, run_warm};
+pub use warm_summary::WarmSummary;
 
 use crate::files::HistoryFile;
 use crate::procedures::Examined;
@@ -134,16 +138,7 @@ pub fn run(
     spill_folder: &Path,
     watch: &Watch,
 ) -> Result<Swept, HistoryError> {
-    if examined.is_empty() {
-        return Err(HistoryError::Usage(
-            "there are no procedures to examine; check the file or --kind and --since".into(),
-        ));
-    }
-    if examined.len() > PROCEDURES_MAX {
-        let problem =
-            format!("{} procedures; at most {PROCEDURES_MAX} in one sweep: split the file", examined.len());
-        return Err(HistoryError::Usage(problem));
-    }
+    ask::check_count(examined)?;
     let targets = targets::Targets::new(examined, intel);
     let tally = tally::Tally::new(&targets, times(files, options.window), options.columns);
     let (window, columns) = (options.window, options.columns);

@@ -4,6 +4,7 @@ mod bootstrap;
 mod decide;
 mod http;
 mod restart;
+mod warm;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -77,6 +78,8 @@ enum What {
     Durable,
     /// Decisions over HTTP.
     Http,
+    /// 10,005 procedures by the ledger.
+    Warm,
     /// Killed under load, and back. Only where it is named, because with millions of customers it takes minutes.
     Restart,
 }
@@ -133,6 +136,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     }
     if wanted(What::Durable) {
         decide::durable(size, runs)?;
+    }
+    if wanted(What::Warm) {
+        warm::run(size, runs, session)?;
     }
     if wanted(What::Http) {
         let size = match args.smoke {

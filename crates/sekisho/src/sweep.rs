@@ -1,4 +1,6 @@
-//! `sekisho sweep`: procedures against a year of accesses.
+//! `sekisho sweep`: procedures against a year of accesses, or by a ledger.
+
+mod ledger;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   sekisho sweep --procedures changes.csv --history history --intel intel --out result
   sekisho sweep --kind bank_account.change,withdrawal --since 2020-07-01 --timezone Asia/Tokyo --history history --out result
+  sekisho sweep --procedures changes.csv --ledger sekisho-data --out result
   sekisho sweep --kind login --since 2016-12-10 --history auth.log --year 2016 --timezone UTC --out result
 
 Columns, verdicts and reasons: docs/sweep.md. Kinds: docs/events.md.";
@@ -73,8 +76,11 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "procedures")]
     until: Option<String>,
     /// History: folders, Parquet files, or any log that `import` reads.
-    #[arg(long, required = true, num_args = 1..)]
+    #[arg(long, required_unless_present = "ledger", num_args = 1..)]
     history: Vec<PathBuf>,
+    /// Ask a server's data folder or a backup of it instead, whose ledger answers at once for procedures it is certain of.
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["history", "kind", "columns", "no_report", "broker", "threads"])]
+    ledger: Option<PathBuf>,
     /// How far to look back from the earliest procedure.
     #[arg(long, default_value = "365d")]
     window: String,
@@ -153,6 +159,9 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
+    if let Some(data) = &args.ledger {
+        return ledger::run(args, data, session);
+    }
     let timer = Stopwatch::start();
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
     let staging = Staging::begin(&args.out)?.replacing(OUTPUTS);
@@ -180,16 +189,20 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
         Show::Json => say::line(serde_json::to_string_pretty(&summary)?),
         Show::Table => show(args, &swept, &summary, &intel, timer.seconds()),
     }
-    let rejected = rejected_lines.saturating_add(rejected_procedures);
-    if rejected > 0 {
-        say::note(format!(
-            "{} records were rejected; they and the reasons are in {}",
-            say::thousands(rejected),
-            args.out.display()
-        ));
-        return Ok(ExitCode::from(say::REJECTED));
+    Ok(ended(args, rejected_lines.saturating_add(rejected_procedures)))
+}
+
+/// How it ended, when so many records were rejected.
+fn ended(args: &Args, rejected: u64) -> ExitCode {
+    if rejected == 0 {
+        return ExitCode::SUCCESS;
     }
-    Ok(ExitCode::SUCCESS)
+    say::note(format!(
+        "{} records were rejected; they and the reasons are in {}",
+        say::thousands(rejected),
+        args.out.display()
+    ));
+    ExitCode::from(say::REJECTED)
 }
 
 /// Where there is nothing to examine, the lines of the logs that were rejected may be why: they stay.

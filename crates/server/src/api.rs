@@ -12,11 +12,13 @@ mod event_form;
 mod event_list;
 mod event_sent;
 pub mod events;
+mod explanations;
 mod findings;
 pub mod forward;
 pub mod health;
 mod holds;
 mod ips;
+mod jobs;
 mod lists;
 mod openapi;
 mod parts;
@@ -44,6 +46,7 @@ use tower_service::Service as _;
 use self::problem::Problem;
 use self::traffic::Traffic;
 use crate::backtests::Backtests;
+use crate::explanations::Explanations;
 use crate::indexer::Indexer;
 use crate::keys::{Holder, Keys, Role};
 use crate::observe::Observer;
@@ -81,6 +84,8 @@ pub struct App {
     pub(crate) sweeps: Arc<Sweeps>,
     /// Policies tried on the journal.
     pub(crate) backtests: Arc<Backtests>,
+    /// Decisions taken apart.
+    pub(crate) explanations: Arc<Explanations>,
     /// Held by whoever changes lists.
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever changes the candidate on trial.
@@ -137,6 +142,7 @@ fn routes(app: Arc<App>) -> Router {
         .route(decide::PATH, any(decide::other_method))
         .route("/v1/events", post(events::events).get(event_list::list))
         .route("/v1/decisions/{id}", get(decisions::get))
+        .route("/v1/decisions/{id}/explain", get(explanations::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
         .route("/v1/audit", get(audit::list))

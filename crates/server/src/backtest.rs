@@ -8,7 +8,7 @@ use engine::input::Body;
 use engine::{Decision, Observed, Policy, Verdict};
 use history::Watch;
 use model::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::labels::Labels;
@@ -20,7 +20,7 @@ use crate::past::{Base, Past, PastError, Seen};
 pub const EXAMPLES_MAX: usize = 10;
 
 /// What is compared.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct BacktestOptions {
     /// Questions about what happened from then on.
     pub from: Option<Time>,

@@ -14,9 +14,10 @@ use jiff::tz::TimeZone;
 use model::time::DAY_US;
 use model::{EventKind, Time};
 
+use crate::jobs::{JobError, JobState};
 use crate::log::{line, with_sources};
 use crate::sequencer::Clock;
-use crate::sweeps::{SweepError, SweepRequest, SweepState, Sweeps};
+use crate::sweeps::{Source, Sweep, SweepError, SweepRequest, Sweeps};
 
 /// Every procedure is examined on this many days: what a day later shows is still seen.
 const EXAMINED_DAYS: i64 = 2;
@@ -80,7 +81,7 @@ impl Daily {
 
 /// When it was asked for last.
 fn last_asked(sweeps: &Sweeps) -> Option<Time> {
-    sweeps.list().iter().find(|sweep| sweep.daily_since.is_some()).map(|sweep| sweep.at)
+    sweeps.list().iter().find(|sweep| sweep.about.daily_since.is_some()).map(|sweep| sweep.at)
 }
 
 /// Asks for it now.
@@ -90,16 +91,18 @@ fn last_asked(sweeps: &Sweeps) -> Option<Time> {
 pub(crate) async fn ask(sweeps: &Arc<Sweeps>, now: Time) -> Result<u32, SweepError> {
     let sweeps = Arc::clone(sweeps);
     let asking = tokio::task::spawn_blocking(move || {
-        sweeps.forget_daily(now.plus_us((KEPT_DAYS * DAY_US).saturating_neg()))?;
+        let before = now.plus_us((KEPT_DAYS * DAY_US).saturating_neg());
+        let is_old = |sweep: &Sweep| sweep.about.daily_since.is_some() && sweep.at < before;
+        sweeps.forget(is_old).map_err(JobError::Io)?;
         let done = sweeps
             .list()
             .into_iter()
-            .find(|sweep| sweep.daily_since.is_some() && sweep.state == SweepState::Done);
+            .find(|sweep| sweep.about.daily_since.is_some() && sweep.state == JobState::Done);
         sweeps.ask(&request(now, done.map(|sweep| sweep.at)))
     });
-    asking
-        .await
-        .unwrap_or_else(|_panic| Err(std::io::Error::other("asking for it ended unexpectedly").into()))
+    asking.await.unwrap_or_else(|_panic| {
+        Err(JobError::Io(std::io::Error::other("asking for it ended unexpectedly")).into())
+    })
 }
 
 /// What is examined `now`, if what was known at `done` was examined before.
@@ -118,6 +121,8 @@ fn request(now: Time, done: Option<Time>) -> SweepRequest {
         history: PathBuf::from(crate::serve::HISTORY),
         unmask: false,
         daily: true,
+        source: Source::History,
+        rest_of: None,
     }
 }
 

@@ -10,11 +10,13 @@ use history::Watch;
 use model::Time;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use store::FolderView;
+use utoipa::ToSchema;
 
 use crate::past::{Base, Past, PastError, Seen};
 
 /// A decision explained.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Explanation {
     /// What the state was rebuilt from.
     pub base: Base,
@@ -23,6 +25,7 @@ pub struct Explanation {
     /// Its identifier.
     pub id: String,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub time: Time,
     /// What.
     pub kind: &'static str,
@@ -31,8 +34,10 @@ pub struct Explanation {
     /// Whether it was asked about; else it came as a fact, and this is what would have been answered.
     pub asked: bool,
     /// The answer that was given, byte for byte.
+    #[schema(value_type = Option<Object>)]
     pub answered: Option<Box<RawValue>>,
     /// The answer as computed now.
+    #[schema(value_type = String, example = "allow")]
     pub decision: Verdict,
     /// Its points.
     pub score: u16,
@@ -43,15 +48,15 @@ pub struct Explanation {
     /// From which score on it is asked for proof, held, refused.
     pub thresholds: ThresholdsTold,
     /// Rules that can fire on this kind of event.
-    pub rules: Vec<RuleTold>,
+    pub rules: Vec<RuleExplained>,
     /// Rules for other kinds.
     pub other_rules: usize,
     /// Every signal, with what it says.
-    pub signals: Vec<SignalTold>,
+    pub signals: Vec<SignalExplained>,
 }
 
 /// From which score on which answer; 101 is never reached.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct ThresholdsTold {
     /// Ask for proof.
     pub step_up: u16,
@@ -62,8 +67,8 @@ pub struct ThresholdsTold {
 }
 
 /// A rule, and what became of it.
-#[derive(Debug, Serialize)]
-pub struct RuleTold {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RuleExplained {
     /// Its name.
     pub rule: String,
     /// Whether it fired.
@@ -73,6 +78,7 @@ pub struct RuleTold {
     /// Points it gives when it fires.
     pub points: u16,
     /// The mildest answer it allows.
+    #[schema(value_type = String, example = "allow")]
     pub at_least: Verdict,
     /// When it fires.
     pub when: String,
@@ -81,8 +87,8 @@ pub struct RuleTold {
 }
 
 /// A signal, and what it says.
-#[derive(Debug, Serialize)]
-pub struct SignalTold {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignalExplained {
     /// Its name.
     pub signal: &'static str,
     /// Its value; nothing where it says nothing.
@@ -101,10 +107,22 @@ pub fn explain(
     id: &str,
     watch: &Watch,
 ) -> Result<Option<Explanation>, PastError> {
-    let view = store::DataFolder::read_only(data)?;
+    explain_of(&store::DataFolder::read_only(data)?, data, history, id, None, watch)
+}
+
+/// The same of an open folder, with records of the past that take at most so many bytes, about.
+pub(crate) fn explain_of(
+    view: &FolderView,
+    data: &Path,
+    history: &[PathBuf],
+    id: &str,
+    memory_bytes_max: Option<usize>,
+    watch: &Watch,
+) -> Result<Option<Explanation>, PastError> {
     // Before the past is told, which takes a while.
     let Some(found) = view.journal_reader()?.find(id)? else { return Ok(None) };
-    let mut past = Past::of(&view, data, history, watch)?.until(found.seq);
+    let past = Past::of(view, data, history, watch)?.until(found.seq);
+    let mut past = past.with_memory_max(memory_bytes_max);
     let base = past.base().clone();
     if found.seq <= past.span().0 {
         return Err(PastError::Before { seq: found.seq, base: past.span().0 });
@@ -127,7 +145,7 @@ fn told(base: Base, seen: &Seen<'_>, event: &Observed) -> Explanation {
     let answer = String::from_utf8(seen.entry.answer.clone()).ok().filter(|_| event.asked);
     let rules = rules.into_iter().filter_map(|each| {
         let rule = seen.policy.rule(each.rule)?;
-        Some(RuleTold {
+        Some(RuleExplained {
             rule: rule.name.clone(),
             fired: each.fired,
             shadow: rule.shadow,
@@ -137,7 +155,7 @@ fn told(base: Base, seen: &Seen<'_>, event: &Observed) -> Explanation {
             unmet: each.unmet,
         })
     });
-    let signals = signals.into_iter().map(|(signal, value)| SignalTold {
+    let signals = signals.into_iter().map(|(signal, value)| SignalExplained {
         signal: signal.name(),
         value,
         unit: signal.about().unit.as_str(),

@@ -13,14 +13,17 @@ use store::{DataFolder, StoreError};
 use tokio::net::TcpListener;
 
 use crate::api::{App, Front, description};
+use crate::backtests::Backtesting;
 use crate::daily::Daily;
+use crate::explanations::PastTold;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
-use crate::{backtests, connections, indexer, lists, sweeps};
+use crate::sweeps::Sweeping;
+use crate::{connections, explanations, indexer, jobs, lists};
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -111,9 +114,17 @@ pub fn serve(
             .map_err(io("starting a thread"))?;
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
-    let (sweeps, sweeping) = sweeps::start(&options.data, Arc::clone(&intel), Arc::clone(&clock))
-        .map_err(io("looking for sweeps"))?;
-    let (backtests, testing) = backtests::start(folder.view(), &options.data, options.sequencer.memory_bytes)
+    let data = options.data.clone();
+    let sweeping = Sweeping { data: data.clone(), intel: Arc::clone(&intel), sequencer: sequencer.clone() };
+    let (sweeps, mut working) =
+        jobs::start(&options.data, sweeping, &clock).map_err(io("looking for sweeps"))?;
+    let (memory_bytes, told) = (options.sequencer.memory_bytes, PastTold::default());
+    let backtesting =
+        Backtesting { view: folder.view().clone(), data, memory_bytes, told: Arc::clone(&told) };
+    let (backtests, testing) =
+        jobs::start(&options.data, backtesting, &clock).map_err(io("looking for back-tests"))?;
+    working.extend(testing);
+    let (explanations, explaining) = explanations::start(folder.view(), &options.data, memory_bytes, told)
         .map_err(io("starting a thread"))?;
     let (openapi, traffic) = description();
     let app = App {
@@ -126,6 +137,7 @@ pub fn serve(
         indexer,
         sweeps,
         backtests,
+        explanations,
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
         traffic: Arc::new(traffic),
@@ -162,8 +174,8 @@ pub fn serve(
     let exporter = exporter.stop();
     drop(runtime);
     let _ended = indexing.join();
-    let _ended = sweeping.join();
-    let _ended = testing.join();
+    working.push(explaining);
+    working.into_iter().for_each(|thread| drop(thread.join()));
     // The last handle of the sequencer, whose thread then writes back, closes the journal and ends.
     drop(last);
     let _ended = thread.join();

@@ -4,7 +4,7 @@
 use model::{EventKind, Time};
 
 use super::report::words::number;
-use super::{REPORT, RESULT_CSV, RESULT_PARQUET, SUMMARY, Window, extract};
+use super::{PROCEDURES_MAX, REPORT, RESULT_CSV, RESULT_PARQUET, SUMMARY, Window, extract};
 use crate::files::HistoryFile;
 use crate::procedures::Examined;
 use crate::{HistoryError, Watch, describe};
@@ -51,6 +51,21 @@ fn no_procedures(wanted: &[EventKind], files: &[HistoryFile], watch: &Watch) -> 
         wanted.join(" or "),
         kinds.join(", ")
     ))
+}
+
+/// Whether so many procedures can be examined in one sweep.
+pub(super) fn check_count(examined: &[Examined]) -> Result<(), HistoryError> {
+    if examined.is_empty() {
+        return Err(HistoryError::Usage(
+            "there are no procedures to examine; check the file or --kind and --since".into(),
+        ));
+    }
+    if examined.len() > PROCEDURES_MAX {
+        let problem =
+            format!("{} procedures; at most {PROCEDURES_MAX} in one sweep: split the file", examined.len());
+        return Err(HistoryError::Usage(problem));
+    }
+    Ok(())
 }
 
 impl Window {

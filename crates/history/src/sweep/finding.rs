@@ -82,19 +82,7 @@ impl Finding {
         intel: &Intel,
     ) -> Self {
         let procedure = &examined.procedure;
-        let mut finding = Self {
-            examined: examined.clone(),
-            own,
-            other_customers: 0,
-            other_procedures: 0,
-            ip_failed_customers: 0,
-            address: AddressTotals::default(),
-            country: None,
-            asn: asn_of(examined, intel),
-            lists: Vec::new(),
-            verdict: Verdict::Explained,
-            reasons: Vec::new(),
-        };
+        let mut finding = Self { own, ..Self::unjudged(examined, intel) };
         let mut listed = Listed::default();
         if let Some(address) = procedure.ip {
             finding.count_others(address, targets, tally, counted);
@@ -118,6 +106,23 @@ impl Finding {
         finding
     }
 
+    /// Of which nothing was counted.
+    pub(super) fn unjudged(examined: &Examined, intel: &Intel) -> Self {
+        Self {
+            examined: examined.clone(),
+            own: Own::default(),
+            other_customers: 0,
+            other_procedures: 0,
+            ip_failed_customers: 0,
+            address: AddressTotals::default(),
+            country: None,
+            asn: asn_of(examined, intel),
+            lists: Vec::new(),
+            verdict: Verdict::Explained,
+            reasons: Vec::new(),
+        }
+    }
+
     fn count_others(&mut self, address: Address, targets: &Targets, tally: &Tally, counted: &Counted) {
         let procedure = &self.examined.procedure;
         let (bits, kind) = (address.bits(), procedure.kind);
@@ -134,7 +139,8 @@ impl Finding {
         self.address = counted.addresses.get(index(place)).copied().unwrap_or_default();
     }
 
-    fn look_up(&mut self, address: Address, intel: &Intel) -> Listed {
+    /// Notes what files know of its address, and gives what its lists mean.
+    pub(super) fn look_up(&mut self, address: Address, intel: &Intel) -> Listed {
         let recorded =
             self.examined.recorded.country.map(|letters| String::from_utf8_lossy(&letters).into_owned());
         let looked_up = || intel.country(address.ip()).map(|country| country.as_str().to_owned());

@@ -10,8 +10,12 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use intel::Intel;
+use serde::Serialize;
 
-use super::{COLUMNS, COLUMNS_CORE, Columns, Finding, Summary, Swept, evidence, report};
+use super::{
+    COLUMNS, COLUMNS_CORE, Columns, Finding, Summary, Swept, WarmFinding, WarmSummary, Window, evidence,
+    report,
+};
 use crate::files::HistoryFile;
 use crate::staging::Staging;
 use crate::{HistoryError, Watch};
@@ -69,7 +73,8 @@ pub fn write_results(
     let summary = Summary::of(swept, files, intel, options.columns);
     let (csv, parquet) = (staging.path(RESULT_CSV), staging.path(RESULT_PARQUET));
     std::thread::scope(|scope| {
-        let csv = scope.spawn(|| write_csv(&csv, &swept.findings, options, watch));
+        let cell = |finding: &Finding, name: &str| finding.column(name, options.unmask);
+        let csv = scope.spawn(move || write_csv(&csv, options.columns.names(), &swept.findings, cell, watch));
         columnar::write(&parquet, &swept.findings, options, watch)?;
         csv.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
@@ -81,28 +86,48 @@ pub fn write_results(
     Ok(summary)
 }
 
-fn write_csv(
+/// Writes what a warm sweep said into `staging`, [`RESULT_CSV`] and [`SUMMARY`], and gives the figures. `as_of` is the input of the
+/// journal up to which the ledger was true, if that is known.
+///
+/// # Errors
+/// A file cannot be written, or the run was stopped.
+pub fn write_warm(
+    findings: &[WarmFinding],
+    window: Window,
+    as_of: Option<u64>,
+    staging: &Staging,
+    unmask: bool,
+    watch: &Watch,
+) -> Result<WarmSummary, HistoryError> {
+    let names: Vec<&str> = WarmFinding::columns().collect();
+    let cell = |finding: &WarmFinding, name: &str| finding.column(name, unmask);
+    write_csv(&staging.path(RESULT_CSV), &names, findings, cell, watch)?;
+    let summary = WarmSummary::of(findings, window, as_of);
+    write_summary(&staging.path(SUMMARY), &summary)?;
+    Ok(summary)
+}
+
+fn write_csv<F>(
     path: &Path,
-    findings: &[Finding],
-    options: &OutputOptions,
+    names: &[&str],
+    findings: &[F],
+    cell: impl Fn(&F, &str) -> String,
     watch: &Watch,
 ) -> Result<(), HistoryError> {
     let writing = |error: csv::Error| HistoryError::io(path, "writing")(error.into());
-    let names = options.columns.names();
     let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
     let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 18).from_writer(file);
     writer.write_record(names).map_err(writing)?;
     for chunk in findings.chunks(CHECK_ROWS) {
         watch.check()?;
         for finding in chunk {
-            let cells = names.iter().map(|name| finding.column(name, options.unmask));
-            writer.write_record(cells).map_err(writing)?;
+            writer.write_record(names.iter().map(|name| cell(finding, name))).map_err(writing)?;
         }
     }
     writer.flush().map_err(HistoryError::io(path, "writing"))
 }
 
-fn write_summary(path: &Path, summary: &Summary) -> Result<(), HistoryError> {
+fn write_summary(path: &Path, summary: &impl Serialize) -> Result<(), HistoryError> {
     let file = File::create(path).map_err(HistoryError::io(path, "creating"))?;
     let mut writer = BufWriter::new(file);
     serde_json::to_writer_pretty(&mut writer, summary)

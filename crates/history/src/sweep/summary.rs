@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use hashbrown::HashSet;
 use intel::Intel;
 use model::event::EventId;
-use model::{Address, CustomerId, EventKind, Time};
+use model::{Address, CustomerId, EventKind, Procedure, Time};
 use serde::Serialize;
 
 use super::report::words::{fill, moment, number};
-use super::{CHAIN_AFTER_US, Columns, Finding, Reason, Swept, Verdict};
+use super::{CHAIN_AFTER_US, Columns, Finding, Reason, Swept, Verdict, Window};
 use crate::files::{HistoryFile, time_range};
 
 /// Identifiers of alarms in a summary at most; all are in `result.csv`.
@@ -46,6 +46,12 @@ pub struct SummaryWindow {
     pub from: Option<Time>,
     /// First moment that no longer counts; none where the end of history is the end.
     pub to: Option<Time>,
+}
+
+impl From<Window> for SummaryWindow {
+    fn from(window: Window) -> Self {
+        Self { from: Time::from_us(window.from), to: Time::from_us(window.to) }
+    }
 }
 
 /// History as it was given.
@@ -177,11 +183,10 @@ impl Summary {
         Self {
             product: "sekisho",
             version: env!("CARGO_PKG_VERSION"),
-            window: SummaryWindow {
-                from: Time::from_us(swept.window.from),
-                to: Time::from_us(swept.window.to),
-            },
-            procedures: SummaryProcedures::of(&swept.findings),
+            window: swept.window.into(),
+            procedures: SummaryProcedures::of(
+                swept.findings.iter().map(|finding| &finding.examined.procedure),
+            ),
             judged: (columns == Columns::All).then(|| Judged::of(&swept.findings)),
             unknowns: unknowns(swept, &history, intel),
             history,
@@ -227,21 +232,21 @@ fn ranges(files: &[HistoryFile]) -> impl Iterator<Item = Option<(i64, i64)>> + '
 }
 
 impl SummaryProcedures {
-    fn of(findings: &[Finding]) -> Self {
-        let procedures = || findings.iter().map(|finding| &finding.examined.procedure);
-        let customers: HashSet<&CustomerId> = procedures().map(|procedure| &procedure.customer).collect();
-        let addresses: HashSet<Address> = procedures().filter_map(|procedure| procedure.ip).collect();
+    pub(super) fn of<'a>(procedures: impl Iterator<Item = &'a Procedure> + Clone) -> Self {
+        let customers: HashSet<&CustomerId> =
+            procedures.clone().map(|procedure| &procedure.customer).collect();
+        let addresses: HashSet<Address> = procedures.clone().filter_map(|procedure| procedure.ip).collect();
         let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
-        for procedure in procedures() {
+        for procedure in procedures.clone() {
             let count = kinds.entry(procedure.kind.as_str()).or_default();
             *count = count.saturating_add(1);
         }
         Self {
-            count: length(findings.len()),
+            count: length(procedures.clone().count()),
             customers: length(customers.len()),
             addresses: length(addresses.len()),
-            earliest: procedures().map(|procedure| procedure.time).min(),
-            latest: procedures().map(|procedure| procedure.time).max(),
+            earliest: procedures.clone().map(|procedure| procedure.time).min(),
+            latest: procedures.map(|procedure| procedure.time).max(),
             kinds,
         }
     }
@@ -324,6 +329,6 @@ fn unknowns(swept: &Swept, history: &SummaryHistory, intel: &Intel) -> Vec<NotKn
     unknowns
 }
 
-fn length(length: usize) -> u64 {
+pub(super) fn length(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -57,7 +57,11 @@ pub fn write_past(
                 channel: Some(Channel::Web),
                 client: Client {
                     ip: Some(Address::from(Ipv4Addr::new(10, octet(0), octet(1), octet(2)))),
-                    user_agent: agents.iter().cycle().nth(usize::try_from(customer % 4).unwrap_or(0)).cloned(),
+                    user_agent: agents
+                        .iter()
+                        .cycle()
+                        .nth(usize::try_from(customer % 4).unwrap_or(0))
+                        .cloned(),
                     device: Some(format!("ld-{customer:08}").parse()?),
                     ja4: None,
                     session: Some(format!("ps-{login}-{customer}").parse()?),

@@ -18,7 +18,7 @@ use crate::session::Stopwatch;
 /// Logins every customer has before anything is measured.
 const LOGINS: u64 = 12;
 /// 2020-01-01T00:00:00Z.
-const START_US: i64 = 1_577_836_800 * SECOND_US;
+pub(super) const START_US: i64 = 1_577_836_800 * SECOND_US;
 /// Asks on their way to the sequencer at once.
 const OUTSTANDING: usize = 1_024;
 
@@ -30,7 +30,13 @@ pub(super) struct Size {
 }
 
 /// A customer's event: at home, with the own device, now and then from elsewhere.
-fn event(number: u64, customer: u64, kind: EventKind, time: Time, asked: bool) -> anyhow::Result<Observed> {
+pub(super) fn event(
+    number: u64,
+    customer: u64,
+    kind: EventKind,
+    time: Time,
+    asked: bool,
+) -> anyhow::Result<Observed> {
     let away = number.is_multiple_of(20);
     let home = u32::try_from(customer % 0x00ff_ffff)?;
     let ip = if away { 0x0b00_0000 + u32::try_from(number % 100_000)? } else { 0x0a00_0000 + home };
@@ -82,7 +88,7 @@ const fn kind(number: u64) -> EventKind {
 }
 
 /// A customer chosen by the number, spread over all.
-const fn customer(number: u64, size: Size) -> u64 {
+pub(super) const fn customer(number: u64, size: Size) -> u64 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size.customers
 }
 
@@ -175,7 +181,11 @@ pub(super) fn durable(size: Size, runs: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ask_all(sequencer: &Handle, events: impl Iterator<Item = anyhow::Result<Observed>>) -> anyhow::Result<()> {
+/// Sends events, not too many at once, and waits for all answers.
+pub(super) fn ask_all(
+    sequencer: &Handle,
+    events: impl Iterator<Item = anyhow::Result<Observed>>,
+) -> anyhow::Result<()> {
     let mut waiting = VecDeque::with_capacity(OUTSTANDING);
     for event in events {
         let event = event?;

@@ -80,8 +80,8 @@ fn echo(size: Size, session: &Session) -> anyhow::Result<f64> {
     let answer = |body: Bytes| async move {
         Json(serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default())
     };
-    let server = runtime
-        .spawn(axum::serve(listener, Router::new().route("/v1/decide", post(answer))).into_future());
+    let server =
+        runtime.spawn(axum::serve(listener, Router::new().route("/v1/decide", post(answer))).into_future());
     let load = |watch: &history::Watch| lab::load::run(&target, "none", &options(None, size), watch);
     let report = session.watched("echo", false, load)?;
     server.abort();

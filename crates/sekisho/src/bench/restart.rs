@@ -48,7 +48,8 @@ impl Drop for Running {
 pub(super) fn run(size: Size, runs: usize, folder: &Path, session: &Session) -> anyhow::Result<()> {
     let (past, data) = (folder.join("restart-past"), folder.join("restart"));
     let now = server::serve::wall_clock()();
-    session.watched("data", false, |watch| lab::load::write_past(size.customers, LOGINS, now, &past, watch))?;
+    session
+        .watched("data", false, |watch| lab::load::write_past(size.customers, LOGINS, now, &past, watch))?;
     let history = [past.clone()];
     session
         .watched("bootstrap", false, |watch| bootstrap(&data, &history, Intel::none(), now, watch))

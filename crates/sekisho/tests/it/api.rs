@@ -10,6 +10,7 @@ mod openapi;
 mod policies;
 mod reading;
 mod sweeps;
+mod warm;
 
 use serde_json::Value;
 
@@ -99,11 +100,12 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 25] = [
+    let operations: [(&str, &str, &[&str]); 26] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
         ("GET", "/v1/decisions/x", &["reader", "operator", "admin"]),
+        ("GET", "/v1/decisions/x/explain", &["reader", "operator", "admin"]),
         ("GET", "/v1/customers/x", &["reader", "operator", "admin"]),
         ("GET", "/v1/ips/192.0.2.1", &["reader", "operator", "admin"]),
         ("GET", "/v1/holds", &["reader", "operator", "admin"]),

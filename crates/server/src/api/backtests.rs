@@ -10,14 +10,17 @@ use engine::Policy;
 use engine::state::policy_name;
 use model::Time;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::App;
+use super::jobs::{self, JobTold};
 use super::openapi::Refused;
 use super::parts::{Named, number, read_json_or_default};
 use super::problem::Problem;
 use crate::backtest::{Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX};
-use crate::backtests::{BacktestRequest, BacktestState, Job, WAITING_MAX};
+use crate::backtests::{BacktestJob, BacktestRequest, Backtesting};
+use crate::jobs::{JobError, JobState, Work as _};
 use crate::keys::Role;
 use crate::shadow::DOCUMENT;
 
@@ -60,20 +63,10 @@ pub(super) struct BacktestTaken {
 /// A back-test as it stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BacktestTold {
-    /// Its number.
-    id: u32,
-    /// `waiting`, `running`, `done` or `failed`.
-    state: &'static str,
-    /// When it was asked for.
-    #[schema(value_type = String, format = DateTime)]
-    at: Time,
-    /// By whom: the name of a key.
-    by: String,
+    #[serde(flatten)]
+    job: JobTold,
     /// The candidate: a version, `shadow` or `draft`.
     policy: String,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
     /// Inputs and rows of history read so far, while it is running. The journal is read twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     read: Option<u64>,
@@ -96,7 +89,8 @@ pub(super) struct BacktestResult {
     backtest: BacktestTold,
     /// What it found; docs/backtest.md explains it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<Backtest>,
+    #[schema(value_type = Option<Backtest>)]
+    result: Option<Box<RawValue>>,
 }
 
 /// Tries a policy on the journal: every question weighed beside what was answered, when the back-tests before it are done.
@@ -144,15 +138,20 @@ pub(super) async fn post(
             String::from_utf8_lossy(&bytes).into_owned()
         }
     };
-    let numbered = of.parse().unwrap_or(0);
-    let compile = tokio::task::spawn_blocking(move || Policy::compile(&text, numbered)).await;
-    let compiled = compile.map_err(|_| Problem::not_now("compiling ended unexpectedly", 10))?;
-    let candidate = compiled.map_err(Problem::invalid_policy)?;
+    let version = of.parse().unwrap_or(0);
+    let compile = move || Policy::compile(&text, version).map(|_compiles| text);
+    let compiled = tokio::task::spawn_blocking(compile).await;
+    let compiled = compiled.map_err(|_| Problem::not_now("compiling ended unexpectedly", 10))?;
+    let policy = compiled.map_err(Problem::invalid_policy)?;
     app.act("policy.backtest", of.clone(), actor.name.clone(), None).await?;
-    let request = BacktestRequest { at: (app.clock)(), by: actor.name.clone(), of, candidate, options };
-    let id = app.backtests.ask(request).ok_or_else(|| {
-        let problem = format!("{WAITING_MAX} back-tests are waiting already; come again when one is done");
-        Problem::conflict(problem)
+    let request = BacktestRequest { at: (app.clock)(), by: actor.name.clone(), of, policy, version, options };
+    let backtests = Arc::clone(&app.backtests);
+    let taken = tokio::task::spawn_blocking(move || backtests.take(&request)).await;
+    let taken = taken.map_err(|_| Problem::not_now("taking the back-test ended unexpectedly", 10))?;
+    let id = taken.map_err(|error| match error {
+        // Whoever tries policies can wait for their own.
+        JobError::Busy { .. } => Problem::conflict(error.to_string()),
+        error => jobs::not_taken(error),
     })?;
     Ok((StatusCode::ACCEPTED, Json(BacktestTaken { id })))
 }
@@ -180,7 +179,7 @@ fn options(form: &BacktestForm) -> Result<BacktestOptions, Problem> {
     Ok(BacktestOptions { from: form.from, to: form.to, label_days })
 }
 
-/// All back-tests since the server's start, the newest first; the last 32 are kept.
+/// All back-tests, the newest first; the last 32 are kept.
 #[utoipa::path(
     get, path = "/v1/backtests", tag = "policies",
     responses((status = 200, body = BacktestsTold, description = "As they are now"), Refused),
@@ -210,15 +209,23 @@ pub(super) async fn get(
 ) -> Result<Json<BacktestResult>, Problem> {
     app.authorize(&headers, Role::may_read)?;
     let job = app.backtests.get(number(id)?).ok_or_else(no_such_backtest)?;
-    let result = match &job.state {
-        BacktestState::Done(result) => Some(Backtest::clone(result)),
-        _ => None,
-    };
-    Ok(Json(BacktestResult { backtest: BacktestTold::from(&job), result }))
+    let backtest = BacktestTold::from(&job);
+    if job.state != JobState::Done {
+        return Ok(Json(BacktestResult { backtest, result: None }));
+    }
+    let file = app.backtests.folder(job.id).join(Backtesting::RESULT);
+    let read = move || RawValue::from_string(std::fs::read_to_string(file)?).map_err(std::io::Error::other);
+    // The readers' permits bound how many such files are read at once.
+    let read = app.readers.read(move |_| Ok(read())).await?;
+    let result = read.map_err(|error| {
+        crate::log::line("backtest.unreadable", &format!("back-test {}: {error}", job.id));
+        Problem::not_now("the back-test's result cannot be read; the server's log says why", 60)
+    })?;
+    Ok(Json(BacktestResult { backtest, result: Some(result) }))
 }
 
 fn no_such_backtest() -> Problem {
-    Problem::absent("there is no such back-test; those since the server's start are at /v1/backtests")
+    Problem::absent("there is no such back-test; those that are kept are at /v1/backtests")
 }
 
 /// Stops a back-test that waits or is running; one that is over stays as it is.
@@ -245,20 +252,12 @@ pub(super) async fn stop(
     Ok((StatusCode::ACCEPTED, Json(BacktestTold::from(&job))))
 }
 
-impl From<&Job> for BacktestTold {
-    fn from(job: &Job) -> Self {
-        let running = matches!(job.state, BacktestState::Running).then(|| job.progress());
-        let problem = match &job.state {
-            BacktestState::Failed(problem) => Some(problem.clone()),
-            _ => None,
-        };
+impl From<&BacktestJob> for BacktestTold {
+    fn from(job: &BacktestJob) -> Self {
+        let running = job.progress();
         Self {
-            id: job.id,
-            state: job.state.as_str(),
-            at: job.at,
-            by: job.by.clone(),
-            policy: job.of.clone(),
-            problem,
+            job: JobTold::of(job),
+            policy: job.about.clone(),
             read: running.map(|reading| reading.done),
             to_read: running.map(|reading| reading.total),
         }

@@ -19,8 +19,8 @@ use super::openapi::Refused;
 use super::parts::{Asked, limit, query};
 use super::problem::Problem;
 use super::sweeps::{SweepTaken, not_taken};
+use crate::jobs::JobState;
 use crate::keys::Role;
-use crate::sweeps::SweepState;
 
 /// What was found, the latest examination first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -116,7 +116,7 @@ fn examinations(app: &App) -> Vec<Examination> {
     let mut until: Option<Time> = None;
     let mut examinations = Vec::new();
     for sweep in app.sweeps.list() {
-        let Some(since) = sweep.daily_since.filter(|_| sweep.state == SweepState::Done) else { continue };
+        let Some(since) = sweep.about.daily_since.filter(|_| sweep.state == JobState::Done) else { continue };
         let result = app.sweeps.folder(sweep.id).join(RESULT_CSV);
         examinations.push(Examination { sweep: sweep.id, at: sweep.at, until, result });
         until = Some(until.map_or(since, |until| until.min(since)));

@@ -11,8 +11,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, backtests, campaigns, customers, decide, decisions, event_list, events, findings, forward, health,
-    holds, ips, lists, policies, profiles, sweeps,
+    audit, backtests, campaigns, customers, decide, decisions, event_list, events, explanations, findings,
+    forward, health, holds, ips, lists, policies, profiles, sweeps,
 };
 
 /// The name of the security scheme.
@@ -26,7 +26,7 @@ const KEY: &str = "key";
                        Every answer carries `x-request-id`.",
     ),
     paths(
-        decide::decide, events::events, forward::forward, event_list::list, decisions::get, customers::get, profiles::put, profiles::unmask, audit::list, ips::get,
+        decide::decide, events::events, forward::forward, event_list::list, decisions::get, explanations::get, customers::get, profiles::put, profiles::unmask, audit::list, ips::get,
         campaigns::list, campaigns::get,
         holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
         policies::list, policies::get, policies::post, policies::end_shadow,

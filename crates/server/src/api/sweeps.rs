@@ -1,4 +1,5 @@
-//! `GET|POST /v1/sweeps`, `GET /v1/sweeps/{id}`, `POST /v1/sweeps/{id}/stop`: history re-examined, and what was found.
+//! `GET|POST /v1/sweeps`, `GET /v1/sweeps/{id}`, `POST /v1/sweeps/{id}/stop`: procedures re-examined by history or by the
+//! ledger, and what was found.
 
 #![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
 
@@ -17,11 +18,13 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::jobs::{self, JobTold};
 use super::openapi::Refused;
 use super::parts::{Asked, Named, limit, number, query, read_json};
 use super::problem::Problem;
+use crate::jobs::JobState;
 use crate::keys::Role;
-use crate::sweeps::{AskedProcedure, Sweep, SweepError, SweepRequest, SweepState};
+use crate::sweeps::{AskedProcedure, Source, Sweep, SweepError, SweepRequest};
 
 /// Bytes of a request at most.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -32,7 +35,7 @@ const KINDS_NAMED: usize = 16;
 /// Days to look back at most.
 const WINDOW_DAYS_MAX: u16 = 3_660;
 
-/// What is to be examined: `procedures`, or those of `kinds` in history.
+/// What is to be examined: `procedures`, those of `kinds` in history, or the `rest_of` a sweep by the ledger.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"kinds": ["bank_account.change"], "since": "2026-01-01T00:00:00+09:00"}))]
@@ -53,11 +56,20 @@ pub(super) struct SweepForm {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Time>,
+    /// A sweep by the ledger that is done: examine in history, in the same window, the procedures it was not certain of.
+    #[serde(default)]
+    rest_of: Option<u32>,
+    /// What is asked: `history`, or `ledger`, which answers at once for those procedures it is certain of; `history` unless
+    /// given.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(history|ledger)$")]
+    source: Option<Source>,
     /// How far to look back from the earliest procedure: 1 to 3660 days, 365 unless given.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 3660)]
     window_days: Option<u16>,
-    /// The folder of history below the data folder; `history` unless given.
+    /// The folder of history below the data folder; `history` unless given. Not with `procedures` and the ledger, which
+    /// read none.
     #[serde(default)]
     history: Option<String>,
     /// Show customers and devices in full, to who asks; needs a `reason`.
@@ -105,22 +117,14 @@ pub(super) struct SweepTaken {
 /// A sweep as it stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SweepTold {
-    /// Its number.
-    id: u32,
-    /// `waiting`, `running`, `done` or `failed`.
-    state: &'static str,
-    /// When it was asked for.
-    #[schema(value_type = String, format = DateTime)]
-    at: Time,
-    /// By whom: the name of a key.
-    by: String,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-    /// Rows of history read so far, while it is running.
+    #[serde(flatten)]
+    job: JobTold,
+    /// What it asks: `history` or `ledger`.
+    source: &'static str,
+    /// Rows of history read so far, while it is running; by the ledger, procedures looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows_done: Option<u64>,
-    /// Rows to be read.
+    /// Rows to be read, procedures to be looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     rows_total: Option<u64>,
 }
@@ -157,6 +161,8 @@ pub(super) struct FindingQuery {
     /// Only those with this verdict.
     #[param(value_type = Option<String>, pattern = "^(clear|explained|review|alarm)$")]
     verdict: Option<Verdict>,
+    /// Only those whose verdict is certain, or is not: by the ledger some are not, by history all are.
+    certain: Option<bool>,
     /// Those after this place: `next` of the page before.
     after: Option<u64>,
     /// Findings in the answer, 1 to 200; 50 unless given.
@@ -185,7 +191,11 @@ pub(super) async fn post(
     let actor = app.authorize(request.headers(), Role::may_operate)?;
     let form: SweepForm = read_json(request, BODY_BYTES_MAX).await?;
     let (of, reason) = (form.of(), form.reason.clone());
-    let asked = form.checked((app.clock)(), actor.name.clone())?;
+    let at = (app.clock)();
+    let asked = match form.rest_of {
+        Some(before) => form.rest_checked(&app, before, at, actor.name.clone()).await?,
+        None => form.checked(at, actor.name.clone())?,
+    };
     let act = if asked.unmask { "sweep.start_unmasked" } else { "sweep.start" };
     app.act(act, of, actor.name.clone(), reason).await?;
     let sweeps = std::sync::Arc::clone(&app.sweeps);
@@ -197,23 +207,79 @@ pub(super) async fn post(
 
 pub(super) fn not_taken(error: SweepError) -> Problem {
     match error {
-        SweepError::Busy => Problem::not_now(error.to_string(), 60),
-        SweepError::Full | SweepError::History(_) => Problem::conflict(error.to_string()),
-        SweepError::Io(_) => {
-            crate::log::line("sweep.failed", &crate::log::with_sources(&error));
-            Problem::not_now("the request could not be kept; the server's log says why", 60)
-        }
+        SweepError::Job(error) => jobs::not_taken(error),
+        SweepError::History(problem) => Problem::conflict(problem),
     }
 }
 
 impl SweepForm {
     /// What is examined, in a few words.
     fn of(&self) -> String {
-        if self.kinds.is_empty() {
-            return format!("{} procedures", self.procedures.len());
+        let of = match self.rest_of {
+            Some(before) => format!("rest of {before}"),
+            None if self.kinds.is_empty() => format!("{} procedures", self.procedures.len()),
+            None => {
+                let kinds = self.kinds.iter().map(|kind| kind.as_str()).take(KINDS_NAMED);
+                kinds.collect::<Vec<&str>>().join(",")
+            }
+        };
+        match self.source {
+            Some(Source::Ledger) => format!("{of} by the ledger"),
+            _ => of,
         }
-        let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.as_str()).take(KINDS_NAMED).collect();
-        kinds.join(",")
+    }
+
+    /// The sweep over history of what one by the ledger was not certain of.
+    async fn rest_checked(
+        self,
+        app: &App,
+        before: u32,
+        at: Time,
+        by: String,
+    ) -> Result<SweepRequest, Problem> {
+        let alone = self.procedures.is_empty()
+            && self.kinds.is_empty()
+            && self.since.or(self.until).is_none()
+            && self.window_days.is_none()
+            && self.source != Some(Source::Ledger);
+        if !alone {
+            let problem = "came with what the sweep it names has said already; allowed with it: `history`, `unmask` and `reason`";
+            return Err(Problem::invalid("rest_of", problem));
+        }
+        self.check_reason()?;
+        let sweep = app.sweeps.get(before).filter(|sweep| sweep.about.source == Source::Ledger);
+        let sweep = sweep.ok_or_else(|| {
+            Problem::invalid(
+                "rest_of",
+                format!("came {before}; allowed: the number of a sweep by the ledger"),
+            )
+        })?;
+        if sweep.state != JobState::Done {
+            return Err(Problem::conflict(format!("sweep {before} is {}, not done", sweep.state.as_str())));
+        }
+        let sweeps = Arc::clone(&app.sweeps);
+        let read = tokio::task::spawn_blocking(move || sweeps.request(before)).await;
+        let asked = read.map_err(std::io::Error::other).flatten().map_err(|error| {
+            crate::log::line("sweep.unreadable", &format!("sweep {before}: {error}"));
+            Problem::not_now("what that sweep was asked cannot be read; the server's log says why", 60)
+        })?;
+        Ok(SweepRequest {
+            at,
+            by,
+            history: self.history.map_or(asked.history.clone(), PathBuf::from),
+            unmask: self.unmask,
+            source: Source::History,
+            rest_of: Some(before),
+            ..asked
+        })
+    }
+
+    fn check_reason(&self) -> Result<(), Problem> {
+        if self.unmask && self.reason.is_none() {
+            let problem = "absent; `unmask` needs it: why customers and devices must be seen in full";
+            return Err(Problem::invalid("reason", problem));
+        }
+        Ok(())
     }
 
     fn checked(self, at: Time, by: String) -> Result<SweepRequest, Problem> {
@@ -221,7 +287,7 @@ impl SweepForm {
             (true, true) | (false, false) => {
                 return Err(Problem::invalid(
                     "procedures",
-                    "allowed: either `procedures` or `kinds`, not empty",
+                    "allowed: either `procedures` or `kinds`, not empty, or `rest_of`",
                 ));
             }
             (true, false) if self.since.is_none() => {
@@ -232,9 +298,10 @@ impl SweepForm {
             }
             _ => {}
         }
-        if self.unmask && self.reason.is_none() {
-            let problem = "absent; `unmask` needs it: why customers and devices must be seen in full";
-            return Err(Problem::invalid("reason", problem));
+        self.check_reason()?;
+        if self.history.is_some() && self.source == Some(Source::Ledger) && self.kinds.is_empty() {
+            let problem = "came with `procedures` and the ledger, which read none; allowed: with `kinds`, which are taken out of it";
+            return Err(Problem::invalid("history", problem));
         }
         if self.procedures.len() > PROCEDURES_MAX {
             let problem = format!("came {}; allowed: at most {PROCEDURES_MAX}", self.procedures.len());
@@ -271,6 +338,8 @@ impl SweepForm {
             history: PathBuf::from(self.history.unwrap_or_else(|| "history".to_owned())),
             unmask: self.unmask,
             daily: false,
+            source: self.source.unwrap_or(Source::History),
+            rest_of: None,
         })
     }
 }
@@ -305,18 +374,18 @@ pub(super) async fn get(
 ) -> Result<Json<SweepResult>, Problem> {
     let actor = app.authorize(&headers, Role::may_read)?;
     let sweep = app.sweeps.get(number(id)?).ok_or_else(no_such_sweep)?;
-    if sweep.unmask && sweep.by != actor.name {
+    if sweep.about.unmask && sweep.by != actor.name {
         let problem = "it shows customers in full, to who asked for it; start one of your own, with a reason";
         return Err(Problem::forbidden(problem));
     }
-    let FindingQuery { verdict, after, limit: asked } = query(asked)?;
+    let FindingQuery { verdict, certain, after, limit: asked } = query(asked)?;
     let limit = limit(asked)?;
     let told = SweepTold::from(&sweep);
-    if sweep.state != SweepState::Done {
+    if sweep.state != JobState::Done {
         return Ok(Json(SweepResult { sweep: told, summary: None, findings: None, next: None }));
     }
     let folder = app.sweeps.folder(sweep.id);
-    let page = move || page(&folder, verdict, after.unwrap_or(0), limit);
+    let page = move || page(&folder, (verdict, certain), after.unwrap_or(0), limit);
     // The readers' permits bound how many such files are read at once.
     let read = app.readers.read(move |_| Ok(page())).await?;
     let (summary, findings, next) = read.map_err(|error| {
@@ -333,20 +402,26 @@ fn no_such_sweep() -> Problem {
 /// Summary, findings, and where the next page begins.
 type Page = (Box<RawValue>, Vec<BTreeMap<String, String>>, Option<u64>);
 
-fn page(folder: &Path, verdict: Option<Verdict>, after: u64, limit: usize) -> std::io::Result<Page> {
+fn page(
+    folder: &Path,
+    (verdict, certain): (Option<Verdict>, Option<bool>),
+    after: u64,
+    limit: usize,
+) -> std::io::Result<Page> {
     let summary = std::fs::read_to_string(folder.join(SUMMARY))?;
     let summary = RawValue::from_string(summary)?;
     let mut reader = csv::Reader::from_path(folder.join(RESULT_CSV))?;
     let names = reader.headers()?.clone();
-    let judged = names.iter().position(|name| name == "verdict");
+    let column = |wanted: &str| names.iter().position(|name| name == wanted);
+    let (judged, told_certain) = (column("verdict"), column("certain"));
     let (mut findings, mut last) = (Vec::new(), after);
     let mut record = csv::StringRecord::new();
     let mut place: u64 = 0;
     while reader.read_record(&mut record)? {
         place = place.saturating_add(1);
-        let is_asked = verdict.is_none_or(|verdict| {
-            judged.and_then(|column| record.get(column)).is_some_and(|word| word == verdict.as_str())
-        });
+        let cell = |column: Option<usize>| column.and_then(|column| record.get(column));
+        let is_asked = verdict.is_none_or(|verdict| cell(judged) == Some(verdict.as_str()))
+            && certain.is_none_or(|certain| certain == (cell(told_certain) != Some("false")));
         if place <= after || !is_asked {
             continue;
         }
@@ -387,17 +462,10 @@ pub(super) async fn stop(
 
 impl From<&Sweep> for SweepTold {
     fn from(sweep: &Sweep) -> Self {
-        let running = (sweep.state == SweepState::Running).then(|| sweep.progress());
-        let problem = match &sweep.state {
-            SweepState::Failed(problem) => Some(problem.clone()),
-            _ => None,
-        };
+        let running = sweep.progress();
         Self {
-            id: sweep.id,
-            state: sweep.state.as_str(),
-            at: sweep.at,
-            by: sweep.by.clone(),
-            problem,
+            job: JobTold::of(sweep),
+            source: sweep.about.source.as_str(),
             rows_done: running.map(|reading| reading.done),
             rows_total: running.map(|reading| reading.total),
         }

@@ -1,43 +1,112 @@
-//! One sweep: its request read, history opened, the results in its folder, whole or not at all. Must not know queues.
+//! One sweep: history opened or the ledger asked, the results in its folder, whole or not at all. Must not
+//! know queues.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use history::files::open_all;
+use hashbrown::HashSet;
+use history::files::{HistoryFile, open_all};
 use history::procedures::Examined;
 use history::rows::Recorded;
 use history::staging::Staging;
-use history::sweep::{Columns, OUTPUTS, OutputOptions, SUMMARY, SweepOptions, Window, procedures_of_history};
+use history::sweep::{
+    Columns, OUTPUTS, OutputOptions, RESULT_CSV, SUMMARY, SweepOptions, Window, procedures_of_history,
+};
 use history::{HistoryError, Watch};
 use intel::Intel;
 use model::Procedure;
 use model::time::DAY_US;
-use serde::Serialize;
 
-use super::{REQUEST, SweepRequest, is_below};
+use super::{Source, SweepRequest, Sweeping, is_below};
+use crate::jobs::{Work as _, folder_name};
+use crate::ledger::{self, LedgerError};
 
 /// Threads that scan: the others are for decisions.
 const THREADS: usize = 1;
 
-/// Does the sweep that is asked for in `folder`.
-pub(super) fn sweep(data: &Path, folder: &Path, intel: &Intel, watch: &Watch) -> Result<(), HistoryError> {
+/// Why a sweep has no results.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkError {
+    /// History, or a result, cannot be read or written.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The ledger does not say.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// What was asked for cannot be read.
+    #[error("what was asked for cannot be read")]
+    Io(#[from] std::io::Error),
+}
+
+/// Does a sweep, with the results in `folder`.
+pub(super) fn sweep(
+    means: &Sweeping,
+    folder: &Path,
+    request: &SweepRequest,
+    watch: &Watch,
+) -> Result<(), WorkError> {
     watch.check()?;
-    let request = read_request(folder).map_err(HistoryError::io(folder, "reading what was asked for"))?;
-    let place = history_folder(data, &request.history).map_err(HistoryError::Usage)?;
-    let files = open_all(&[place])?;
-    let examined = match request.procedures.is_empty() {
+    let data = means.data.as_path();
+    let files = match request.reads_history() {
+        true => open_all(&[history_folder(data, &request.history).map_err(HistoryError::Usage)?])?,
+        false => Vec::new(),
+    };
+    let mut examined = match request.procedures.is_empty() {
         true => procedures_of_history(&files, &request.kinds, request.since, request.until, watch)?,
         false => request.procedures.iter().map(examined).collect(),
     };
     let length = i64::from(request.window_days).saturating_mul(DAY_US);
     let window = Window::asked(&examined, Some(length), None, None)?;
+    if let Some(before) = request.rest_of {
+        let rest = uncertain(&data.join(Sweeping::FOLDER).join(folder_name(before)).join(RESULT_CSV))?;
+        examined.retain(|each| rest.contains(each.procedure.id.as_str()));
+        if examined.is_empty() {
+            return Err(HistoryError::Usage(format!("sweep {before} was certain of every procedure")).into());
+        }
+    }
+    match request.source {
+        Source::History => of_history(request, folder, (&examined, window), &files, &means.intel, watch)?,
+        Source::Ledger => {
+            let to = (folder, request.unmask);
+            ledger::sweep(&means.sequencer, &examined, &means.intel, window, to, watch)?;
+        }
+    }
+    Ok(())
+}
+
+/// The procedures that a sweep by the ledger was not certain of, by their identifiers.
+fn uncertain(result: &Path) -> Result<HashSet<String>, HistoryError> {
+    let reading = |error: csv::Error| HistoryError::io(result, "reading")(error.into());
+    let mut reader = csv::Reader::from_path(result).map_err(reading)?;
+    let names = reader.headers().map_err(reading)?;
+    let column = |wanted: &str| names.iter().position(|name| name == wanted);
+    let (Some(id), Some(certain)) = (column("id"), column("certain")) else {
+        return Err(HistoryError::unsuitable(result, "it is no result of a sweep by the ledger"));
+    };
+    let mut rest = HashSet::default();
+    for record in reader.records() {
+        let record = record.map_err(reading)?;
+        if record.get(certain) == Some("false") {
+            rest.extend(record.get(id).map(str::to_owned));
+        }
+    }
+    Ok(rest)
+}
+
+fn of_history(
+    request: &SweepRequest,
+    folder: &Path,
+    (examined, window): (&[Examined], Window),
+    files: &[HistoryFile],
+    intel: &Intel,
+    watch: &Watch,
+) -> Result<(), HistoryError> {
     let options = SweepOptions { window, columns: Columns::All, threads: THREADS };
     let staging = Staging::begin(folder)?.replacing(OUTPUTS);
     let work = tempfile::Builder::new()
         .prefix(".work-")
         .tempdir_in(folder)
         .map_err(HistoryError::io(folder, "creating a folder in it"))?;
-    let swept = history::sweep::run(&examined, &files, intel, &options, work.path(), watch)?;
+    let swept = history::sweep::run(examined, files, intel, &options, work.path(), watch)?;
     let output = OutputOptions {
         unmask: request.unmask,
         columns: options.columns,
@@ -45,7 +114,7 @@ pub(super) fn sweep(data: &Path, folder: &Path, intel: &Intel, watch: &Watch) ->
         broker_name: None,
         threads: THREADS,
     };
-    history::sweep::write_results(&swept, &files, intel, &staging, &output, watch)?;
+    history::sweep::write_results(&swept, files, intel, &staging, &output, watch)?;
     drop(work);
     staging.publish(Some(SUMMARY))?;
     Ok(())
@@ -80,34 +149,6 @@ pub(super) fn history_folder(data: &Path, asked: &Path) -> Result<PathBuf, Strin
             "there is no folder {shown} in the data folder: no history was exported or imported there yet"
         )),
     }
-}
-
-/// What was asked for.
-pub(super) fn read_request(folder: &Path) -> std::io::Result<SweepRequest> {
-    let bytes = std::fs::read(folder.join(REQUEST))?;
-    serde_json::from_slice(&bytes).map_err(std::io::Error::other)
-}
-
-/// Keeps what was asked for.
-pub(super) fn write_request(folder: &Path, request: &SweepRequest) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let written = write_json(&folder.join(REQUEST), request);
-    if written.is_err() {
-        // An empty folder would be taken for a sweep that cannot be read.
-        let _lost = std::fs::remove_dir_all(folder);
-    }
-    written
-}
-
-/// Writes a file that is whole or not there.
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, value)?;
-    file.flush()?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

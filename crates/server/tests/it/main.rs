@@ -11,3 +11,4 @@ mod exporter;
 mod fixture;
 mod memory;
 mod trimming;
+mod warm;

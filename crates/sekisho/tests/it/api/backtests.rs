@@ -115,6 +115,11 @@ fn versions_are_tried_and_what_cannot_be_is_refused() {
     );
     let listed = good(api.of("reader").get("/v1/backtests"));
     assert_eq!(listed["backtests"].as_array().unwrap().len(), 2);
+    // What was found survives a restart.
+    let found = done(&api, &id);
+    let api = api.killed();
+    assert_eq!((good(api.of("reader").get("/v1/backtests")), done(&api, &id)), (listed, found));
+    let mut operator = api.of("operator");
     assert_eq!(good(operator.post(&format!("/v1/backtests/{id}/stop"), ""))["state"], "done");
     for (path, body, status, said) in [
         ("9", "", 404, "no such policy"),
@@ -160,6 +165,18 @@ fn the_points_of_an_explanation_are_the_score() {
         assert!(told["signals"].as_array().unwrap().len() > 30);
         assert!(rules.iter().any(|rule| rule["fired"] == false && rule["unmet"] != json!([])), "{told}");
     }
+    // Over the API the same, by and by.
+    let explained = |id: &str| loop {
+        let told = good(api.of("reader").get(&format!("/v1/decisions/{id}/explain")));
+        if told["state"] == "done" {
+            return told["explanation"].clone();
+        }
+        assert!(["waiting", "running"].contains(&told["state"].as_str().unwrap()), "{told}");
+    };
+    for id in ["C1-held", "C1-b", "w-2", "C1-held"] {
+        assert_eq!(explained(id), explain(id));
+    }
+    refused(api.of("reader").get("/v1/decisions/nothing/explain"), 404);
     let fact = explain("C1-b");
     assert_eq!((&fact["asked"], &fact["answered"]), (&false.into(), &Value::Null), "{fact}");
     let read = run(&["-q", "policy", "explain", "w-2", "--data", &data]);

@@ -1,16 +1,18 @@
 //! Campaigns: recognised from what is told, listed with whom they got into, the same after a crash.
 
-use super::{Api, event, good, refused};
+use super::{Api, ROLES, event, good, refused};
+use crate::process::{Place, run, stderr};
+use crate::serve::{Server, YESTERDAY, days_ago, key};
 
-/// Tells a login of a customer from one of three addresses with one client.
-fn tell(api: &Api, number: usize, outcome: &str) {
+/// A login of a customer from one of three addresses with one client: every fourth gets in.
+fn login(number: usize) -> serde_json::Value {
     let ip = format!("203.0.113.{}", number % 3 + 1);
     let line = event(&format!("g-{number}"), "login", &format!("V{number}"), &ip);
     let mut line: serde_json::Value = serde_json::from_str(&line).unwrap();
-    line["outcome"] = outcome.into();
+    line["outcome"] = if number % 4 == 1 { "succeeded" } else { "failed" }.into();
     line["client"]["user_agent"] = "Stuffer/1.0".into();
     line["client"]["device"] = format!("made-up-{number}").into();
-    good(api.of("sender").post("/v1/events", &line.to_string()));
+    line
 }
 
 #[test]
@@ -18,7 +20,7 @@ fn a_campaign_and_whom_it_got_into() {
     let api = Api::start();
     assert_eq!(good(api.of("reader").get("/v1/campaigns"))["campaigns"].as_array().unwrap().len(), 0);
     for number in 0..12 {
-        tell(&api, number, if number % 4 == 1 { "succeeded" } else { "failed" });
+        good(api.of("sender").post("/v1/events", &login(number).to_string()));
     }
     let check = |api: &Api| {
         let mut reader = api.of("reader");
@@ -64,4 +66,50 @@ fn a_campaign_and_whom_it_got_into() {
         refused(reader.get(path), 400);
     }
     refused(api.of("sender").get("/v1/campaigns"), 403);
+}
+
+/// The same attack in a history of last month: whoever goes live finds it, with whom it got into.
+#[test]
+fn a_campaign_of_the_past_is_known_when_its_history_was_taken() {
+    let place = Place::new();
+    let month_ago = days_ago(30);
+    let at = |number: usize| {
+        let minutes = i64::try_from(number).unwrap() * 60_000_000;
+        month_ago.parse::<model::Time>().unwrap().plus_us(minutes).to_string()
+    };
+    let mut lines: String =
+        (0..12).map(|number| login(number).to_string().replace(&*YESTERDAY, &at(number)) + "\n").collect();
+    // A quiet week later it is over.
+    let quiet = event("q-1", "login", "C1", "198.51.100.7").replace(&*YESTERDAY, &at(7 * 24 * 60));
+    lines.push_str(&(quiet + "\n"));
+    let log = place.write("attack.ndjson", lines);
+    let (history, data) = (place.text("history"), place.text("data"));
+    for arguments in [
+        vec!["-q", "import", "--format", "ndjson", "--out", &history, &log],
+        vec!["-q", "bootstrap", "--history", &history, "--data", &data],
+    ] {
+        let ended = run(&arguments);
+        assert!(ended.status.success(), "{}", stderr(&ended));
+    }
+    let keys = ROLES.map(|role| key(&place, role));
+    let server = Server::start(&place, &[]);
+    let api = Api { place, server, keys };
+    let mut reader = api.of("reader");
+    let all = good(reader.get("/v1/campaigns"));
+    let campaign = &all["campaigns"][0];
+    assert_eq!((&campaign["entered"], &campaign["tried"]), (&3.into(), &12.into()), "{all}");
+    assert_eq!((&campaign["status"], &campaign["first"]), (&"over".into(), &at(0).into()), "{all}");
+    let id = &campaign["id"];
+    let whole = good(reader.get(&format!("/v1/campaigns/{id}")));
+    let entered = whole["customers"].as_array().unwrap().iter();
+    let mut names: Vec<_> = entered.map(|each| each["customer"].as_str().unwrap().to_owned()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["V1", "V5", "V9"], "{whole}");
+    assert_eq!(&good(reader.get("/v1/customers/V5"))["campaign"], id);
+    // And the first decision about one of them sees it.
+    let asked = event("b-1", "bank_account.change", "V5", "198.51.100.9");
+    let decided = good(api.of("sender").post("/v1/decide", &asked));
+    assert!(decided["reasons"].to_string().contains("change_in_a_campaign"), "{decided}");
+    let api = api.restarted(&[]);
+    assert_eq!(good(api.of("reader").get("/v1/campaigns")), all);
 }

@@ -6,7 +6,7 @@ use super::{Api, good, refused};
 use crate::serve::event;
 
 /// A sweep that is over.
-fn done(api: &Api, id: &Value) -> Value {
+pub(super) fn done(api: &Api, id: &Value) -> Value {
     done_for(api, "reader", id)
 }
 
