@@ -8,11 +8,13 @@
 //! one `epoll` tells which connections were answered (Linux). What the figures mean is for others to say.
 
 mod generator;
+mod past;
 mod report;
 mod requests;
 
 use std::io;
 
+pub use past::{PastError, write_past};
 pub use report::LoadReport;
 
 use crate::http::HttpError;

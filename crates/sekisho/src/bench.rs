@@ -3,6 +3,7 @@
 mod bootstrap;
 mod decide;
 mod http;
+mod restart;
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -76,6 +77,8 @@ enum What {
     Durable,
     /// Decisions over HTTP.
     Http,
+    /// Killed under load, and back. Only where it is named, because with millions of customers it takes minutes.
+    Restart,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -137,6 +140,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
             false => http::Size { customers: 100_000, seconds: 10, requests: lab::load::REQUESTS_MAX },
         };
         http::run(size, runs, session)?;
+    }
+    if args.smoke && wanted(What::Restart) || args.only.contains(&What::Restart) {
+        let customers = u32::try_from(args.customers).unwrap_or(u32::MAX).clamp(1, lab::load::CUSTOMERS_MAX);
+        let size = match args.smoke {
+            true => restart::Size { customers: 2_000, seconds: 10, requests: 5_000 },
+            false => restart::Size { customers, seconds: 20, requests: lab::load::REQUESTS_MAX },
+        };
+        restart::run(size, runs, folder.path(), session)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -134,7 +134,7 @@ impl Front {
 /// The routes. Asking for a decision is not among them, see [`Front`]; asking for one in another way is an error as any.
 fn routes(app: Arc<App>) -> Router {
     Router::new()
-        .route(decide::PATH, any(problem::method_not_allowed))
+        .route(decide::PATH, any(decide::other_method))
         .route("/v1/events", post(events::events).get(event_list::list))
         .route("/v1/decisions/{id}", get(decisions::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))

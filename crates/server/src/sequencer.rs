@@ -318,7 +318,7 @@ pub fn start(
     let (gauges, failure) = (Arc::new(Gauges::default()), Arc::new(OnceLock::new()));
     let (mut journal, stored) = folder.files(&Limits::default())?;
     let audit = Arc::new(Audit::default());
-    let mut recovered = recovery::recover(&journal, &stored, &audit)?;
+    let mut recovered = recovery::recover(folder.view(), &stored, &audit)?;
     recovered.take_policy_file(&mut journal, policy, (clock)(), &audit)?;
     let nothing_stored = stored.seq()? == 0;
     let reader = folder.view().state_reader()?;

@@ -4,7 +4,8 @@
 //! Loops (`all`, `exists`, `map`) are refused, so that a condition's cost is bounded by its length. A signal that says
 //! nothing is false, 0, or, in hours and days since something, infinite.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::common::types::{CelBool, CelDouble, CelInt, CelString};
@@ -12,7 +13,7 @@ use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::{Context, Env, Program, Value};
 
-use super::needs::{Need, needs};
+use super::needs::{Given, Need, needs};
 use crate::decayed::parts_to_f64;
 use crate::signal::{Signal, Unit, View};
 
@@ -97,7 +98,7 @@ impl Condition {
 
     /// Whether it holds; one that cannot be computed does not.
     pub(super) fn holds(&self, answers: &Answers<'_>, context: &Context<'_, '_>) -> bool {
-        if !self.needs.iter().all(|need| need.is_met(|signal| answers.number(signal))) {
+        if !self.needs.iter().all(|need| need.is_met(answers)) {
             return false;
         }
         matches!(self.program.execute(context), Ok(Value::Bool(true)))
@@ -105,8 +106,8 @@ impl Condition {
 
     /// The parts that are not so, of those that can be told without CEL.
     pub(super) fn unmet(&self, answers: &Answers<'_>) -> Vec<String> {
-        let unmet = self.needs.iter().filter(|need| !need.is_met(|signal| answers.number(signal)));
-        unmet.map(|need| need.told(|signal| answers.number(signal))).collect()
+        let unmet = self.needs.iter().filter(|need| !need.is_met(answers));
+        unmet.map(|need| need.told(answers)).collect()
     }
 }
 
@@ -176,12 +177,35 @@ pub(super) fn qualified(mut expression: &Expr) -> Option<String> {
 /// What conditions ask of one view; every signal is computed at most once, and only if asked for.
 pub(super) struct Answers<'v> {
     view: &'v View<'v>,
-    signals: Vec<OnceLock<Option<f64>>>,
+    signals: Vec<Known>,
+}
+
+/// The bits of a signal's number, once it was asked for. CEL wants what it asks to be shared between threads, so it is atomic;
+/// nobody waits for anybody, since the same view always gives the same number.
+struct Known(AtomicU64);
+
+impl Known {
+    /// The bits of a number that no signal has.
+    const NOT_ASKED: u64 = u64::MAX;
+
+    const fn new() -> Self {
+        Self(AtomicU64::new(Self::NOT_ASKED))
+    }
+
+    fn get(&self, compute: impl FnOnce() -> f64) -> f64 {
+        let bits = self.0.load(Ordering::Relaxed);
+        if bits != Self::NOT_ASKED {
+            return f64::from_bits(bits);
+        }
+        let number = compute();
+        self.0.store(number.to_bits(), Ordering::Relaxed);
+        number
+    }
 }
 
 impl<'v> Answers<'v> {
     pub(super) fn new(view: &'v View<'v>) -> Self {
-        Self { view, signals: Signal::ALL.iter().map(|_| OnceLock::new()).collect() }
+        Self { view, signals: Signal::ALL.iter().map(|_| Known::new()).collect() }
     }
 
     fn signal(&self, name: &str) -> Option<CowVal<'_, '_>> {
@@ -194,13 +218,25 @@ impl<'v> Answers<'v> {
     }
 
     /// A signal as conditions see it: 1 and 0 for flags.
-    fn number(&self, signal: Signal) -> f64 {
-        let value =
-            self.signals.get(signal.place()).map(|value| *value.get_or_init(|| signal.value(self.view)));
-        value.flatten().unwrap_or(match signal.about().unit {
-            Unit::Hours | Unit::Days => f64::INFINITY,
-            _ => 0.0,
-        })
+    pub(super) fn number(&self, signal: Signal) -> f64 {
+        let compute = || {
+            signal.value(self.view).unwrap_or(match signal.about().unit {
+                Unit::Hours | Unit::Days => f64::INFINITY,
+                _ => 0.0,
+            })
+        };
+        self.signals.get(signal.place()).map_or(0.0, |known| known.get(compute))
+    }
+
+    /// Whether something is given at all.
+    pub(super) fn given(&self, given: Given) -> bool {
+        let event = self.view.event;
+        match given {
+            Given::Ip => event.ip.is_some(),
+            Given::Device => event.device.is_some(),
+            Given::Asn => event.place.asn.is_some(),
+            Given::Customer => self.view.customer.first_s > 0,
+        }
     }
 
     fn field(&self, name: &str) -> Option<CowVal<'_, '_>> {
@@ -208,6 +244,9 @@ impl<'v> Answers<'v> {
         let text = |text: Option<&'static str>| CowVal::owned(CelString::from(text.unwrap_or("")));
         let yes = |yes: bool| CowVal::owned(CelBool::from(yes));
         let whole = |number: i64| CowVal::owned(CelInt::from(number));
+        if let Some(given) = Given::from_name(name) {
+            return Some(yes(self.given(given)));
+        }
         Some(match name {
             "event.kind" => text(Some(event.kind.as_str())),
             "event.channel" => text(event.channel.map(model::Channel::as_str)),
@@ -223,10 +262,6 @@ impl<'v> Answers<'v> {
             "event.asn" => whole(event.place.asn.map_or(0, i64::from)),
             "event.amount" => whole(event.amount.as_ref().map_or(0, |amount| amount.minor)),
             "event.currency" => text(event.amount.as_ref().map(|amount| amount.currency.as_str())),
-            "event.has_ip" => yes(event.ip.is_some()),
-            "event.has_device" => yes(event.device.is_some()),
-            "event.has_asn" => yes(event.place.asn.is_some()),
-            "customer.known" => yes(customer.first_s > 0),
             "customer.logins" => whole(i64::from(customer.logins)),
             "customer.age_days" => {
                 let since = customer.opened_s.or((customer.first_s > 0).then_some(customer.first_s));

@@ -1,19 +1,53 @@
-//! What a condition needs: of `a && b && c` those parts that ask one signal for a flag or compare it with a number. If one of
-//! them is not so, the condition does not hold, and CEL need not be asked: most rules do not fire on most events. Must not
-//! decide alone that a condition holds.
+//! What a condition needs: of `a && b && c` those parts that ask one signal for a flag, compare it with a number, ask whether
+//! something is given, or are alternatives of such parts. If one of them is not so, the condition does not hold, and CEL need
+//! not be asked: most rules do not fire on most events. Must not decide alone that a condition holds.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
-use super::condition::qualified;
+use super::condition::{Answers, qualified};
 use crate::signal::{Signal, Unit};
 
 /// One part.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Need {
     /// The flag is set, or not.
     Flag(Signal, bool),
     /// The number is compared so.
     Compared(Signal, Comparison, f64),
+    /// It is given, or not.
+    Given(Given, bool),
+    /// One of these has all it needs; none of them is empty.
+    Any(Vec<Vec<Need>>),
+}
+
+/// What an event or a customer may have or lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// The event's address.
+    Ip,
+    /// Its device.
+    Device,
+    /// The autonomous system of its address.
+    Asn,
+    /// A customer who was seen before.
+    Customer,
+}
+
+impl Given {
+    const ALL: [Self; 4] = [Self::Ip, Self::Device, Self::Asn, Self::Customer];
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|given| given.name() == name)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ip => "event.has_ip",
+            Self::Device => "event.has_device",
+            Self::Asn => "event.has_asn",
+            Self::Customer => "customer.known",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,28 +80,39 @@ impl Comparison {
 
 impl Need {
     /// Whether it is so, by the numbers that conditions see: 1 and 0 for flags.
-    pub(super) fn is_met(self, number: impl Fn(Signal) -> f64) -> bool {
+    pub(super) fn is_met(&self, answers: &Answers<'_>) -> bool {
         match self {
-            Self::Flag(signal, wanted) => (number(signal) > 0.0) == wanted,
-            Self::Compared(signal, comparison, with) => comparison.holds(number(signal), with),
+            Self::Flag(signal, wanted) => (answers.number(*signal) > 0.0) == *wanted,
+            Self::Compared(signal, comparison, with) => comparison.holds(answers.number(*signal), *with),
+            Self::Given(given, wanted) => answers.given(*given) == *wanted,
+            Self::Any(alternatives) => {
+                alternatives.iter().any(|needs| needs.iter().all(|need| need.is_met(answers)))
+            }
         }
     }
 
-    /// What is needed, and what is: `signal.velocity >= 3 (is 1)`.
-    pub(super) fn told(self, number: impl Fn(Signal) -> f64) -> String {
+    /// What is needed, and what is: `signal.velocity >= 3 (is 1)`. Of alternatives, what each of them lacks.
+    pub(super) fn told(&self, answers: &Answers<'_>) -> String {
+        let not = |wanted: bool| if wanted { "" } else { "!" };
         match self {
             Self::Flag(signal, wanted) => {
-                format!(
-                    "{}signal.{} (is {})",
-                    if wanted { "" } else { "!" },
-                    signal.name(),
-                    number(signal) > 0.0
-                )
+                let is = answers.number(*signal) > 0.0;
+                format!("{}signal.{} (is {is})", not(*wanted), signal.name())
             }
             Self::Compared(signal, comparison, with) => {
-                let is = number(signal);
+                let is = answers.number(*signal);
                 let is = if is.is_infinite() { "not known".to_owned() } else { format!("{is:.2}") };
                 format!("signal.{} {} {with} (is {is})", signal.name(), comparison.as_str())
+            }
+            Self::Given(given, wanted) => {
+                format!("{}{} (is {})", not(*wanted), given.name(), answers.given(*given))
+            }
+            Self::Any(alternatives) => {
+                let lacking = alternatives.iter().map(|needs| {
+                    let unmet = needs.iter().filter(|need| !need.is_met(answers));
+                    unmet.map(|need| need.told(answers)).collect::<Vec<_>>().join(" and ")
+                });
+                lacking.collect::<Vec<_>>().join(", or ")
             }
         }
     }
@@ -81,27 +126,33 @@ pub(super) fn needs(expression: &IdedExpr) -> Vec<Need> {
 }
 
 fn collect(expression: &IdedExpr, found: &mut Vec<Need>) {
-    match &expression.expr {
-        Expr::Call(call) if call.func_name == operators::LOGICAL_AND => {
-            call.args.iter().for_each(|part| collect(part, found));
-        }
-        Expr::Call(call) => match call.args.as_slice() {
-            [part] if call.func_name == operators::LOGICAL_NOT => {
-                found.extend(flag(part).map(|signal| Need::Flag(signal, false)));
+    let Expr::Call(call) = &expression.expr else {
+        found.extend(one(expression, true));
+        return;
+    };
+    match (call.func_name.as_str(), call.args.as_slice()) {
+        (operators::LOGICAL_AND, parts) => parts.iter().for_each(|part| collect(part, found)),
+        (operators::LOGICAL_OR, parts) => {
+            let alternatives: Vec<Vec<Need>> = parts.iter().map(needs).collect();
+            // An alternative of which nothing is known may always be so.
+            if alternatives.iter().all(|needs| !needs.is_empty()) {
+                found.push(Need::Any(alternatives));
             }
-            [left, right] => found.extend(compared(&call.func_name, left, right)),
-            _ => {}
-        },
-        _ => found.extend(flag(expression).map(|signal| Need::Flag(signal, true))),
+        }
+        (operators::LOGICAL_NOT, [part]) => found.extend(one(part, false)),
+        (operator, [left, right]) => found.extend(compared(operator, left, right)),
+        _ => {}
     }
 }
 
-fn signal(expression: &IdedExpr) -> Option<Signal> {
-    Signal::from_name(qualified(&expression.expr)?.strip_prefix("signal.")?)
-}
-
-fn flag(expression: &IdedExpr) -> Option<Signal> {
-    signal(expression).filter(|signal| signal.about().unit == Unit::Flag)
+/// A flag, or something given.
+fn one(expression: &IdedExpr, wanted: bool) -> Option<Need> {
+    let name = qualified(&expression.expr)?;
+    if let Some(given) = Given::from_name(&name) {
+        return Some(Need::Given(given, wanted));
+    }
+    let signal = Signal::from_name(name.strip_prefix("signal.")?)?;
+    (signal.about().unit == Unit::Flag).then_some(Need::Flag(signal, wanted))
 }
 
 fn compared(operator: &str, left: &IdedExpr, right: &IdedExpr) -> Option<Need> {
@@ -112,9 +163,9 @@ fn compared(operator: &str, left: &IdedExpr, right: &IdedExpr) -> Option<Need> {
         operators::GREATER_EQUALS => Comparison::GreaterEquals,
         _ => return None,
     };
-    let signal = signal(left).filter(|signal| signal.about().unit != Unit::Flag)?;
+    let signal = Signal::from_name(qualified(&left.expr)?.strip_prefix("signal.")?)?;
     match &right.expr {
-        Expr::Literal(LiteralValue::Double(number)) => {
+        Expr::Literal(LiteralValue::Double(number)) if signal.about().unit != Unit::Flag => {
             Some(Need::Compared(signal, comparison, *number.inner()))
         }
         _ => None,

@@ -7,7 +7,7 @@ use crate::http::Target;
 /// Kinds in a hundred requests, as in the other benchmarks: a fifth moves money, one changes the bank account.
 const MIX: [(&str, u64); 3] = [("bank_account.change", 1), ("withdrawal", 20), ("login", 79)];
 /// Browsers that customers have.
-const AGENTS: [&str; 4] = [
+pub(super) const AGENTS: [&str; 4] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (Linux; Android 14; SO-51C) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36",
@@ -62,13 +62,18 @@ impl Requests {
         template.put_text(time);
         put(&mut template.bytes, &template.number, number);
         put(&mut template.bytes, &template.customer, customer);
-        // At home, but now and then elsewhere. Octets from 100 to 249 have three digits each.
+        // At home, but now and then elsewhere.
         let from = if number.is_multiple_of(20) { mixed >> 16 } else { customer };
-        for (octet, divisor) in template.octets.iter().zip([22_500, 150, 1]) {
-            put(&mut template.bytes, octet, 100 + from / divisor % 150);
+        for (ranges, octet) in template.octets.iter().zip(octets(from)) {
+            put(&mut template.bytes, ranges, octet.into());
         }
         &template.bytes
     }
+}
+
+/// What follows `10.` in the address of somebody. From 100 to 249 each, so that all have three digits.
+pub(super) fn octets(of: u64) -> [u8; 3] {
+    [22_500, 150, 1].map(|divisor| u8::try_from(100 + of / divisor % 150).unwrap_or(u8::MAX))
 }
 
 /// Splitmix64: neighbours become strangers.

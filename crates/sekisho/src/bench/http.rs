@@ -1,7 +1,14 @@
-//! Decisions over HTTP: a server of its own on a free port of loopback, load from the same machine.
+//! Decisions over HTTP: a server of its own on a free port of loopback, load from the same machine. Beside it the same load on
+//! a bare echo of JSON: what HTTP alone costs on this machine at this hour.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context as _;
+use axum::Json;
+use axum::body::Bytes;
+use axum::routing::{Router, post};
 use intel::Intel;
+use lab::http::Target;
 use lab::load::{LoadOptions, LoadReport};
 
 use super::median;
@@ -24,16 +31,20 @@ pub(super) struct Size {
 pub(super) fn run(size: Size, runs: usize, session: &Session) -> anyhow::Result<()> {
     let mut flat_out = Vec::new();
     let mut paced = Vec::new();
+    let mut echoed = Vec::new();
     for _ in 0..runs {
+        echoed.push(echo(size, session)?);
         flat_out.push(measure(None, size, session)?);
         paced.push(measure(Some(RATE), size, session)?);
     }
     let per_second = median(flat_out.iter().map(|report| report.per_second).collect());
+    let echoed = median(echoed);
     say::line(format!(
         "POST /v1/decide flat out: {} new customers, 64 connections, median {per_second:.0} decisions/s, p99 {} \
-         (bar: 40,000/s)",
+         (bar: 40,000/s); a JSON echo in axum under the same load: {echoed:.0}/s, {:.2} of it (bar: 0.40)",
         say::thousands(size.customers.into()),
         milliseconds(middle(&flat_out, |report| report.latency.p99_us)),
+        per_second / echoed,
     ));
     let quantile = |of: fn(&LoadReport) -> u64| milliseconds(middle(&paced, of));
     say::line(format!(
@@ -56,14 +67,40 @@ fn middle(reports: &[LoadReport], of: impl Fn(&LoadReport) -> u64) -> u64 {
     values.get(values.len() / 2).copied().unwrap_or(0)
 }
 
-fn measure(rate: Option<u32>, size: Size, session: &Session) -> anyhow::Result<LoadReport> {
-    let options = LoadOptions {
+/// Requests a second that a server answers which reads JSON and sends it back.
+fn echo(size: Size, session: &Session) -> anyhow::Result<f64> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    listener.set_nonblocking(true)?;
+    let target = Target::parse(&format!("http://{}", listener.local_addr()?), false)?;
+    let listener = {
+        let _entered = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    let answer = |body: Bytes| async move {
+        Json(serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default())
+    };
+    let server = runtime
+        .spawn(axum::serve(listener, Router::new().route("/v1/decide", post(answer))).into_future());
+    let load = |watch: &history::Watch| lab::load::run(&target, "none", &options(None, size), watch);
+    let report = session.watched("echo", false, load)?;
+    server.abort();
+    anyhow::ensure!(!report.stopped, history::HistoryError::Stopped);
+    Ok(report.per_second)
+}
+
+fn options(rate: Option<u32>, size: Size) -> LoadOptions {
+    LoadOptions {
         rate,
         seconds: size.seconds,
         requests: size.requests,
         customers: size.customers,
         ..LoadOptions::default()
-    };
+    }
+}
+
+fn measure(rate: Option<u32>, size: Size, session: &Session) -> anyhow::Result<LoadReport> {
+    let options = options(rate, size);
     let folder = tempfile::tempdir().context("a temporary folder is needed")?;
     let report = own_server::with(&folder.path().join("data"), 0, Intel::none(), |server| {
         let load = |watch: &history::Watch| lab::load::run(&server.target, &server.key, &options, watch);

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
 use super::openapi::Refused;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
 
@@ -100,4 +100,9 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
         response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// The same path with another method.
+pub(super) async fn other_method() -> Response {
+    ([(header::ALLOW, "POST")], problem::method_not_allowed().await).into_response()
 }

@@ -1,11 +1,14 @@
 //! From the files to a state that is true: what the journal has beyond the state is applied again. Must not know asks.
 
+use std::sync::mpsc::{SyncSender, sync_channel};
+
 use engine::input::Body;
 use engine::key::RecordKey;
-use engine::record::Document;
+use engine::record::{Document, Record};
 use engine::{Input, Policy, State};
+use hashbrown::HashSet;
 use model::Time;
-use store::{Entry, Journal, OwnedEntry, State as Stored};
+use store::{Entry, FolderView, Journal, JournalReader, OwnedEntry, State as Stored, StateReader};
 
 use super::committing::INPUT_V2;
 use super::residence::decode;
@@ -15,6 +18,8 @@ use crate::policies::{FILE, PREFIX as POLICIES};
 /// Rows and bytes of the journal read at once.
 pub(crate) const READ_ROWS: usize = 4_096;
 pub(crate) const READ_BYTES: usize = 8 << 20;
+/// Reads on their way to be applied.
+const AHEAD_MAX: usize = 4;
 /// Records read at once.
 const SCAN_RECORDS: usize = 1_024;
 
@@ -24,8 +29,15 @@ pub(super) struct Recovered {
     pub(super) policy: Policy,
 }
 
-/// Replays the journal behind the stored state. Records are loaded as they are touched; those that are always in memory all.
-pub(super) fn recover(journal: &Journal, stored: &Stored, audit: &Audit) -> Result<Recovered, StartError> {
+/// Inputs in their order, and the stored records that they are the first to touch.
+struct Ahead {
+    inputs: Vec<Input>,
+    records: Vec<(RecordKey, Record)>,
+}
+
+/// Replays the journal behind the stored state. Records that are always in memory are loaded first, others as they are
+/// touched: a thread of its own reads ahead, because looking for records takes longer than applying inputs.
+pub(super) fn recover(view: &FolderView, stored: &Stored, audit: &Audit) -> Result<Recovered, StartError> {
     let mut state = State::at(stored.seq()?);
     if let Some(bytes) = stored.load(RecordKey::Shared.kind(), &RecordKey::Shared.bytes())? {
         put(&mut state, RecordKey::Shared, &bytes)?;
@@ -39,24 +51,62 @@ pub(super) fn recover(journal: &Journal, stored: &Stored, audit: &Audit) -> Resu
         Some((version, text)) => compile(&text, version)?,
     };
     let mut recovered = Recovered { state, policy };
-    loop {
-        let entries = journal.read(recovered.state.seq(), READ_ROWS, READ_BYTES)?;
-        if entries.is_empty() {
-            return Ok(recovered);
+    let after = recovered.state.seq();
+    let (journal, stored) = (view.journal_reader()?, view.state_reader()?);
+    std::thread::scope(|threads| {
+        let (ahead, coming) = sync_channel(AHEAD_MAX);
+        let reading = std::thread::Builder::new()
+            .name("recovery".to_owned())
+            .spawn_scoped(threads, move || read_ahead(&journal, &stored, after, &ahead))?;
+        for ahead in coming {
+            recovered.replay(ahead, audit)?;
         }
+        match reading.join() {
+            Ok(read) => read,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })?;
+    Ok(recovered)
+}
+
+/// Reads the journal and looks for the records until there is no more, or nobody takes it.
+fn read_ahead(
+    journal: &JournalReader,
+    stored: &StateReader,
+    mut after: u64,
+    to: &SyncSender<Ahead>,
+) -> Result<(), StartError> {
+    let mut looked_for = HashSet::new();
+    loop {
+        let entries = journal.read(after, READ_ROWS, READ_BYTES)?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        after = last.seq;
         let inputs = entries.iter().map(input).collect::<Result<Vec<Input>, _>>()?;
-        load(&mut recovered.state, stored, inputs.iter().flat_map(|input| input.body.touches()))?;
-        for input in &inputs {
-            let outcome = recovered.state.apply(&recovered.policy, input);
-            audit.note(input, &outcome);
-            if let Body::Policy { version, text, .. } = &input.body {
-                recovered.policy = compile(text, *version)?;
-            }
+        let touched = inputs.iter().flat_map(|input| input.body.touches());
+        let records = load(stored, touched.filter(|key| looked_for.insert(*key)))?;
+        if to.send(Ahead { inputs, records }).is_err() {
+            return Ok(());
         }
     }
 }
 
 impl Recovered {
+    fn replay(&mut self, ahead: Ahead, audit: &Audit) -> Result<(), StartError> {
+        for (key, record) in ahead.records {
+            if !self.state.holds(key) {
+                self.state.load(key, record);
+            }
+        }
+        for input in &ahead.inputs {
+            let outcome = self.state.apply(&self.policy, input);
+            audit.note(input, &outcome);
+            if let Body::Policy { version, text, .. } = &input.body {
+                self.policy = compile(text, *version)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes `text` the policy, by an input of its own, unless it was the last that came from a file: one that came through
     /// the API since stays.
     pub(super) fn take_policy_file(
@@ -115,18 +165,21 @@ pub(crate) fn last_policy(state: &State, wanted: impl Fn(&Document) -> bool) -> 
     Some((version, String::from_utf8_lossy(&last.bytes).into_owned()))
 }
 
-fn load(state: &mut State, stored: &Stored, keys: impl Iterator<Item = RecordKey>) -> Result<(), StartError> {
-    let missing = keys.filter(|key| !state.holds(*key)).map(|key| (key.kind(), key.bytes(), key));
-    let mut missing: Vec<(u8, Vec<u8>, RecordKey)> = missing.collect();
-    missing.sort_unstable();
-    missing.dedup();
-    let named: Vec<(u8, &[u8])> = missing.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
-    for ((_, _, key), bytes) in missing.iter().zip(stored.load_many(&named)?) {
-        if let Some(bytes) = bytes {
-            put(state, *key, &bytes)?;
-        }
-    }
-    Ok(())
+/// Those of the records that are stored.
+fn load(
+    stored: &StateReader,
+    keys: impl Iterator<Item = RecordKey>,
+) -> Result<Vec<(RecordKey, Record)>, StartError> {
+    let mut wanted: Vec<(u8, Vec<u8>, RecordKey)> = keys.map(|key| (key.kind(), key.bytes(), key)).collect();
+    // In the order in which they are stored.
+    wanted.sort_unstable();
+    let named: Vec<(u8, &[u8])> = wanted.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
+    let loaded = wanted.iter().zip(stored.load_many(&named)?);
+    let decoded = loaded.filter_map(|((_, _, key), bytes)| {
+        let record = decode(*key, &bytes?).map_err(damaged);
+        Some(record.map(|record| (*key, record)))
+    });
+    decoded.collect()
 }
 
 /// Loads all records of a kind.
