@@ -128,6 +128,10 @@ signals! {
         "The device is not established for the customer, or none came although the customer has devices.",
         "sbi-2020: the thieves' own devices.",
         "A new telephone, cleared cookies.";
+    ClientUnfamiliar = "client.unfamiliar", Flag, client::unfamiliar,
+        "Nothing shows the customer: the device is not established, and the network is not either or its address is one that many long-standing customers share.",
+        "D2: whoever has the telephone number has the codes, and often the same carrier.",
+        "A new telephone on the way; customers on mobile networks who show no device.";
     UaNewForCustomer = "ua.new_for_customer", Flag, client::agent_new,
         "The customer never signed in with this browser and system.",
         "gmo-2020: one quiet takeover is seen by little else.",
@@ -260,6 +264,10 @@ signals! {
         "Share of the customer's holdings that this order and the sales before it sell, half-life three days.",
         "sbi-2020: whole portfolios were sold over days before the money left.",
         "Retirement, a house, a crash. Says nothing without the share that the broker tells.";
+    OrderStrangerShare = "order.sold_by_strangers", Share, order::sold_by_strangers,
+        "Share of the customer's holdings that this order and the sales before it sell that came from unfamiliar clients (client.unfamiliar), half-life three days.",
+        "2025: everything held is sold within minutes, before one share is bought.",
+        "Trading on a journey with a new telephone. Says nothing without the share that the broker tells, nor of orders from clients that are familiar.";
     OrderThinSymbol = "order.thin_symbol", Flag, order::thin_symbol,
         "A list names the symbol as thin, or the order is a twentieth and more of what is usually traded of it in a day.",
         "2025: hijacked accounts bought thin shares that the thieves held.",

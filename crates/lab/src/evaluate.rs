@@ -6,6 +6,7 @@
 //! is for users. Must not know how policies are written, nor judge by anything but what the engine answered.
 
 mod answers;
+mod campaigns;
 mod chain;
 mod counts;
 mod curves;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use engine::Policy;
 use history::Watch;
 
+pub use campaigns::{AttackCampaigns, CampaignFigures, Recognised};
 pub use counts::{AttackFigures, Intended, Noticed, RuleWork};
 pub use curves::{Curve, Curves, CurvesOptions, Point, curves};
 pub use error::EvaluateError;
@@ -123,6 +125,8 @@ pub struct Evaluation {
     pub honest: HonestFigures,
     /// By attack.
     pub attacks: BTreeMap<&'static str, AttackFigures>,
+    /// What was recognised as a campaign.
+    pub campaigns: CampaignFigures,
     /// By rule, in the order of the policy.
     pub rules: Vec<(String, RuleWork)>,
     /// The bars of the project and whether they are held.
@@ -133,6 +137,7 @@ pub struct Evaluation {
 struct Sum {
     honest: Vec<Answered>,
     attacks: BTreeMap<&'static str, AttackFigures>,
+    campaigns: CampaignFigures,
     rules: Vec<RuleWork>,
     digests: Vec<String>,
     asked: u64,
@@ -185,6 +190,7 @@ fn each_brokerage<J: judge::Judge>(
     let mut sum = Sum {
         honest: Vec::new(),
         attacks: BTreeMap::new(),
+        campaigns: CampaignFigures::default(),
         rules: vec![RuleWork::default(); policy.rules().len()],
         digests: Vec::new(),
         asked: 0,
@@ -197,7 +203,8 @@ fn each_brokerage<J: judge::Judge>(
         let customers = usize::try_from(options.customers).unwrap_or(0);
         let counts = Counts::new(customers, policy, &options.policy)?;
         let run = Run::new(&mut judge, &mut brokerage, (*seed, options.attacker), counts)?;
-        let (counts, courses) = run.live(watch)?;
+        let (counts, courses, told) = run.live(watch)?;
+        sum.campaigns.merge(&CampaignFigures::of(&told, &counts.tries, &courses));
         sum.add(&counts, counts.attacks(&courses));
     }
     Ok(sum.evaluation(options, policy))
@@ -218,7 +225,8 @@ impl Sum {
 
     fn evaluation(self, options: &EvaluateOptions, policy: &Policy) -> Evaluation {
         let honest = HonestFigures::of(&self.honest, options.seeds.first().copied().unwrap_or(0));
-        let bars = figures::bars(&honest, &self.attacks);
+        let mut bars = figures::bars(&honest, &self.attacks);
+        bars.extend(self.campaigns.bars());
         let rules = policy.rules().iter().map(|rule| rule.name.clone()).zip(self.rules).collect();
         Evaluation {
             customers: options.customers,
@@ -228,6 +236,7 @@ impl Sum {
             digests: self.digests,
             honest,
             attacks: self.attacks,
+            campaigns: self.campaigns,
             rules,
             bars,
         }

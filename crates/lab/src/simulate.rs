@@ -140,6 +140,8 @@ impl std::str::FromStr for Attack {
     }
 }
 
+/// What guesses are called that are always there and no attack's.
+pub(crate) const BACKGROUND: &str = "background";
 /// Fewest customers: enough for every attack to find its victims.
 pub const CUSTOMERS_MIN: u32 = 100;
 /// Most customers; about 100 bytes each are kept, and 300 for each examined procedure.

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use engine::Policy;
 use lab::evaluate::{
-    AttackFigures, CurvesOptions, EvaluateOptions, Evaluation, HISTORY_DAYS, Interval, Split, curves,
-    evaluate, evaluate_against, without_rule, write, write_curves, write_intel,
+    AttackFigures, CampaignFigures, CurvesOptions, EvaluateOptions, Evaluation, HISTORY_DAYS, Interval,
+    Split, curves, evaluate, evaluate_against, without_rule, write, write_curves, write_intel,
 };
 use lab::http::Target;
 use lab::simulate::{Agents, Attack, Attacker, Knowledge as _, Proxies};
@@ -222,6 +222,7 @@ fn show(evaluation: &Evaluation) {
     }
     say::table(&rows);
     say::line("");
+    show_campaigns(&evaluation.campaigns);
     let honest = &evaluation.honest;
     let mut rows =
         vec![["honest customers, per 1,000", "", "95 % interval", "times", "of"].map(str::to_owned).to_vec()];
@@ -265,6 +266,47 @@ fn show(evaluation: &Evaluation) {
             say::thousands(bar.of)
         ));
     }
+}
+
+fn show_campaigns(campaigns: &CampaignFigures) {
+    let words = [
+        "campaigns",
+        "recognised",
+        "at login, after, after the 20th (median)",
+        "campaigns",
+        "entered",
+        "listed",
+        "others listed",
+    ];
+    let mut rows = vec![words.map(str::to_owned).to_vec()];
+    for (attack, counts) in &campaigns.attacks {
+        let mut recognised = counts.recognised.clone();
+        recognised.sort_unstable();
+        let middle = recognised.get(recognised.len() / 2);
+        let moment = middle.map_or("never".to_owned(), |middle| {
+            let after_20th = middle.after_20th_s.map_or("–".to_owned(), signed);
+            format!("{}, {}, {after_20th}", middle.login, time(middle.after_first_s))
+        });
+        rows.push(vec![
+            (*attack).to_owned(),
+            format!("{} of {}", recognised.len(), counts.brokerages),
+            moment,
+            say::thousands(counts.campaigns),
+            say::thousands(counts.entered),
+            say::thousands(counts.entered_listed),
+            say::thousands(counts.others_listed),
+        ]);
+    }
+    say::table(&rows);
+    say::line(format!(
+        "campaigns: {} hold an attack, {} only the guesses that are always there, {} no attacker; {} others listed as entered",
+        campaigns.of_attacks, campaigns.of_background, campaigns.of_nobody, campaigns.others_listed
+    ));
+    say::line("");
+}
+
+fn signed(seconds: i64) -> String {
+    if seconds < 0 { format!("-{}", time(seconds.saturating_neg())) } else { time(seconds) }
 }
 
 fn row(attack: &str, figures: &AttackFigures) -> Vec<String> {

@@ -60,6 +60,8 @@ pub(crate) const STATE: Schema = Schema {
     ",
         // Records have another form since: they are made anew from the journal.
         "DELETE FROM record; DELETE FROM meta;",
+        // Again: clusters and trading.
+        "DELETE FROM record; DELETE FROM meta;",
     ],
     synchronous: "NORMAL",
     progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",

@@ -145,7 +145,7 @@ pub struct Member {
     pub customer: CustomerId,
     /// First tried, microseconds since 1970.
     pub first_us: i64,
-    /// Got into, microseconds since 1970; 0 for not.
+    /// Got into, or stopped by a further proof after the right password, microseconds since 1970; 0 for not.
     pub entered_us: i64,
 }
 
@@ -178,7 +178,7 @@ pub struct Stranger {
     pub customer: Option<CustomerId>,
     /// From where; of IPv6 the first of its /64.
     pub ip: Address,
-    /// Whether it failed.
+    /// Whether password or name were wrong.
     pub failed: bool,
     /// What it has in common with others, hashed; 0 for nothing.
     pub facets: [u64; FACETS],

@@ -50,6 +50,10 @@ impl Visits {
         self.failed = self.failed.saturating_add(if failed { ONE } else { 0 });
     }
 
+    const fn done(self) -> u32 {
+        self.all.saturating_sub(self.failed)
+    }
+
     /// One that failed did not fail after all.
     const fn forgive(&mut self) {
         self.failed = self.failed.saturating_sub(ONE);
@@ -78,8 +82,8 @@ pub struct Cluster {
     day: Visits,
     /// Half-life 30 days: what is usual.
     month: Visits,
-    /// Of these, those that failed with half-life four days: they are not yet what is usual.
-    week_failed: u32,
+    /// Of these, with half-life four days: they are not yet what is usual.
+    week: Visits,
     /// First, seconds since 1970.
     first_s: u32,
     /// Names tried last, the lowest bit set where it failed.
@@ -110,7 +114,7 @@ impl Cluster {
                 self.hour.forgive();
                 self.day.forgive();
                 self.month.forgive();
-                self.week_failed = self.week_failed.saturating_sub(ONE);
+                self.week.forgive();
             }
             return false;
         }
@@ -120,7 +124,7 @@ impl Cluster {
         self.hour.add(failed);
         self.day.add(failed);
         self.month.add(failed);
-        self.week_failed = self.week_failed.saturating_add(if failed { ONE } else { 0 });
+        self.week.add(failed);
         failed
     }
 
@@ -130,8 +134,7 @@ impl Cluster {
         self.hour = self.hour.after(passed, HOUR_US);
         self.day = self.day.after(passed, DAY_US);
         self.month = self.month.after(passed, MONTH_US);
-        let week = Visits { all: 0, failed: self.week_failed };
-        self.week_failed = week.after(passed, WEEK_US).failed;
+        self.week = self.week.after(passed, WEEK_US);
         self.at_us = at_us;
     }
 
@@ -148,7 +151,7 @@ impl Cluster {
             return None;
         }
         let stands_out = |visits: Visits, window_hours: f64| {
-            let (failed, usual) = (count(visits.failed), self.usual(window_hours, hours));
+            let (failed, usual) = (count(visits.failed), self.usually_failed(window_hours, hours));
             failed * 2.0 >= count(visits.all) && failed >= usual + 4.0 * usual.sqrt() + 4.5
         };
         if stands_out(self.hour, HOUR_WINDOW) {
@@ -160,15 +163,36 @@ impl Cluster {
     /// Whether strangers fail here so much that beside an attack it is a part of it: two thirds of all, and more than usual.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
-        let (failed, usual) = (count(self.day.failed), self.usual(DAY_WINDOW, self.age_hours()));
+        let (failed, usual) = (count(self.day.failed), self.usually_failed(DAY_WINDOW, self.age_hours()));
         failed * 3.0 >= count(self.day.all) * 2.0 && failed >= usual + 2.0 * usual.sqrt() + 2.5
     }
 
+    /// Whether more strangers than usual got in: where as many as always do, those who did are the customers who always come.
+    #[must_use]
+    pub fn is_entered(&self, time: Time) -> bool {
+        let mut now = *self;
+        now.decay(time);
+        let before = (count(now.month.done()) - count(now.week.done())).max(0.0);
+        let usual = usual(before, DAY_WINDOW, now.age_hours());
+        count(now.day.done()) >= usual + 2.0 * usual.sqrt() + 0.5
+    }
+
     /// How many fail in a window of hours as a rule, by what came more than some days before.
-    fn usual(&self, window_hours: f64, age_hours: f64) -> f64 {
-        let before = (count(self.month.failed) - count(self.week_failed)).max(0.0);
-        let hours = remembered(age_hours, MONTH_HOURS) - remembered(age_hours, WEEK_HOURS);
-        before * window_hours / hours.max(window_hours)
+    fn usually_failed(&self, window_hours: f64, age_hours: f64) -> f64 {
+        let before = (count(self.month.failed) - count(self.week.failed)).max(0.0);
+        usual(before, window_hours, age_hours)
+    }
+
+    /// When it was first seen, if any name did well within about a day.
+    #[must_use]
+    pub fn entered_since(&self) -> Option<Time> {
+        (count(self.day.done()) >= 0.5).then(|| Time::from_us(super::customer::as_us(self.first_s))).flatten()
+    }
+
+    /// How many names failed within about a day.
+    #[must_use]
+    pub fn failed_lately(&self) -> f64 {
+        count(self.day.failed)
     }
 
     /// Since it was first seen.
@@ -187,7 +211,7 @@ impl Cluster {
         if is_address {
             return bad >= 0.5 && bad * 2.0 >= all;
         }
-        let usual = now.usual(DAY_WINDOW, now.age_hours());
+        let usual = now.usually_failed(DAY_WINDOW, now.age_hours());
         let times = if failed { 2.0 } else { 1.5 };
         bad * times >= all && bad >= usual + 2.0 * usual.sqrt() + 2.5
     }
@@ -211,6 +235,12 @@ impl Cluster {
 fn remembered(age_hours: f64, hours: f64) -> f64 {
     let x = (age_hours / hours).min(3.0);
     hours * x / (1.0 + x / 2.0 + x * x / 12.0)
+}
+
+/// How many come in a window of hours where so many came before the last days.
+fn usual(before: f64, window_hours: f64, age_hours: f64) -> f64 {
+    let hours = remembered(age_hours, MONTH_HOURS) - remembered(age_hours, WEEK_HOURS);
+    before * window_hours / hours.max(window_hours)
 }
 
 fn count(parts: u32) -> f64 {

@@ -151,6 +151,8 @@ pub struct Trading {
     pub notional_max: i64,
     /// Shares of the holdings sold, in millionths, half-life three days.
     pub sold: Decayed,
+    /// Of these, sold by clients that nothing showed to be the customer's.
+    pub sold_by_strangers: Decayed,
 }
 
 /// A procedure that waits for somebody.

@@ -45,6 +45,11 @@ pub(super) fn device_new(view: &View<'_>) -> Option<f64> {
     }
 }
 
+pub(super) fn unfamiliar(view: &View<'_>) -> Option<f64> {
+    let own_network = view.own_network()? && !view.ip.is_shared();
+    new(view, Some(own_network || view.own_device() == Some(true)))
+}
+
 pub(super) fn agent_new(view: &View<'_>) -> Option<f64> {
     let agent = view.event.agent?;
     if !view.customer.has_any(Feature::Agent) {

@@ -24,6 +24,16 @@ pub(super) fn liquidation_share(view: &View<'_>) -> Option<f64> {
     Some(((before + now) / PPM).min(1.0))
 }
 
+pub(super) fn sold_by_strangers(view: &View<'_>) -> Option<f64> {
+    let order = view.event.order?;
+    if order.buys || super::client::unfamiliar(view)? < 1.0 {
+        return None;
+    }
+    let now = f64::from(order.holdings_share_ppm?);
+    let before = view.customer.trading().sold_by_strangers.value(view.time(), SOLD_HALF_LIFE_US);
+    Some(((before + now) / PPM).min(1.0))
+}
+
 pub(super) fn thin_symbol(view: &View<'_>) -> Option<f64> {
     let order = view.event.order?;
     let large = order.notional.zip(order.daily_turnover);

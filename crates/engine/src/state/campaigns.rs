@@ -294,6 +294,20 @@ impl Campaigns {
         linked.next()
     }
 
+    /// Whether a stranger who got in is listed as one whom a campaign got into: by an address at which strangers fail, or by something
+    /// else that the campaign has where strangers fail, and where more than usual got in.
+    pub(super) fn lists(&self, id: u32, facets: &[u64; FACETS], time: Time) -> bool {
+        let each = Facet::ALL.into_iter().zip(facets);
+        each.filter(|(facet, key)| **key != 0 && !facet.is_broad()).any(|(facet, key)| {
+            self.cluster(*key).is_some_and(|cluster| {
+                let is_address = facet == Facet::Address;
+                cluster.campaign == id
+                    && cluster.takes(time, false, is_address)
+                    && (is_address || cluster.is_entered(time))
+            })
+        })
+    }
+
     /// Keeps a stranger; the one of 131,072 before goes.
     pub(super) fn keep(&mut self, stranger: Stranger, changes: &mut Changes) {
         changes.note(RecordKey::Watch, &mut self.watch);
@@ -309,14 +323,18 @@ impl Campaigns {
         }
     }
 
-    /// The strangers kept, the oldest first.
-    pub(super) fn strangers(&self) -> impl Iterator<Item = &Stranger> {
+    /// The strangers kept since a time, the oldest first. Segments are looked at from the newest on, until one holds none of them.
+    pub(super) fn strangers(&self, since_us: i64) -> impl Iterator<Item = &Stranger> {
         let length = u64::try_from(SEGMENT).unwrap_or(1);
         let next = self.watch.record.strangers.div_ceil(length);
         let segments = (0..u64::from(SEGMENTS)).map(move |number| (next + number) % u64::from(SEGMENTS));
-        segments
-            .filter_map(|segment| self.segments.get(u32::try_from(segment).unwrap_or(0)))
-            .flat_map(|Segment(strangers)| strangers)
+        let kept =
+            segments.rev().filter_map(|segment| self.segments.get(u32::try_from(segment).unwrap_or(0)));
+        let is_since = move |stranger: &&Stranger| stranger.time_us >= since_us;
+        let lately: Vec<&Segment> = kept
+            .take_while(|Segment(strangers)| strangers.iter().any(|stranger| is_since(&stranger)))
+            .collect();
+        lately.into_iter().rev().flat_map(|Segment(strangers)| strangers).filter(is_since)
     }
 
     /// Whether an address is one of a campaign's.

@@ -2,7 +2,7 @@
 
 use model::customer::text_key;
 use model::time::DAY_US;
-use model::{EventKind, Outcome};
+use model::{Address, EventKind, Outcome};
 
 use super::State;
 use crate::decision::Verdict;
@@ -217,6 +217,7 @@ impl Customer {
             self.first_s = seconds(event.time);
         }
         // By what is known before it.
+        let is_unfamiliar = event.order.is_some() && self.is_unfamiliar(noted);
         let change =
             (event.outcome == Outcome::Succeeded && event.kind.is_procedure()).then(|| self.change(noted));
         self.note_session(noted);
@@ -232,6 +233,9 @@ impl Customer {
             trading.notional_max = trading.notional_max.max(order.notional.unwrap_or(0));
             if let Some(share_ppm) = order.holdings_share_ppm.filter(|_| !order.buys) {
                 trading.sold.add(u64::from(share_ppm), event.time, SOLD_HALF_LIFE_US);
+                if is_unfamiliar {
+                    trading.sold_by_strangers.add(u64::from(share_ppm), event.time, SOLD_HALF_LIFE_US);
+                }
             }
         }
         if noted.is_own {
@@ -250,6 +254,14 @@ impl Customer {
         {
             self.whereabouts = Some(Whereabouts { at_s, spot });
         }
+    }
+
+    /// As the signal `client.unfamiliar`.
+    fn is_unfamiliar(&self, noted: &Noted<'_>) -> bool {
+        let (event, now) = (noted.event, noted.event.time);
+        let own_network = |ip: Address| !noted.is_shared && self.owns_network(ip.network(), now);
+        !event.ip.is_some_and(own_network)
+            && !noted.device.is_some_and(|device| self.owns_device(device, now))
     }
 
     /// A change as it would be remembered, by what is known before it.

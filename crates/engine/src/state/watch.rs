@@ -2,8 +2,8 @@
 //! where strangers fail together as they never did, that is a campaign (docs/adr/005-campaigns.md). Must not know signals or policy.
 
 use model::time::{DAY_US, HOUR_US};
-use model::{Credential, EventKind, Outcome};
-use rustc_hash::FxHashSet;
+use model::{Address, Credential, EventKind, Outcome, Time};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::State;
 use crate::facet::{self, Facet, facets, machine};
@@ -19,6 +19,9 @@ const FAST_BACK_US: i64 = 6 * HOUR_US;
 const SLOW_BACK_US: i64 = 3 * DAY_US;
 /// And how far back what came from its addresses.
 const ADDRESS_BACK_US: i64 = 14 * DAY_US;
+/// Where more names than these failed at one address within about a day, what comes from it counts in no other cluster: that is a rule's
+/// work, and no sign of a campaign.
+const ADDRESS_NAMES_MAX: f64 = 4.0;
 
 const fn back_us(pace: Pace) -> i64 {
     match pace {
@@ -31,6 +34,17 @@ const fn back_us(pace: Pace) -> i64 {
 struct Login<'a> {
     event: &'a Observed,
     stranger: Stranger,
+}
+
+/// What counting a login showed.
+#[derive(Default)]
+struct Counted {
+    /// The facets by which it is an attack and of which none is known.
+    standing_out: Vec<(Facet, Pace)>,
+    /// Clusters of a campaign in which more than usual got in from this login on.
+    entered: Vec<u64>,
+    /// Since when strangers did well at its address, at which most fail from this login on.
+    turned_bad_since: Option<Time>,
 }
 
 /// Whether fewer than one login in twenty comes from the event's country.
@@ -48,13 +62,14 @@ impl State {
         let Some(ip) = event.ip else { return };
         let facets = facets(event, is_abroad(event, &self.shared.record));
         let time_us = event.time.as_us();
+        // Who knows the password and fails at a further proof has found it.
         let failed = event.outcome == Outcome::Failed && event.credential != Some(Credential::Correct);
         let stranger = Stranger {
             time_us,
             seq: self.seq,
             customer: event.customer.clone(),
             ip: machine(ip),
-            failed: event.outcome == Outcome::Failed,
+            failed,
             facets,
         };
         let login = Login { event, stranger };
@@ -64,7 +79,8 @@ impl State {
             (0, None) => facets.first().copied().unwrap_or(0),
             (customer, _) => customer,
         };
-        let standing_out = self.count(&login, failed, facet::name(key));
+        let Counted { standing_out, entered, turned_bad_since } =
+            self.count(&login, failed, facet::name(key));
         self.changes.note(RecordKey::Watch, &mut self.campaigns.watch);
         self.campaigns.watch.record.now_us = self.campaigns.watch.record.now_us.max(time_us);
         let id = match open {
@@ -78,30 +94,51 @@ impl State {
             None if standing_out.is_empty() => None,
             None => Some(self.name(&login, &standing_out)),
         };
-        if let Some(id) = id {
+        if let Some(id) = id
+            && (login.stranger.failed || self.campaigns.lists(id, &facets, event.time))
+        {
             self.add(id, &login.stranger);
         }
         self.campaigns.keep(login.stranger, &mut self.changes);
+        for key in entered {
+            self.list_entered(key, event.time);
+        }
+        if let Some((id, since)) = id.zip(turned_bad_since) {
+            self.list_entered_from(id, machine(ip), (since, event.time));
+        }
     }
 
-    /// Counts a login in the clusters of its facets. Gives the facets by which it is an attack and of which none is known.
-    fn count(&mut self, login: &Login<'_>, failed: bool, name: u32) -> Vec<(Facet, Pace)> {
+    /// Counts a login in the clusters of its facets.
+    fn count(&mut self, login: &Login<'_>, failed: bool, name: u32) -> Counted {
+        let (time, now_us) = (login.event.time, login.stranger.time_us);
         let address = facet::short(login.stranger.facets.first().copied().unwrap_or(0));
-        let mut standing_out = Vec::new();
+        let mut counted = Counted::default();
         for (facet, key) in Facet::ALL.into_iter().zip(login.stranger.facets) {
             if key == 0 {
                 continue;
             }
             let Some(cluster) = self.campaigns.cluster_mut(key, &mut self.changes) else { continue };
-            let is_another = cluster.note(login.event.time, failed, (name, address));
+            let is_address = facet == Facet::Address;
+            let was_bad = is_address && cluster.takes(time, false, true);
+            let was_entered = cluster.campaign != 0 && cluster.is_entered(time);
+            let is_another = cluster.note(time, failed, (name, address));
+            if is_address && !was_bad && cluster.takes(time, false, true) {
+                counted.turned_bad_since = cluster.entered_since();
+            }
+            if is_address && cluster.failed_lately() > ADDRESS_NAMES_MAX {
+                break;
+            }
             let (campaign, pace) = (cluster.campaign, cluster.is_attack(facet.is_broad()));
-            if let Some(pace) = pace.filter(|_| is_another && facet.can_name())
-                && self.campaigns.open(campaign, login.stranger.time_us).is_none()
-            {
-                standing_out.push((facet, pace));
+            let is_entered = cluster.campaign != 0 && !was_entered && cluster.is_entered(time);
+            let is_on = self.campaigns.open(campaign, now_us).is_some();
+            if is_on && is_entered {
+                counted.entered.push(key);
+            }
+            if let Some(pace) = pace.filter(|_| is_another && facet.can_name() && !is_on) {
+                counted.standing_out.push((facet, pace));
             }
         }
-        standing_out
+        counted
     }
 
     /// Begins a campaign with what came before and has the same facets, or comes from the same addresses.
@@ -120,19 +157,23 @@ impl State {
             standing_out.iter().map(|(facet, _)| self.link(id, *facet, login)).collect();
         let first = self.strangers_with(&keys, since_us);
         // What else they have in common, and what came from the same addresses.
-        for stranger in &first {
+        for stranger in first.iter().filter(|stranger| stranger.failed) {
             self.add(id, stranger);
             self.link_suspects(id, stranger, &mut keys);
         }
-        let known: FxHashSet<u64> = first.iter().map(|stranger| stranger.seq).collect();
+        let known: FxHashSet<u64> =
+            first.iter().filter(|stranger| stranger.failed).map(|stranger| stranger.seq).collect();
         let from_us = now_us.saturating_sub(ADDRESS_BACK_US);
+        let bad = self.bad_addresses(id, from_us);
+        let entered: FxHashSet<u64> =
+            keys.iter().copied().filter(|key| self.lets_in(*key, login.event.time)).collect();
         let second: Vec<Stranger> = self
             .campaigns
-            .strangers()
-            .filter(|stranger| stranger.time_us >= from_us && !known.contains(&stranger.seq))
+            .strangers(from_us)
+            .filter(|stranger| !known.contains(&stranger.seq))
             .filter(|stranger| {
-                self.campaigns.has_address(id, stranger.ip)
-                    || stranger.time_us >= since_us && stranger.has_any(&keys)
+                let keys = if stranger.failed { &keys } else { &entered };
+                bad.contains(&stranger.ip) || stranger.time_us >= since_us && stranger.has_any(keys)
             })
             .cloned()
             .collect();
@@ -141,9 +182,51 @@ impl State {
         id
     }
 
+    /// The campaign's addresses at which since a time at least as many strangers failed as did well.
+    fn bad_addresses(&self, id: u32, since_us: i64) -> FxHashSet<Address> {
+        let mut failed_more: FxHashMap<Address, i64> = FxHashMap::default();
+        let strangers = self.campaigns.strangers(since_us);
+        for stranger in strangers.filter(|stranger| self.campaigns.has_address(id, stranger.ip)) {
+            let more = failed_more.entry(stranger.ip).or_default();
+            *more = more.saturating_add(if stranger.failed { 1 } else { -1 });
+        }
+        failed_more.into_iter().filter(|(_, more)| *more >= 0).map(|(ip, _)| ip).collect()
+    }
+
+    /// Whether who has this facet and did well is listed of its campaign.
+    fn lets_in(&self, key: u64, time: Time) -> bool {
+        self.campaigns
+            .cluster(key)
+            .is_some_and(|cluster| cluster.takes(time, false, false) && cluster.is_entered(time))
+    }
+
+    /// More than usual got in where a campaign is: those before belong to it, too.
+    fn list_entered(&mut self, key: u64, time: Time) {
+        let Some(id) = self.campaigns.cluster(key).map(|cluster| cluster.campaign) else { return };
+        if !self.lets_in(key, time) {
+            return;
+        }
+        let since_us = time.as_us().saturating_sub(SLOW_BACK_US);
+        for stranger in self.strangers_with(&FxHashSet::from_iter([key]), since_us) {
+            if !stranger.failed {
+                self.add(id, &stranger);
+            }
+        }
+    }
+
+    /// Most strangers fail at an address from here on: those who did well there before belong to the campaign, too.
+    fn list_entered_from(&mut self, id: u32, ip: Address, (since, time): (Time, Time)) {
+        let since_us = since.as_us().max(time.as_us().saturating_sub(SLOW_BACK_US));
+        let strangers =
+            self.campaigns.strangers(since_us).filter(|stranger| stranger.ip == ip && !stranger.failed);
+        for stranger in strangers.cloned().collect::<Vec<_>>() {
+            self.add(id, &stranger);
+        }
+    }
+
     /// The strangers since a time who have one of these facets.
     fn strangers_with(&self, keys: &FxHashSet<u64>, since_us: i64) -> Vec<Stranger> {
-        let strangers = self.campaigns.strangers().filter(|stranger| stranger.time_us >= since_us);
+        let strangers = self.campaigns.strangers(since_us);
         strangers.filter(|stranger| stranger.has_any(keys)).cloned().collect()
     }
 
@@ -182,7 +265,11 @@ impl State {
             return;
         }
         let since_us = login.stranger.time_us.saturating_sub(back_us(pace));
+        let lets_in = self.lets_in(key, login.event.time);
         for stranger in self.strangers_with(&FxHashSet::from_iter([key]), since_us) {
+            if !stranger.failed && !lets_in {
+                continue;
+            }
             let customer = stranger.customer.as_ref().map(|id| model::customer::text_key(id.as_str()));
             if customer.is_some_and(|customer| !self.campaigns.has_member(id, customer)) {
                 self.add(id, &stranger);

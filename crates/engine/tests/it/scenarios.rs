@@ -84,6 +84,34 @@ fn money_does_not_follow_a_strangers_change_of_account() {
     assert_eq!(world.fired(&withdrawal), ["account_changed_by_a_stranger"]);
 }
 
+/// Whoever has the victim's telephone number has every code, and often the same carrier: the network is the victim's own, and many
+/// people's. The password set anew by an unknown device, the account changed soon after: staff look first. Without the other change it is
+/// a new telephone.
+#[test]
+fn a_carrier_everybody_shares_clears_nobody() {
+    let thief = |kind: &str, at: i64| at_home(made(kind, "C1", hour(91 * 24 + at)), HOME, "unknown");
+    for is_reset in [true, false] {
+        let mut world = World::new();
+        for customer in 1..12 {
+            world.settle(&format!("C{customer}"), HOME, &format!("phone {customer}"), 90);
+        }
+        if is_reset {
+            world.apply(thief("password.reset", 0));
+        }
+        let change = world.ask(thief("bank_account.change", 2).account(7, None));
+        let expected = if is_reset { Verdict::Hold } else { Verdict::StepUp };
+        assert_eq!(change.verdict, expected, "{:?}", world.fired(&change));
+        world.apply(thief("bank_account.change", 3).account(7, None).with("id", "done"));
+        let money = world.ask(thief("withdrawal", 30));
+        assert_eq!(
+            world.fired(&money).contains(&"money_after_changes"),
+            is_reset,
+            "{:?}",
+            world.fired(&money)
+        );
+    }
+}
+
 /// A new customer, and every customer of a new installation: no past is no stranger.
 #[test]
 fn without_a_past_nobody_is_a_stranger() {

@@ -83,6 +83,28 @@ fn of_place_and_client() {
         ],
     );
     let no_address = || made("login", "C1", day(91)).with("channel", "phone");
+    // Ten more customers who come to the address again and again make a carrier's of it.
+    let carrier = || {
+        let visit = |number: i64| {
+            let customer = format!("N{}", number % 10);
+            at_home(made("login", &customer, day(number / 10 * 40)), HOME, &customer)
+                .with("id", format!("n-{number}"))
+        };
+        (0..30).map(visit).collect::<Vec<_>>()
+    };
+    let new_phone = || home("login").device("new phone");
+    check(
+        Signal::ClientUnfamiliar,
+        vec![
+            ("at home", vec![], home("login"), NO),
+            ("away", vec![], away("login"), YES),
+            ("a new telephone at home", vec![], new_phone(), NO),
+            ("a new telephone at a carrier's address", carrier(), new_phone(), YES),
+            ("the old one at a carrier's address", carrier(), home("login"), NO),
+            ("without a past", vec![], stranger(), None),
+            ("no address", vec![], no_address(), None),
+        ],
+    );
     check(Signal::IpNewForCustomer, vec![("no address", vec![], no_address(), None)]);
     check(Signal::DeviceNewForCustomer, vec![("no device", vec![], no_address(), YES)]);
     check(

@@ -2,7 +2,7 @@
 //! know how decisions are made.
 
 use model::time::HOUR_US;
-use model::{Address, Event, EventKind, Outcome, Time};
+use model::{Address, CustomerId, Event, EventKind, Outcome, Time};
 
 use super::answers::Group;
 use crate::simulate::brokerage::{Chain, Step};
@@ -144,6 +144,11 @@ impl Course {
         self.first.get_or_insert(step.event.time);
         self.next = place + 1;
         Some((place, step))
+    }
+
+    /// The victim.
+    pub(super) fn customer(&self) -> Option<&CustomerId> {
+        self.chain.steps.first()?.event.customer.as_ref()
     }
 
     /// An answer other than allow came at this time.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use engine::{Policy, Verdict};
 use model::time::SECOND_US;
-use model::{EventKind, Time};
+use model::{Event, EventKind, Time};
 
 use super::EvaluateError;
 use super::answers::Group;
+use super::campaigns::Tries;
 use super::chain::{Course, Fate};
 
 /// What one customer was answered: groups of questions by verdicts, in the order of [`Group::ALL`] and [`Verdict::ALL`].
@@ -155,6 +156,7 @@ pub(super) struct Counts {
     pub(super) rules: Vec<RuleWork>,
     weights: Weights,
     progress: BTreeMap<&'static str, Progress>,
+    pub(super) tries: Tries,
     /// Decisions in the order they were given, hashed: equal for equal runs.
     pub(super) digest: u64,
     pub(super) asked: u64,
@@ -167,16 +169,18 @@ impl Counts {
             rules: vec![RuleWork::default(); policy.rules().len()],
             weights: Weights::read(policy, text)?,
             progress: BTreeMap::new(),
+            tries: Tries::default(),
             digest: 0,
             asked: 0,
         })
     }
 
     /// An event of an attack.
-    pub(super) fn event(&mut self, attack: &'static str, time: Time) {
+    pub(super) fn event(&mut self, attack: &'static str, event: &Event) {
+        self.tries.note(attack, event);
         let progress = self.progress.entry(attack).or_default();
         progress.events += 1;
-        progress.first.get_or_insert(time);
+        progress.first.get_or_insert(event.time);
     }
 
     /// An answer to an attacker.

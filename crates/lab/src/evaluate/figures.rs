@@ -162,6 +162,9 @@ pub(super) fn float(count: u64) -> f64 {
 pub struct Bar {
     /// Its name.
     pub name: &'static str,
+    /// In Japanese.
+    #[serde(skip)]
+    pub ja: &'static str,
     /// What is to hold, in per mille.
     pub bar_per_mille: f64,
     /// Whether it is a least (true) or a most.
@@ -186,30 +189,35 @@ impl Bar {
 
 /// The bars of the project.
 pub(super) fn bars(honest: &HonestFigures, attacks: &BTreeMap<&'static str, AttackFigures>) -> Vec<Bar> {
-    let stopped = |name, bar, of: &dyn Fn(&AttackFigures) -> &Intended| {
+    let stopped = |(name, ja), bar, of: &dyn Fn(&AttackFigures) -> &Intended| {
         let mut all = Intended::default();
         for figures in attacks.values() {
             all.merge(of(figures));
         }
         let per_mille = if all.all == 0 { 1_000.0 } else { per_mille([all.all - all.done, all.all]) };
-        Bar { name, bar_per_mille: bar, at_least: true, per_mille, of: all.all }
+        Bar { name, ja, bar_per_mille: bar, at_least: true, per_mille, of: all.all }
     };
-    let most = |name, bar_per_mille, interval: Interval| Bar {
+    let most = |(name, ja), bar_per_mille, interval: Interval| Bar {
         name,
+        ja,
         bar_per_mille,
         at_least: false,
         per_mille: interval.per_mille,
         of: interval.of,
     };
     vec![
-        stopped("fraudulent withdrawals stopped", 990.0, &|figures| &figures.withdrawals),
-        stopped("hijacked orders stopped from the third account on", 970.0, &|figures| {
-            &figures.orders_from_third
+        stopped(("fraudulent withdrawals stopped", "不正出金の阻止"), 990.0, &|figures| {
+            &figures.withdrawals
         }),
-        most("honest logins asked for proof", 10.0, honest.login_step_up),
-        most("honest withdrawals asked for proof", 30.0, honest.withdrawal_step_up),
-        most("honest withdrawals held or refused", 1.0, honest.withdrawal_stopped),
-        most("anything honest held or refused", 1.0, honest.stopped),
+        stopped(
+            ("hijacked orders stopped from the third account on", "乗っ取り注文の阻止（三口座目以降）"),
+            970.0,
+            &|figures| &figures.orders_from_third,
+        ),
+        most(("honest logins asked for proof", "正規ログインの追加認証"), 10.0, honest.login_step_up),
+        most(("honest withdrawals asked for proof", "正規出金の追加認証"), 30.0, honest.withdrawal_step_up),
+        most(("honest withdrawals held or refused", "正規出金の保留・拒否"), 1.0, honest.withdrawal_stopped),
+        most(("anything honest held or refused", "正規操作すべての保留・拒否"), 1.0, honest.stopped),
     ]
 }
 

@@ -16,6 +16,8 @@ struct Page {
     bars: Vec<BarRow>,
     stopped_svg: String,
     attacks: Vec<Row>,
+    campaigns: Vec<Row>,
+    campaigns_told: [u64; 4],
     honest: Vec<BothRow>,
     rules: Vec<Row>,
 }
@@ -42,7 +44,7 @@ struct BothRow {
 
 /// The page.
 pub(super) fn page(evaluation: &Evaluation) -> Result<String, askama::Error> {
-    let honest = &evaluation.honest;
+    let (honest, told) = (&evaluation.honest, &evaluation.campaigns);
     let rates = [
         ("ログイン時の追加認証", "logins asked for proof", honest.login_step_up),
         ("ログインの拒否", "logins refused", honest.login_denied),
@@ -61,6 +63,8 @@ pub(super) fn page(evaluation: &Evaluation) -> Result<String, askama::Error> {
         bars: bars(evaluation),
         stopped_svg: stopped(evaluation),
         attacks: attacks(evaluation),
+        campaigns: campaigns(evaluation),
+        campaigns_told: [told.of_attacks, told.of_background, told.of_nobody, told.others_listed],
         honest: rates.into_iter().map(|(ja, en, rate)| BothRow { ja, en, cells: cells(rate) }).collect(),
         rules: rules(evaluation),
     };
@@ -68,23 +72,15 @@ pub(super) fn page(evaluation: &Evaluation) -> Result<String, askama::Error> {
 }
 
 fn bars(evaluation: &Evaluation) -> Vec<BarRow> {
-    let japanese = [
-        "不正出金の阻止",
-        "乗っ取り注文の阻止（三口座目以降）",
-        "正規ログインの追加認証",
-        "正規出金の追加認証",
-        "正規出金の保留・拒否",
-        "正規操作すべての保留・拒否",
-    ];
-    let row = |(bar, ja): (&super::Bar, &'static str)| BarRow {
-        ja,
+    let row = |bar: &super::Bar| BarRow {
+        ja: bar.ja,
         en: bar.name,
         measured: format!("{:.2} %", bar.per_mille / 10.0),
         bar: format!("{} {:.1} %", if bar.at_least { "≥" } else { "≤" }, bar.bar_per_mille / 10.0),
         of: bar.of,
         held: bar.held(),
     };
-    evaluation.bars.iter().zip(japanese).map(row).collect()
+    evaluation.bars.iter().map(row).collect()
 }
 
 fn share(intended: &Intended) -> f64 {
@@ -145,6 +141,25 @@ fn attacks(evaluation: &Evaluation) -> Vec<Row> {
         Row { name: (*attack).to_owned(), cells }
     };
     evaluation.attacks.iter().filter(|(_, figures)| figures.victims > 0).map(row).collect()
+}
+
+fn campaigns(evaluation: &Evaluation) -> Vec<Row> {
+    let row = |(attack, counts): (&&'static str, &super::AttackCampaigns)| {
+        let mut recognised = counts.recognised.clone();
+        recognised.sort_unstable();
+        let middle = recognised.get(recognised.len() / 2);
+        let after_20th = middle.and_then(|middle| middle.after_20th_s);
+        let cells = vec![
+            format!("{} / {}", recognised.len(), counts.brokerages),
+            middle.map_or("–".to_owned(), |middle| format!("{}, {}", middle.login, middle.after_first_s)),
+            after_20th.map_or("–".to_owned(), |after_s| after_s.to_string()),
+            counts.entered.to_string(),
+            counts.entered_listed.to_string(),
+            counts.others_listed.to_string(),
+        ];
+        Row { name: (*attack).to_owned(), cells }
+    };
+    evaluation.campaigns.attacks.iter().map(row).collect()
 }
 
 fn cells(rate: Interval) -> Vec<String> {

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::input::{Body, Profile};
+use engine::record::campaign::Member;
 use engine::state::Outcome;
 use engine::{Decision, Input, Observed, Policy, State, Verdict};
 use intel::{Intel, IntelConfig};
-use model::{CustomerId, Event, HolderName};
+use model::{CustomerId, Event, HolderName, Time};
 use server::observe::Observer;
 use server::secret::Secret;
 
 use super::EvaluateError;
+use super::campaigns::{Told, ToldMember};
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +34,8 @@ pub(super) trait Judge {
     fn tell(&mut self, event: Event) -> Result<(), EvaluateError>;
     /// Asks about what is tried.
     fn ask(&mut self, event: Event) -> Result<Answer, EvaluateError>;
-    /// Everything told so far has arrived.
-    fn settle(&mut self) -> Result<(), EvaluateError> {
-        Ok(())
-    }
+    /// The campaigns recognised so far, with everybody whom they tried.
+    fn campaigns(&mut self) -> Result<Vec<Told>, EvaluateError>;
 }
 
 /// The engine in this process.
@@ -68,7 +68,7 @@ impl Local {
         &self.state
     }
 
-    fn apply(&mut self, time: model::Time, body: Body) -> Outcome {
+    fn apply(&mut self, time: Time, body: Body) -> Outcome {
         self.seq = self.seq.saturating_add(1);
         self.state.apply(&self.policy, &Input { seq: self.seq, time, body })
     }
@@ -78,7 +78,7 @@ impl Judge for Local {
     fn introduce(&mut self, customer: &CustomerId, holder: &HolderName) -> Result<(), EvaluateError> {
         let holder = Some(self.secret.holder_key(&holder.comparable()));
         let profile = Profile { customer: customer.clone(), holder, opened: None, sealed: Vec::new() };
-        self.apply(model::Time::MIN, Body::Profile(profile));
+        self.apply(Time::MIN, Body::Profile(profile));
         Ok(())
     }
 
@@ -96,6 +96,28 @@ impl Judge for Local {
             Outcome::Decided(decision) => Ok(Answer::from(decision)),
             _ => Err(EvaluateError::Unanswered),
         }
+    }
+
+    fn campaigns(&mut self) -> Result<Vec<Told>, EvaluateError> {
+        let campaigns = self.state.campaigns();
+        let time = |us: i64| Time::from_us(us).ok_or(EvaluateError::Unanswered);
+        let member = |member: &Member| {
+            let entered = Some(member.entered_us).filter(|entered_us| *entered_us != 0);
+            Ok(ToldMember {
+                customer: member.customer.clone(),
+                first: time(member.first_us)?,
+                entered: entered.map(time).transpose()?,
+            })
+        };
+        let told = campaigns.newest(u32::MAX).map(|campaign| {
+            Ok(Told {
+                first: time(campaign.first_us)?,
+                last: time(campaign.last_us)?,
+                named: time(campaign.named_us)?,
+                members: campaigns.members(campaign.id).map(member).collect::<Result<_, EvaluateError>>()?,
+            })
+        });
+        told.collect()
     }
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use engine::{Policy, Verdict};
-use model::{CustomerId, Event, HolderName};
+use model::{CustomerId, Event, HolderName, Time};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::EvaluateError;
+use super::campaigns::{Told, ToldMember};
 use super::judge::{Answer, Judge};
 use crate::http::{Client, Target};
 
@@ -32,6 +34,35 @@ struct Reason {
     rule: String,
 }
 
+/// A page of campaigns.
+#[derive(Deserialize)]
+struct Page {
+    campaigns: Vec<Campaign>,
+    next: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Campaign {
+    id: u32,
+    first: Time,
+    last: Time,
+    named: Time,
+}
+
+/// A page of a campaign's customers.
+#[derive(Deserialize)]
+struct MembersPage {
+    customers: Vec<Customer>,
+    next: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Customer {
+    customer: CustomerId,
+    first: Time,
+    entered: Option<Time>,
+}
+
 /// What is asked of an answer to a batch.
 #[derive(Deserialize)]
 struct Taken {
@@ -51,6 +82,23 @@ impl Remote {
             return Err(EvaluateError::Server { path: path.to_owned(), status: answer.status, body });
         }
         Ok(answer.body.into_owned())
+    }
+
+    fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, EvaluateError> {
+        let body = self.send("GET", path, b"")?;
+        serde_json::from_slice(&body).map_err(EvaluateError::Decision)
+    }
+
+    fn members(&mut self, id: u32) -> Result<Vec<ToldMember>, EvaluateError> {
+        let (mut members, mut from) = (Vec::new(), Some(0));
+        while let Some(place) = from {
+            let path = format!("/v1/campaigns/{id}?customers=tried&limit=10000&from={place}");
+            let page: MembersPage = self.get(&path)?;
+            let told = |Customer { customer, first, entered }| ToldMember { customer, first, entered };
+            members.extend(page.customers.into_iter().map(told));
+            from = page.next;
+        }
+        Ok(members)
     }
 
     fn flush(&mut self) -> Result<(), EvaluateError> {
@@ -97,7 +145,16 @@ impl Judge for Remote {
         Ok(Answer { verdict: decision.decision, score: decision.score, rules })
     }
 
-    fn settle(&mut self) -> Result<(), EvaluateError> {
-        self.flush()
+    fn campaigns(&mut self) -> Result<Vec<Told>, EvaluateError> {
+        self.flush()?;
+        let (mut told, mut before) = (Vec::new(), Some(u32::MAX));
+        while let Some(number) = before {
+            let page: Page = self.get(&format!("/v1/campaigns?limit=200&before={number}"))?;
+            for Campaign { id, first, last, named } in page.campaigns {
+                told.push(Told { first, last, named, members: self.members(id)? });
+            }
+            before = page.next;
+        }
+        Ok(told)
     }
 }

@@ -12,6 +12,7 @@ use model::{Channel, Client, Credential, CustomerId, Event, EventKind, Outcome, 
 
 use super::EvaluateError;
 use super::answers::{CALL_H, Effect, FRAUD_CALL_H, Group, HONEST_FAILS_PERMILLE, effect};
+use super::campaigns::Told;
 use super::chain::Course;
 use super::counts::Counts;
 use super::judge::{Answer, Judge};
@@ -31,6 +32,9 @@ enum Coming {
     /// A customer said yes to what was held.
     Released(Box<Event>),
 }
+
+/// What was counted, what became of attacks, and which campaigns are told of.
+type Lived = (Counts, Vec<Course>, Vec<Told>);
 
 /// One brokerage.
 pub(super) struct Run<'a, J> {
@@ -92,7 +96,7 @@ impl<'a, J: Judge> Run<'a, J> {
     }
 
     /// Lives all days.
-    pub(super) fn live(mut self, watch: &Watch) -> Result<(Counts, Vec<Course>), EvaluateError> {
+    pub(super) fn live(mut self, watch: &Watch) -> Result<Lived, EvaluateError> {
         for index in 0..self.brokerage.customers() {
             let (customer, name) = self.brokerage.person(index)?;
             self.judge.introduce(&customer, &name)?;
@@ -108,8 +112,8 @@ impl<'a, J: Judge> Run<'a, J> {
             self.until(self.brokerage.day_begins(day + 1))?;
             watch.advance(1);
         }
-        self.judge.settle()?;
-        Ok((self.counts, self.courses))
+        let told = self.judge.campaigns()?;
+        Ok((self.counts, self.courses, told))
     }
 
     fn later(&mut self, time: Time, coming: Coming) {
@@ -143,7 +147,7 @@ impl<'a, J: Judge> Run<'a, J> {
 
     fn count_event(&mut self, step: &Step) {
         if let Some(attack) = step.attack {
-            self.counts.event(attack, step.event.time);
+            self.counts.event(attack, &step.event);
         }
     }
 

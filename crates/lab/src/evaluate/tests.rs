@@ -76,6 +76,18 @@ fn the_same_options_give_the_same_answers() {
     assert!(page.contains("slow-stuffing") && page.contains("<svg"), "{page}");
 }
 
+/// A spray is recognised, and those whose password it had are listed; without guesses nothing is.
+#[test]
+fn campaigns_are_measured() {
+    let spray = run(engine::Policy::SHIPPED, &[Attack::PasswordSpray], Attacker::TARGETED).campaigns;
+    let attack = &spray.attacks["password-spray"];
+    assert_eq!((attack.brokerages, attack.recognised.len()), (1, 1), "{attack:?}");
+    assert!(attack.recognised[0].login < 100 && attack.campaigns > 0, "{attack:?}");
+    assert!(attack.entered_listed <= attack.entered && spray.of_attacks >= 1, "{spray:?}");
+    let quiet = run(engine::Policy::SHIPPED, &[Attack::QuietTakeover], Attacker::TARGETED).campaigns;
+    assert!(quiet.attacks.is_empty(), "{quiet:?}");
+}
+
 #[test]
 fn a_rule_is_removed_and_nothing_else() {
     let policy = engine::Policy::compile(engine::Policy::SHIPPED, 1).unwrap();

@@ -30,7 +30,7 @@ impl Culprit {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Attack(attack) => attack.as_str(),
-            Self::Background => "background",
+            Self::Background => super::BACKGROUND,
         }
     }
 }

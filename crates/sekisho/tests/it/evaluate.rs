@@ -4,7 +4,7 @@ use crate::process::{Place, run, stderr};
 use crate::serve::{Server, key};
 
 /// A small brokerage with attacks that get past logins, so that every kind of question is asked.
-const BROKERAGE: [&str; 12] = [
+const BROKERAGE: [&str; 13] = [
     "-q",
     "lab",
     "evaluate",
@@ -17,6 +17,7 @@ const BROKERAGE: [&str; 12] = [
     "--attack",
     "sim-swap",
     "jp-2025-pump",
+    "password-spray",
 ];
 
 fn evaluate(more: &[&str]) -> std::process::Output {
@@ -44,6 +45,8 @@ fn a_server_answers_as_the_engine_in_process_does() {
     let figures: serde_json::Value = serde_json::from_str(&here).unwrap();
     assert!(figures["asked"].as_u64().unwrap() > 500, "{here}");
     assert!(figures["attacks"]["sim-swap"]["events"].as_u64().unwrap() > 3, "{here}");
+    let spray = &figures["campaigns"]["attacks"]["password-spray"];
+    assert_eq!(spray["recognised"].as_array().map(Vec::len), Some(1), "campaigns are asked for, too: {here}");
     assert_eq!(server.stop(), Some(0));
 }
 

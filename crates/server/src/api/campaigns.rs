@@ -58,7 +58,7 @@ pub(super) struct ListQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CustomersQuery {
-    /// `entered` (those it got into, which is what is given unless something else is asked for) or `tried` (all of them).
+    /// `entered` (those whose password it had, which is what is given unless something else is asked for) or `tried` (all of them).
     #[param(pattern = "^(entered|tried)$")]
     customers: Option<String>,
     /// How many to leave out: `next` of the page before.
@@ -108,7 +108,7 @@ pub(super) struct CampaignTold {
     named_seq: u64,
     /// Logins told.
     logins: u64,
-    /// Of these, failed.
+    /// Of these, failed for a wrong password or name.
     failed: u64,
     /// Of these, for nobody known.
     unknown: u64,
@@ -116,7 +116,7 @@ pub(super) struct CampaignTold {
     addresses_seen: u64,
     /// Customers tried, those got into too: exact up to 32, then an estimate.
     tried: u64,
-    /// Customers got into.
+    /// Customers whose password it had, whether or not a further proof stopped it.
     entered: u32,
     /// What its logins have in common, in the order in which it stood out.
     fingerprint: Vec<PrintTold>,
@@ -165,7 +165,7 @@ pub(super) struct MemberTold {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     first: Option<Time>,
-    /// Got into; absent where it did not.
+    /// When it came with the right password, also where a further proof stopped it; absent where it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     entered: Option<Time>,
@@ -265,12 +265,12 @@ impl CampaignTold {
         let (tried, addresses) = (campaign.tried.count(), campaign.addresses_seen.count());
         let text = if japanese {
             format!(
-                "{addresses}か所の接続元から{tried}名のお客さまへの不正ログインの試みがあり、{}名の口座に侵入されました",
+                "{addresses}か所の接続元から{tried}名のお客さまへの不正ログインの試みがあり、うち{}名は正しいパスワードによるものでした",
                 campaign.entered
             )
         } else {
             format!(
-                "{tried} customers were tried from {addresses} addresses, and {} accounts were entered",
+                "{tried} customers were tried from {addresses} addresses, {} of them with the right password",
                 campaign.entered
             )
         };

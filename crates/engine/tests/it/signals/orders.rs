@@ -53,6 +53,23 @@ fn of_orders() {
             ("a purchase", vec![], buy(), None),
         ],
     );
+    let stranger = |at: i64, minor: i64, share: f64| {
+        away("order")
+            .with("time", day(at).to_string())
+            .with("id", format!("s-{at}-{minor}"))
+            .order("7203", minor, share)
+    };
+    check(
+        Signal::OrderStrangerShare,
+        vec![
+            ("from home", vec![stranger(91, 2, 0.5)], order(91, 1, 0.25), None),
+            ("the first", vec![], stranger(91, 1, 0.25), Some(0.25)),
+            ("after one from home", vec![order(91, 2, 0.5)], stranger(91, 1, 0.25), Some(0.25)),
+            ("after another today", vec![stranger(91, 2, 0.5)], stranger(91, 1, 0.25), Some(0.75)),
+            ("after one that failed", vec![stranger(91, 2, 0.5).failed()], stranger(91, 1, 0.25), Some(0.25)),
+            ("a purchase", vec![], stranger(91, 1, 0.25).with("order.side", "buy"), None),
+        ],
+    );
     let turnover = |minor: i64| {
         buy().with("order.daily_turnover", serde_json::json!({"minor": minor, "currency": "JPY"}))
     };
