@@ -20,6 +20,8 @@ use crate::session::{Session, Stopwatch};
 
 /// Logins every customer has before anything is measured.
 const LOGINS: u32 = 12;
+/// Decisions a second of a busy day; after it, as many as there can be.
+const RATE: u32 = 5_000;
 /// How long a server may take until it answers.
 const WAIT_S: f64 = 120.0;
 const LOOK: Duration = Duration::from_millis(5);
@@ -56,39 +58,46 @@ pub(super) fn run(size: Size, runs: usize, folder: &Path, session: &Session) -> 
         .map_err(past_error)?;
     std::fs::remove_dir_all(&past)?;
     let key = keys::create(&data, "bench", Role::Sender)?;
-    let (mut seconds, mut replayed) = (Vec::new(), Vec::new());
     let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let target = Target::parse(&format!("http://{at}"), false)?;
     let mut running = start(&data, at)?;
     first_answer(&target, &key)?;
-    for _ in 0..runs {
-        let options = LoadOptions {
-            seconds: size.seconds,
-            requests: size.requests,
-            customers: size.customers,
-            ..LoadOptions::default()
-        };
-        let load = |watch: &history::Watch| lab::load::run(&target, &key, &options, watch);
-        let report = session.watched("load", false, load)?;
-        ensure!(report.lost == 0 && !report.stopped, "not everything was answered");
-        drop(running);
-        replayed.push(behind(&data)?);
-        let timer = Stopwatch::start();
-        running = start(&data, at)?;
-        first_answer(&target, &key)?;
-        seconds.push(timer.seconds());
+    for rate in [Some(RATE), None] {
+        let (mut seconds, mut replayed) = (Vec::new(), Vec::new());
+        for _ in 0..runs {
+            let options = LoadOptions {
+                rate,
+                seconds: size.seconds,
+                requests: size.requests,
+                customers: size.customers,
+                ..LoadOptions::default()
+            };
+            let load = |watch: &history::Watch| lab::load::run(&target, &key, &options, watch);
+            let report = session.watched("load", false, load)?;
+            ensure!(report.lost == 0 && !report.stopped, "not everything was answered");
+            drop(running);
+            replayed.push(behind(&data)?);
+            let timer = Stopwatch::start();
+            running = start(&data, at)?;
+            first_answer(&target, &key)?;
+            seconds.push(timer.seconds());
+        }
+        replayed.sort_unstable();
+        say::line(format!(
+            "restart after kill -9 under {}: {} customers with {LOGINS} logins, {} inputs to replay (median), answering after \
+             median {:.2} s, worst {:.2} s (bar 3 s with 5,000,000)",
+            rate.map_or_else(
+                || "all the load there is".to_owned(),
+                |rate| format!("{}/s", say::thousands(rate.into()))
+            ),
+            say::thousands(size.customers.into()),
+            say::thousands(replayed.get(replayed.len() / 2).copied().unwrap_or(0)),
+            median(seconds.clone()),
+            seconds.iter().copied().fold(0.0, f64::max),
+        ));
     }
     drop(running);
     std::fs::remove_dir_all(&data)?;
-    replayed.sort_unstable();
-    say::line(format!(
-        "restart after kill -9: {} customers with {LOGINS} logins, {} inputs to replay (median), answering after median {:.2} s, \
-         worst {:.2} s (bar 3 s with 5,000,000)",
-        say::thousands(size.customers.into()),
-        say::thousands(replayed.get(replayed.len() / 2).copied().unwrap_or(0)),
-        median(seconds.clone()),
-        seconds.iter().copied().fold(0.0, f64::max),
-    ));
     Ok(())
 }
 

@@ -87,8 +87,7 @@ pub(super) async fn forward(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let step_up = StepUp::read(query.as_deref().unwrap_or("")).map_err(Problem::invalid_event)?;
-    answer(&app, &kind, &headers, step_up).await
+    answer(&app, &kind, &headers, query.as_deref().unwrap_or("")).await
 }
 
 /// `/v1/forward/{kind}/…`: Envoy puts the customer's own path, and query, behind its prefix. Neither is looked at.
@@ -98,14 +97,15 @@ pub(super) async fn forward_below(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let kind = uri.path().split('/').nth(3).unwrap_or("");
-    answer(&app, kind, &headers, StepUp::default()).await
+    answer(&app, kind, &headers, "").await
 }
 
-async fn answer(app: &App, kind: &str, headers: &HeaderMap, step_up: StepUp) -> Result<Response, Problem> {
+async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Result<Response, Problem> {
     app.authorize(headers, Role::may_send).map_err(|mut problem| {
         problem.status = StatusCode::BAD_REQUEST.as_u16();
         problem
     })?;
+    let step_up = StepUp::read(query).map_err(Problem::invalid_event)?;
     let now = (app.clock)();
     let event = event(kind, headers, now).map_err(Problem::invalid_event)?;
     let id = event.id.as_str().to_owned();
