@@ -323,18 +323,15 @@ impl Campaigns {
         }
     }
 
-    /// The strangers kept since a time, the oldest first. Segments are looked at from the newest on, until one holds none of them.
+    /// The strangers kept since a time, those that came first at first. Yesterday's facts may come today, so that a segment
+    /// without any says nothing of those before it.
     pub(super) fn strangers(&self, since_us: i64) -> impl Iterator<Item = &Stranger> {
         let length = u64::try_from(SEGMENT).unwrap_or(1);
         let next = self.watch.record.strangers.div_ceil(length);
         let segments = (0..u64::from(SEGMENTS)).map(move |number| (next + number) % u64::from(SEGMENTS));
-        let kept =
-            segments.rev().filter_map(|segment| self.segments.get(u32::try_from(segment).unwrap_or(0)));
+        let kept = segments.filter_map(|segment| self.segments.get(u32::try_from(segment).unwrap_or(0)));
         let is_since = move |stranger: &&Stranger| stranger.time_us >= since_us;
-        let lately: Vec<&Segment> = kept
-            .take_while(|Segment(strangers)| strangers.iter().any(|stranger| is_since(&stranger)))
-            .collect();
-        lately.into_iter().rev().flat_map(|Segment(strangers)| strangers).filter(is_since)
+        kept.flat_map(|Segment(strangers)| strangers).filter(is_since)
     }
 
     /// Whether an address is one of a campaign's.

@@ -204,8 +204,10 @@ impl CampaignFigures {
     /// The project's bars of campaigns, those of attacks that took place.
     pub(super) fn bars(&self) -> Vec<Bar> {
         let bar = |(name, ja), times: u64, of: u64| {
-            let [times, all] = [times, of.max(1)].map(super::figures::float);
-            Bar { name, ja, bar_per_mille: 1_000.0, at_least: true, per_mille: times * 1_000.0 / all, of }
+            let [times, all] = [times, of].map(super::figures::float);
+            // Of nobody, nobody is missing.
+            let per_mille = if of == 0 { 1_000.0 } else { times * 1_000.0 / all };
+            Bar { name, ja, bar_per_mille: 1_000.0, at_least: true, per_mille, of }
         };
         let recognised = |counts: &AttackCampaigns, within: &dyn Fn(&Recognised) -> bool| {
             u64::try_from(counts.recognised.iter().filter(|moment| within(moment)).count()).unwrap_or(0)
