@@ -62,6 +62,8 @@ pub(crate) const STATE: Schema = Schema {
         "DELETE FROM record; DELETE FROM meta;",
         // Again: clusters and trading.
         "DELETE FROM record; DELETE FROM meta;",
+        // Again: strangers.
+        "DELETE FROM record; DELETE FROM meta;",
     ],
     synchronous: "NORMAL",
     progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",
