@@ -192,7 +192,9 @@ impl Cluster {
     /// When it was first seen, if any name did well within about a month.
     #[must_use]
     pub fn entered_since(&self) -> Option<Time> {
-        (count(self.month.done()) >= 0.5).then(|| Time::from_us(super::customer::as_us(self.first_s))).flatten()
+        (count(self.month.done()) >= 0.5)
+            .then(|| Time::from_us(super::customer::as_us(self.first_s)))
+            .flatten()
     }
 
     /// How many names failed within about a day.

@@ -10,10 +10,10 @@ use crate::decayed::Decayed;
 use crate::facet::{self, Facet, facets, machine};
 use crate::input::Observed;
 use crate::key::RecordKey;
-use crate::record::{Campaign, Ip};
 use crate::record::campaign::{COUNTED_MAX, PRINTS_MAX, Print, Stranger};
 use crate::record::cluster::{Cluster, Pace};
 use crate::record::shared::Shared;
+use crate::record::{Campaign, Ip};
 use crate::signal::SOLD_HALF_LIFE_US;
 
 /// How far back a campaign takes what has the facet by which it was recognised: as long as it took to recognise it.
@@ -284,8 +284,7 @@ impl State {
         let since_us = login.stranger.time_us.saturating_sub(back_us(pace));
         let lets_in = self.lets_in(key, login.event.time);
         let key = FxHashSet::from_iter([key]);
-        let more =
-            self.take(id, since_us, |stranger| (stranger.failed || lets_in) && stranger.has_any(&key));
+        let more = self.take(id, since_us, |stranger| (stranger.failed || lets_in) && stranger.has_any(&key));
         more.iter().for_each(|stranger| self.add(id, stranger));
     }
 

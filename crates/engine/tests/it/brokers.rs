@@ -84,7 +84,8 @@ fn nobody_is_asked_for_what_a_broker_does_not_send() {
         let moved = sends.event(made("login", "C1", day(91)), "100.64.9.9");
         let (of_login, fired) = verdict(&mut world, moved);
         assert_eq!(of_login, Verdict::Allow, "{}: {fired:?}", sends.name);
-        let sale = sends.event(made("order", "C1", hour(91 * 24 + 1)), "100.64.9.9").order("7203", 1_000, 0.2);
+        let sale =
+            sends.event(made("order", "C1", hour(91 * 24 + 1)), "100.64.9.9").order("7203", 1_000, 0.2);
         let (of_sale, fired) = verdict(&mut world, sale);
         assert!(of_sale <= Verdict::StepUp, "{}: {fired:?}", sends.name);
         let feed = sends.event(made("login", "C1", day(92)), HOME).agent("python-requests");
@@ -109,7 +110,6 @@ fn branch_and_paper_are_not_compared_with_devices() {
     }
     let mut world = ALL[0].world();
     world.apply(made("contact.change", "C1", day(91)).with("channel", "phone"));
-    let by_telephone =
-        made("bank_account.change", "C1", day(92)).with("channel", "phone").account(7, None);
+    let by_telephone = made("bank_account.change", "C1", day(92)).with("channel", "phone").account(7, None);
     assert_eq!(verdict(&mut world, by_telephone).0, Verdict::Hold, "whoever has the number can call");
 }

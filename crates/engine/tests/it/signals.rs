@@ -94,9 +94,8 @@ fn of_place_and_client() {
     };
     let new_phone = || home("login").device("new phone");
     // A customer of a broker that sends no devices.
-    let plain = |hours: i64| {
-        made("login", "P", hour(hours)).ip(HOME).place("JP", 2516).agent("Firefox on Windows")
-    };
+    let plain =
+        |hours: i64| made("login", "P", hour(hours)).ip(HOME).place("JP", 2516).agent("Firefox on Windows");
     let plain_past = || {
         let mut before = carrier();
         before.extend((0..30).map(|number| plain(number * 3 * 24)));

@@ -146,7 +146,8 @@ pub(super) async fn list(
     let as_of_seq = app.indexer.reach(last).await;
     let indexer = Arc::clone(&app.indexer);
     let before = before.unwrap_or(u64::MAX);
-    let (mut holds, next) = app.readers.read(move |reader| open(reader, &indexer, before, limit, now)).await?;
+    let (mut holds, next) =
+        app.readers.read(move |reader| open(reader, &indexer, before, limit, now)).await?;
     name_campaigns(&app, &mut holds).await?;
     Ok(Json(HoldPage { holds, next, as_of_seq, complete: as_of_seq >= last }))
 }

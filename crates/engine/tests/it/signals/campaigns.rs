@@ -151,7 +151,8 @@ fn of_portfolios_sold_down() {
     let named = |letter: &str, count: i64, share: f64, at: i64| -> Vec<Made> {
         let settled = |number: i64| home_of(&format!("{letter}{number}"), at);
         let order = |number: i64| {
-            let event = made("order", &format!("{letter}{number}"), day(at)).ip("203.0.113.7").device("other");
+            let event =
+                made("order", &format!("{letter}{number}"), day(at)).ip("203.0.113.7").device("other");
             sale(event.with("outcome", "attempted"), share)
         };
         (0..count).flat_map(settled).chain((0..count).map(order)).collect()
@@ -165,7 +166,8 @@ fn of_portfolios_sold_down() {
     };
     let asked = || sale(away("order"), 0.5);
     let at_home = |count: i64| -> Vec<Made> {
-        let order = |number: i64| sale(at_home(made("order", &format!("V{number}"), day(91)), HOME, "d"), 0.5);
+        let order =
+            |number: i64| sale(at_home(made("order", &format!("V{number}"), day(91)), HOME, "d"), 0.5);
         let settled = |number: i64| home_of(&format!("V{number}"), 91);
         (0..count).flat_map(settled).chain((0..count).map(order)).collect()
     };

@@ -59,9 +59,8 @@ fn of_orders() {
             .with("id", format!("s-{at}-{minor}"))
             .order("7203", minor, share)
     };
-    let by_telephone = || {
-        made("order", "C1", day(90)).with("channel", "phone").with("id", "p").order("7203", 2, 0.5)
-    };
+    let by_telephone =
+        || made("order", "C1", day(90)).with("channel", "phone").with("id", "p").order("7203", 2, 0.5);
     let newcomer =
         |at: i64| made("order", "C9", day(at)).ip("203.0.113.99").device("own").order("7203", 1, 0.25);
     check(
