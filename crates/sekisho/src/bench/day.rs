@@ -49,6 +49,8 @@ struct Look {
 /// One server, one load, and a look at the server every second.
 pub(super) fn run(size: Size, folder: &Path, session: &Session) -> anyhow::Result<()> {
     let data = folder.join("day");
+    // Makes the folder, and gives it up to the server.
+    drop(store::DataFolder::open(&data)?);
     let key = keys::create(&data, "bench", Role::Sender)?;
     let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let target = Target::parse(&format!("http://{at}"), false)?;
