@@ -9,7 +9,7 @@ use engine::Policy;
 use server::backtest::{Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX, Stopped, backtest};
 use server::comparison::Pair;
 use server::explain::{Explanation, explain};
-use server::past::{Base, Past, PastError};
+use server::past::{Base, Memory, Past, PastError};
 
 use crate::session::{Session, Stopwatch};
 use crate::{inputs, say};
@@ -103,7 +103,7 @@ fn run_backtest(args: &BacktestArgs, session: &Session) -> anyhow::Result<ExitCo
     let timer = Stopwatch::start();
     let PastArgs { data, history } = &args.past;
     let found = session.watched("backtest", false, |watch| {
-        backtest(Past::open(data, history, watch)?, &candidate, &options, watch)
+        backtest(Past::open(data, history, Memory::default(), watch)?, &candidate, &options, watch)
     });
     let found = found.map_err(past_error)?;
     if args.json {

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use store::FolderView;
 use utoipa::ToSchema;
 
-use crate::past::{Base, Past, PastError, Seen};
+use crate::past::{Base, Memory, Past, PastError, Seen};
 
 /// A decision explained.
 #[derive(Debug, Serialize, ToSchema)]
@@ -107,22 +107,21 @@ pub fn explain(
     id: &str,
     watch: &Watch,
 ) -> Result<Option<Explanation>, PastError> {
-    explain_of(&store::DataFolder::read_only(data)?, data, history, id, None, watch)
+    explain_of(&store::DataFolder::read_only(data)?, data, history, id, Memory::default(), watch)
 }
 
-/// The same of an open folder, with records of the past that take at most so many bytes, about.
+/// The same of an open folder.
 pub(crate) fn explain_of(
     view: &FolderView,
     data: &Path,
     history: &[PathBuf],
     id: &str,
-    memory_bytes_max: Option<usize>,
+    memory: Memory,
     watch: &Watch,
 ) -> Result<Option<Explanation>, PastError> {
     // Before the past is told, which takes a while.
     let Some(found) = view.journal_reader()?.find(id)? else { return Ok(None) };
-    let past = Past::of(view, data, history, watch)?.until(found.seq);
-    let mut past = past.with_memory_max(memory_bytes_max);
+    let mut past = Past::of(view, data, history, memory, watch)?.until(found.seq);
     let base = past.base().clone();
     if found.seq <= past.span().0 {
         return Err(PastError::Before { seq: found.seq, base: past.span().0 });

@@ -16,7 +16,7 @@ use store::FolderView;
 use crate::background::{self, Priority};
 use crate::explain::explain_of;
 use crate::log::{line, with_sources};
-use crate::past::PastError;
+use crate::past::{Memory, PastError};
 
 /// Explanations that wait at most.
 const WAITING_MAX: usize = 8;
@@ -156,7 +156,8 @@ impl Worker {
     fn explain(&self, id: &EventId, watch: &Watch) -> Result<Option<Box<RawValue>>, PastError> {
         let _alone = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         watch.check()?;
-        let explained = explain_of(&self.view, &self.data, &[], id.as_str(), Some(self.memory_bytes), watch)?;
+        let memory = Memory { bytes_max: Some(self.memory_bytes) };
+        let explained = explain_of(&self.view, &self.data, &[], id.as_str(), memory, watch)?;
         Ok(explained.and_then(|explained| serde_json::value::to_raw_value(&explained).ok()))
     }
 }
