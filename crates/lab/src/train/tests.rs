@@ -100,7 +100,8 @@ fn points_are_calibrated() {
     let sum = |of: fn(&Band) -> u64| card.bands.iter().map(of).sum::<u64>();
     assert_eq!(sum(|band| band.questions), 5_000, "{:?}", card.bands);
     for band in card.bands.iter().filter(|band| band.fraud >= 20 && band.fraud * 4 < band.questions * 3) {
-        let odds = (band.fraud as f64) / ((band.questions - band.fraud) as f64);
+        let number = |count: u64| f64::from(u32::try_from(count).unwrap());
+        let odds = number(band.fraud) / number(band.questions - band.fraud);
         let promised = 2.0_f64.powf(f64::from(band.from + 10) / 20.0);
         assert!(odds / promised < 4.0 && promised / odds < 4.0, "{band:?}: {odds} {promised}");
     }
