@@ -15,7 +15,7 @@ use store::FolderView;
 
 use crate::background::{self, Priority};
 use crate::explain::explain_of;
-use crate::log::{line, with_sources};
+use crate::log::{line, with_sources, without_place};
 use crate::past::{Memory, PastError};
 
 /// Explanations that wait at most.
@@ -137,8 +137,7 @@ impl Worker {
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.explain(&id, &watch)));
             let over = match done {
                 Ok(Ok(explained)) => Ok(explained),
-                // Where the folder lies is nothing for who asks over the network.
-                Ok(Err(error)) => Err(with_sources(&error).replace(&self.data.display().to_string(), "DATA")),
+                Ok(Err(error)) => Err(without_place(&with_sources(&error), &self.data)),
                 Err(_panic) => Err("it ended unexpectedly; the server's log says where".to_owned()),
             };
             if let Err(problem) = &over {

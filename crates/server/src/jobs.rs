@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use self::folder::{BEGUN_MAX, Folders};
 pub(crate) use self::folder::{folder_name, read_json, write_json};
 use crate::background::{self, Priority};
-use crate::log::{line, with_sources};
+use crate::log::{line, with_sources, without_place};
 use crate::sequencer::Clock;
 
 /// Why a job that was asked to stop before it had begun has no result.
@@ -455,8 +455,7 @@ impl<W: Work> Worker<W> {
                 }
                 return None;
             }
-            // Where the folder lies is nothing for who asks over the network.
-            Ok(Err(problem)) => problem.replace(&self.data.display().to_string(), "DATA"),
+            Ok(Err(problem)) => without_place(&problem, &self.data),
             Err(_panic) => "it ended unexpectedly; the server's log says where".to_owned(),
         };
         line(&format!("{one}.failed"), &format!("{one} {id}: {problem}"));
