@@ -31,7 +31,7 @@ use crate::secret::Secret;
 use crate::sequencer::{Audit, INPUT_V2, StartError, recovery};
 
 /// The state as the last bootstrap left it, in the data folder.
-pub const BASE_FILE: &str = "bootstrap.db";
+pub use store::BASE_FILE;
 /// A server's files are tagged, and a small number is added whenever its journal was replaced by an older copy.
 const GENERATIONS: u32 = 1_024;
 /// Events of history have no place in a journal. Where a number stands for one of them – the events of a campaign – it begins
@@ -108,6 +108,7 @@ pub fn bootstrap(
         until: floor.max(fed.last.unwrap_or(Time::MIN)),
         events: before.events.saturating_add(fed.events),
     };
+    announce_base(data)?;
     write(&mut stored, &state, &audit, &files, base, now)?;
     keep_base(data, &stored)?;
     Ok(done)
@@ -264,6 +265,15 @@ fn write(
     }));
     stored.checkpoint_unless(base.seq, records.chain(acts).chain(kept.into_iter().map(Ok)))?;
     stored.sync()?;
+    Ok(())
+}
+
+/// Puts an empty file in the copy's place before the journal lacks anything, so that nobody makes the records anew from it.
+fn announce_base(data: &Path) -> Result<(), PastError> {
+    let path = data.join(BASE_FILE);
+    let opened = std::fs::File::options().append(true).create(true).open(&path);
+    let synced = opened.and_then(|_| std::fs::File::open(data)?.sync_all());
+    synced.map_err(|source| StoreError::Io { path, doing: "creating", source })?;
     Ok(())
 }
 
