@@ -320,6 +320,15 @@ signals! {
         "Other customers who lately bought this symbol as strangers to their own accounts, or in a session that moved; half-life one day. 0 where they are less than a quarter of its buyers.",
         "2025: many hijacked accounts bought one thin share.",
         "Holidays on which a small issue is popular and bought from everywhere.";
+    ModelRisk = "model.risk", Score, by_policy,
+        "Points of the model that the policy holds: its card's for this kind of event, added up over signals. 20 more are twice the odds of fraud, where sekisho lab train made it. Says nothing without a model.",
+        "What is a little strange in many ways at once.",
+        "It knows what it was trained on, and nothing else. Rules cannot hold or refuse on its word alone: docs/learning.md.";
+}
+
+/// Not computed from a view: the model is the policy's.
+const fn by_policy(_: &View<'_>) -> Option<f64> {
+    None
 }
 
 impl Signal {

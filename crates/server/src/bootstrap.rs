@@ -26,7 +26,7 @@ pub use self::feed::{Fed, RefusedRow};
 pub(crate) use self::taken::seq_of;
 use self::taken::{Base, Taken, digest, taken};
 use crate::observe::Observer;
-use crate::past::{PastError, load_all};
+use crate::past::{Memory, PastError, load_all};
 use crate::secret::Secret;
 use crate::sequencer::{Audit, INPUT_V2, StartError, recovery};
 
@@ -91,7 +91,7 @@ pub fn bootstrap(
         return Ok(done);
     }
     let audit = Audit::default();
-    let (mut state, policy) = recover(&journal, &stored, &audit)?;
+    let (mut state, policy) = recover(&journal, &stored, &audit, watch)?;
     let before = taken::base(&stored)?.unwrap_or(taken::NONE);
     let floor = arrived_last(&journal)?.max(before.until);
     let observer = Observer::new(std::sync::Arc::new(intel), secret);
@@ -150,9 +150,14 @@ fn wanted(
 }
 
 /// The whole state in memory, with what the journal has beyond the stored one.
-fn recover(journal: &Journal, stored: &Stored, audit: &Audit) -> Result<(State, Policy), PastError> {
+fn recover(
+    journal: &Journal,
+    stored: &Stored,
+    audit: &Audit,
+    watch: &Watch,
+) -> Result<(State, Policy), PastError> {
     let mut state = State::at(stored.seq()?);
-    load_all(stored, &mut state)?;
+    load_all(stored, &mut state, Memory::default(), watch)?;
     let mut policy = match recovery::last_policy(&state, |_| true) {
         None => Policy::compile(Policy::SHIPPED, 0).map_err(StartError::from)?,
         Some((version, text)) => recovery::compile(&text, version)?,

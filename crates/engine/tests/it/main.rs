@@ -8,6 +8,7 @@
 )]
 
 mod campaigns;
+mod learned;
 mod made;
 mod policy;
 mod replay;
