@@ -54,6 +54,12 @@ impl Facet {
         u8::try_from(place).unwrap_or(0)
     }
 
+    /// Its place as a bit.
+    #[must_use]
+    pub fn bit(self) -> u16 {
+        1 << self.place()
+    }
+
     /// The facet at a place.
     #[must_use]
     pub fn at(place: u8) -> Option<Self> {
@@ -81,6 +87,12 @@ impl Facet {
     #[must_use]
     pub const fn is_broad(self) -> bool {
         matches!(self, Self::Abroad | Self::Rented | Self::Nobody)
+    }
+
+    /// Whether it is of strangers from a country that few customers sign in from: an attack is recognised by two names less.
+    #[must_use]
+    pub const fn is_seldom(self) -> bool {
+        matches!(self, Self::Country)
     }
 
     /// Whether an attack can be recognised by it: one address alone is a rule's work.
@@ -184,6 +196,12 @@ pub fn symbol(symbol: u64) -> u64 {
     const SYMBOLS: u64 = 0x5359_4d42_4f4c_5300;
     let key = (symbol ^ SYMBOLS).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     (key ^ (key >> 31)).max(1)
+}
+
+/// The key of those who sell down what they hold, which stand in the same table.
+#[must_use]
+pub const fn sold_down() -> u64 {
+    0x534f_4c44_2044_4f57
 }
 
 /// 32 bits of a key, 0 only for 0.

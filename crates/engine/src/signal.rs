@@ -129,9 +129,9 @@ signals! {
         "sbi-2020: the thieves' own devices.",
         "A new telephone, cleared cookies.";
     ClientUnfamiliar = "client.unfamiliar", Flag, client::unfamiliar,
-        "Nothing shows the customer: the device is not established, and the network is not either or its address is one that many long-standing customers share.",
+        "Nothing shows the customer: the device is not established, and the network is not either. At an address that many long-standing customers share the network shows nobody, unless the customer never showed a device.",
         "D2: whoever has the telephone number has the codes, and often the same carrier.",
-        "A new telephone on the way; customers on mobile networks who show no device.";
+        "A new telephone on the way. Of customers who never show a device it says no more than net.new_for_customer.";
     UaNewForCustomer = "ua.new_for_customer", Flag, client::agent_new,
         "The customer never signed in with this browser and system.",
         "gmo-2020: one quiet takeover is seen by little else.",
@@ -320,6 +320,10 @@ signals! {
         "Other customers who lately bought this symbol as strangers to their own accounts, or in a session that moved; half-life one day. 0 where they are less than a quarter of its buyers.",
         "2025: many hijacked accounts bought one thin share.",
         "Holidays on which a small issue is popular and bought from everywhere.";
+    SoldDownCustomers = "sold_down.customers", Count, campaign::sold_down,
+        "Other customers who lately sold, or tried to sell, three tenths and more of what they hold through unfamiliar clients (client.unfamiliar) or in a session that moved; half-life one day. Only where they are more than usual, and in the first week of all never.",
+        "sbi-2020: eleven portfolios were sold down; 2025: hijacked accounts sell everything to buy one share.",
+        "A crash on a holiday. Of the last twelve customers nobody counts twice. Says nothing without the share of the holdings that the broker tells.";
     ModelRisk = "model.risk", Score, by_policy,
         "Points of the model that the policy holds: its card's for this kind of event, added up over signals. 20 more are twice the odds of fraud, where sekisho lab train made it. Says nothing without a model.",
         "What is a little strange in many ways at once.",

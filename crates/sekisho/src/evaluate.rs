@@ -413,7 +413,7 @@ fn honest_row(what: &str, rate: Interval) -> Vec<String> {
     ]
 }
 
-/// The same brokerages without each rule in turn.
+/// The same brokerages without each rule in turn. Without one that decided no answer every answer is the same, and so is everything after it.
 fn ablation(options: &EvaluateOptions, whole: &Evaluation, session: &Session) -> anyhow::Result<()> {
     let words = [
         "without",
@@ -425,7 +425,12 @@ fn ablation(options: &EvaluateOptions, whole: &Evaluation, session: &Session) ->
         "",
     ];
     let mut rows = vec![words.map(str::to_owned).to_vec(), ablation_row("(nothing)", whole)];
-    for (name, _) in &whole.rules {
+    let mut idle = Vec::new();
+    for (name, work) in &whole.rules {
+        if work.honest_decisive.iter().chain(&work.fraud_decisive).all(|times| *times == 0) {
+            idle.push(name.as_str());
+            continue;
+        }
         let Some(policy) = without_rule(&options.policy, name)? else { continue };
         let without = EvaluateOptions { policy, ..options.clone() };
         let evaluation = session.watched("ablation", false, |watch| evaluate(&without, watch))?;
@@ -433,6 +438,9 @@ fn ablation(options: &EvaluateOptions, whole: &Evaluation, session: &Session) ->
     }
     say::line("");
     say::table(&rows);
+    if !idle.is_empty() {
+        say::line(format!("as with all of them without any one of: {}", idle.join(", ")));
+    }
     Ok(())
 }
 

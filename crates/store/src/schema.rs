@@ -77,7 +77,7 @@ pub(crate) const STATE: Schema = Schema {
     "),
         Anew,
         Anew,
-        // Keys of IPv4 addresses and networks have eight bytes.
+        // Strangers are counted once; keys of IPv4 addresses and networks have eight bytes.
         Anew,
         // See `state::place`.
         Sql("

@@ -26,6 +26,8 @@ pub const POOL_PAGES_MAX: u32 = 4_096;
 pub const SEGMENT: usize = 128;
 /// Segments of strangers: the last 131,072.
 pub const SEGMENTS: u32 = 1_024;
+/// Campaigns that a login is remembered to have been counted of.
+pub const COUNTED_MAX: usize = 2;
 /// What a stranger's login can have in common with others.
 pub const FACETS: usize = 10;
 
@@ -182,13 +184,33 @@ pub struct Stranger {
     pub failed: bool,
     /// What it has in common with others, hashed; 0 for nothing.
     pub facets: [u64; FACETS],
+    /// Of which of these it shows something where it did well, a bit each by their places: not of what customers have in common, too.
+    pub telling: u16,
+    /// The last campaigns that it was counted of; 0 for none.
+    pub counted: [u32; COUNTED_MAX],
 }
 
 impl Stranger {
-    /// Whether one of the facets is one of these; for one that did not fail, one that not very many share.
+    /// Counts it of a campaign. Says whether it was not before.
+    pub(crate) fn count_of(&mut self, id: u32) -> bool {
+        if self.counted.contains(&id) {
+            return false;
+        }
+        self.counted.rotate_left(1);
+        let [.., last] = &mut self.counted;
+        *last = id;
+        true
+    }
+
+    /// Whether one of the facets is one of these; for one that did not fail, one that shows something.
     pub(crate) fn has_any(&self, keys: &FxHashSet<u64>) -> bool {
-        let each = Facet::ALL.into_iter().zip(&self.facets);
-        each.filter(|(facet, _)| self.failed || !facet.is_broad()).any(|(_, key)| keys.contains(key))
+        self.telling().any(|(_, key)| keys.contains(&key))
+    }
+
+    /// The facets that it has and that show something of it: all where it failed.
+    pub(crate) fn telling(&self) -> impl Iterator<Item = (Facet, u64)> {
+        let each = Facet::ALL.into_iter().zip(self.facets).filter(|(_, key)| *key != 0);
+        each.filter(|(facet, _)| self.failed || self.telling & facet.bit() != 0)
     }
 }
 

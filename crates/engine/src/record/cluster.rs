@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::customer::seconds;
 use crate::decayed::fallen;
+use crate::facet::Facet;
 
 /// Buckets of the table.
 pub const BUCKETS: u32 = 16_384;
@@ -29,6 +30,8 @@ const MONTH_US: i64 = 30 * DAY_US;
 const MONTH_HOURS: f64 = 1_440.0;
 const WEEK_HOURS: f64 = 192.0;
 const HOUR_WINDOW: f64 = 2.0;
+/// A cluster of many must have been watched for so long before what is usual is known.
+const WATCHED_HOURS_MIN: f64 = 7.0 * 24.0;
 const DAY_WINDOW: f64 = 48.0;
 
 /// Visits of strangers, all and those that failed, with one half-life.
@@ -101,6 +104,10 @@ impl Cluster {
             self.first_s = seconds(time);
         }
         self.decay(time);
+        // After a quiet day what came before has nothing to do with it.
+        if self.day.all < ONE / 4 {
+            self.addresses = [0; ADDRESSES];
+        }
         if !self.addresses.contains(&address) {
             self.addresses.rotate_left(1);
             let [.., last] = &mut self.addresses;
@@ -139,25 +146,24 @@ impl Cluster {
     }
 
     /// Whether strangers fail in numbers that this cluster never saw: at least half of all, from several addresses, and of
-    /// more than usual so many that chance does not explain it (usual λ in the same time: λ + 4√λ + 4.5).
+    /// more than usual so many that chance does not explain it (usual λ in the same time: λ + 4√λ + 4.5, within hours of what is seldom
+    /// at all two less).
     #[must_use]
-    pub fn is_attack(&self, broad: bool) -> Option<Pace> {
-        /// A cluster of many must have been watched for so long before what is usual is known.
-        const WATCHED_HOURS_MIN: f64 = 7.0 * 24.0;
+    pub fn is_attack(&self, facet: Facet) -> Option<Pace> {
         let hours = self.age_hours();
         if self.addresses.iter().filter(|address| **address != 0).count() < 2
-            || (broad && hours < WATCHED_HOURS_MIN)
+            || (facet.is_broad() && hours < WATCHED_HOURS_MIN)
         {
             return None;
         }
-        let stands_out = |visits: Visits, window_hours: f64| {
+        let stands_out = |visits: Visits, window_hours: f64, least: f64| {
             let (failed, usual) = (count(visits.failed), self.usually_failed(window_hours, hours));
-            failed * 2.0 >= count(visits.all) && failed >= usual + 4.0 * usual.sqrt() + 4.5
+            failed * 2.0 >= count(visits.all) && failed >= usual + 4.0 * usual.sqrt() + least
         };
-        if stands_out(self.hour, HOUR_WINDOW) {
+        if stands_out(self.hour, HOUR_WINDOW, if facet.is_seldom() { 2.5 } else { 4.5 }) {
             return Some(Pace::Fast);
         }
-        stands_out(self.day, DAY_WINDOW).then_some(Pace::Slow)
+        stands_out(self.day, DAY_WINDOW, 4.5).then_some(Pace::Slow)
     }
 
     /// Whether strangers fail here so much that beside an attack it is a part of it: two thirds of all, and more than usual.
@@ -183,10 +189,12 @@ impl Cluster {
         usual(before, window_hours, age_hours)
     }
 
-    /// When it was first seen, if any name did well within about a day.
+    /// When it was first seen, if any name did well within about a month.
     #[must_use]
     pub fn entered_since(&self) -> Option<Time> {
-        (count(self.day.done()) >= 0.5).then(|| Time::from_us(super::customer::as_us(self.first_s))).flatten()
+        (count(self.month.done()) >= 0.5)
+            .then(|| Time::from_us(super::customer::as_us(self.first_s)))
+            .flatten()
     }
 
     /// How many names failed within about a day.
@@ -202,18 +210,30 @@ impl Cluster {
     }
 
     /// Whether by now so many fail here that another who comes is of the attack: one who fails where half of all do, one who does well
-    /// where two thirds fail. Of a single address it is enough that somebody failed within a day.
+    /// where two thirds fail. Of a single address it is enough that somebody failed within about a month: slow attacks come back.
     #[must_use]
     pub fn takes(&self, time: Time, failed: bool, is_address: bool) -> bool {
         let mut now = *self;
         now.decay(time);
-        let (bad, all) = (count(now.day.failed), count(now.day.all));
         if is_address {
+            let (bad, all) = (count(now.month.failed), count(now.month.all));
             return bad >= 0.5 && bad * 2.0 >= all;
         }
+        let (bad, all) = (count(now.day.failed), count(now.day.all));
         let usual = now.usually_failed(DAY_WINDOW, now.age_hours());
         let times = if failed { 2.0 } else { 1.5 };
         bad * times >= all && bad >= usual + 2.0 * usual.sqrt() + 2.5
+    }
+
+    /// How many other names than this one failed over about a day, where those are more than usual and it has been watched for long
+    /// enough to know: λ + 2√λ + 0.5. Else 0.
+    #[must_use]
+    pub fn unusual(&self, time: Time, name: u32) -> f64 {
+        let mut now = *self;
+        now.decay(time);
+        let (hours, (_, failed)) = (now.age_hours(), now.lately(time, name));
+        let usual = now.usually_failed(DAY_WINDOW, hours);
+        if hours >= WATCHED_HOURS_MIN && failed >= usual + 2.0 * usual.sqrt() + 0.5 { failed } else { 0.0 }
     }
 
     /// Visits, and those that failed, over about a day, without this name's.
@@ -300,6 +320,7 @@ mod tests {
     use model::time::{DAY_US, HOUR_US};
 
     use super::{BUCKET_CLUSTERS, Bucket, Cluster, Pace};
+    use crate::facet::Facet;
 
     fn at(hours: i64) -> Time {
         Time::from_us(500_000 * HOUR_US + hours * HOUR_US).unwrap()
@@ -311,7 +332,7 @@ mod tests {
         for number in 0..all {
             let name = u32::try_from(hours).unwrap().wrapping_mul(7_919).wrapping_add(number) * 2 + 2;
             cluster.note(at(hours), number < failed, (name, number % 2 + 1));
-            named = named.or(cluster.is_attack(false));
+            named = named.or(cluster.is_attack(Facet::Network));
         }
         named
     }
@@ -321,6 +342,15 @@ mod tests {
         assert_eq!(visits(&mut Cluster::default(), 0, 4, 4), None);
         assert_eq!(visits(&mut Cluster::default(), 0, 5, 5), Some(Pace::Fast));
         assert_eq!(visits(&mut Cluster::default(), 0, 40, 4), None);
+        let (mut seldom, mut old) = (Cluster::default(), Cluster::default());
+        visits(&mut seldom, 0, 3, 3);
+        assert_eq!(seldom.is_attack(Facet::Country), Some(Pace::Fast), "two names less");
+        // One address yesterday a week ago, and another today.
+        old.note(at(0), true, (4, 9));
+        for name in 10..20 {
+            old.note(at(24 * 8), true, (name * 2, 1));
+        }
+        assert_eq!(old.is_attack(Facet::Network), None, "one address a week is one address");
     }
 
     /// A popular browser: a tenth of the strangers who use it fail, hundreds a day, and today twice as many come.
@@ -357,11 +387,26 @@ mod tests {
         for name in 10..60 {
             cluster.note(at(0), true, (name * 2, 1));
         }
-        assert_eq!(cluster.is_attack(false), None, "one address");
+        assert_eq!(cluster.is_attack(Facet::Network), None, "one address");
         cluster.note(at(0), false, (118, 2));
-        assert!(cluster.is_attack(false).is_some() && cluster.is_attack(true).is_none());
+        let by = |facet: Facet| cluster.is_attack(facet).is_some();
+        assert!(by(Facet::Network) && !by(Facet::Rented));
         let (all, failed) = cluster.lately(Time::from_us(at(0).as_us() + DAY_US).unwrap(), 9_998);
         assert_eq!((all * 2.0, failed * 2.0), (51.0, 50.0), "who found the password did not fail");
+    }
+
+    #[test]
+    fn what_is_unusual_is_known_after_a_week() {
+        let mut cluster = Cluster::default();
+        visits(&mut cluster, 0, 1, 1);
+        assert_eq!(cluster.unusual(at(0), 8), 0.0, "never watched");
+        visits(&mut cluster, 24 * 9, 3, 3);
+        assert_eq!(cluster.unusual(at(24 * 9), 8).round(), 3.0);
+        let mut busy = Cluster::default();
+        for day in 0..60 {
+            visits(&mut busy, day * 24, 5, 3);
+        }
+        assert_eq!(busy.unusual(at(24 * 60), 8), 0.0, "as many as ever");
     }
 
     #[test]

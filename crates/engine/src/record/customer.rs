@@ -289,6 +289,28 @@ impl Customer {
         !device.is_some_and(|device| self.owns_device(device, now)) && !self.owns_network(ip.network(), now)
     }
 
+    /// Whether anything at all is known of the customer's past.
+    #[must_use]
+    pub fn has_past(&self) -> bool {
+        !self.ips.is_empty() || self.logins > 0
+    }
+
+    /// Whether nothing that an event comes with shows the customer: the device is not their own, and the network is not either. At
+    /// an address that many share the network shows nobody who is known by devices. Nothing without an address or a past.
+    #[must_use]
+    pub fn is_unfamiliar(
+        &self,
+        ip: Option<Address>,
+        device: Option<u64>,
+        is_shared: bool,
+        now: Time,
+    ) -> Option<bool> {
+        let ip = ip.filter(|_| self.has_past())?;
+        let is_told_by_network = !is_shared || (device.is_none() && !self.has_any(Feature::Device));
+        let own_network = is_told_by_network && self.owns_network(ip.network(), now);
+        Some(!own_network && !device.is_some_and(|device| self.owns_device(device, now)))
+    }
+
     /// Logins with a user agent, browser, system, device type or language.
     #[must_use]
     pub fn logins_with(&self, feature: Feature, value: u64) -> u32 {

@@ -1,15 +1,12 @@
 //! Signals about what many customers have in common: campaigns, what a client or an address did to others, purchases of one symbol.
 
 use model::Outcome;
-use model::time::DAY_US;
 
 use super::{View, flag};
 use crate::decayed::parts_to_f64;
 use crate::facet::{self, Facet, facets};
 use crate::state::is_abroad;
 
-/// How long it is remembered of a customer that a campaign got into them.
-const ENTERED_US: i64 = 60 * DAY_US;
 /// Of those who buy a symbol, the share that must be at risk for it to say something: of a popular issue few are.
 const AT_RISK_SHARE: f64 = 0.25;
 
@@ -25,8 +22,7 @@ pub(super) fn login_campaign(view: &View<'_>) -> Option<f64> {
 
 /// Whether a campaign got into a customer lately.
 fn is_entered(view: &View<'_>, customer: u64) -> bool {
-    let now_us = view.time().as_us();
-    view.campaigns.entry(customer).is_some_and(|entry| now_us.saturating_sub(entry.at_us) <= ENTERED_US)
+    view.campaigns.entered_lately(customer, view.time()).is_some()
 }
 
 pub(super) fn customer_in_campaign(view: &View<'_>) -> Option<f64> {
@@ -61,6 +57,12 @@ pub(super) fn bank_entered(view: &View<'_>) -> Option<f64> {
     let others = view.account.customers.keys().iter().filter(|customer| **customer != view.customer_key);
     let entered = others.filter(|customer| is_entered(view, **customer)).count();
     Some(parts_to_f64(u64::try_from(entered).unwrap_or(0)))
+}
+
+pub(super) fn sold_down(view: &View<'_>) -> Option<f64> {
+    view.event.order?;
+    let cluster = view.campaigns.cluster(facet::sold_down());
+    Some(cluster.map_or(0.0, |cluster| cluster.unusual(view.time(), facet::name(view.customer_key))))
 }
 
 pub(super) fn symbol_cluster(view: &View<'_>) -> Option<f64> {

@@ -46,8 +46,8 @@ pub(super) fn device_new(view: &View<'_>) -> Option<f64> {
 }
 
 pub(super) fn unfamiliar(view: &View<'_>) -> Option<f64> {
-    let own_network = view.own_network()? && !view.ip.is_shared();
-    new(view, Some(own_network || view.own_device() == Some(true)))
+    let customer = view.customer;
+    flag(customer.is_unfamiliar(view.event.ip, view.device_key, view.ip.is_shared(), view.time())?)
 }
 
 pub(super) fn agent_new(view: &View<'_>) -> Option<f64> {

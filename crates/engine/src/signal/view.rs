@@ -43,7 +43,7 @@ impl View<'_> {
 
     /// Whether anything at all is known of the customer's past.
     pub(super) fn has_past(&self) -> bool {
-        !self.customer.ips.is_empty() || self.customer.logins > 0
+        self.customer.has_past()
     }
 
     /// Whether what was seen is the customer's own by now.

@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::changes::Changes;
 use super::records::{Records, Slot};
-use crate::facet::Facet;
+use crate::facet::{self, Facet};
 use crate::key::RecordKey;
 use crate::record::Record;
 use crate::record::campaign::{
@@ -20,6 +20,8 @@ use crate::record::cluster::{Bucket, Cluster};
 
 /// A campaign is over when nothing of it came for so long.
 pub const OPEN_US: i64 = 3 * DAY_US;
+/// How long it is remembered of a customer that a campaign got into them.
+const ENTERED_US: i64 = 60 * DAY_US;
 
 /// Where a customer stands among the members.
 #[derive(Debug, Clone, Copy)]
@@ -126,15 +128,29 @@ impl Campaigns {
         pages.filter(move |page| page.campaign == id).flat_map(|page| &page.members)
     }
 
-    /// Whether a customer is listed of a campaign.
-    pub(super) fn has_member(&self, id: u32, customer: u64) -> bool {
-        self.stands.contains_key(&(id, customer))
-    }
-
     /// Which campaign got into a customer last.
     #[must_use]
     pub fn entry(&self, customer: u64) -> Option<Entry> {
         self.entries.get(&customer).copied()
+    }
+
+    /// Which campaign got into a customer within 60 days before a time.
+    #[must_use]
+    pub fn entered_lately(&self, customer: u64, time: Time) -> Option<u32> {
+        let entry = self.entry(customer)?;
+        (time.as_us().saturating_sub(entry.at_us) <= ENTERED_US).then_some(entry.campaign)
+    }
+
+    /// The campaign that an event has to do with, for whoever looks into it: the one that got into its customer lately, or else one that
+    /// was on then and has its address.
+    #[must_use]
+    pub fn concerning(&self, customer: Option<&str>, ip: Option<Address>, time: Time) -> Option<u32> {
+        let customer = customer.map(model::customer::text_key);
+        let entered = customer.and_then(|customer| self.entered_lately(customer, time));
+        entered.or_else(|| {
+            let cluster = self.cluster(facet::address(facet::machine(ip?)))?;
+            self.open(cluster.campaign, time.as_us()).map(|campaign| campaign.id)
+        })
     }
 
     /// Begins a campaign, in place of the oldest if there are too many.
@@ -296,10 +312,10 @@ impl Campaigns {
 
     /// Whether a stranger who got in is listed as one whom a campaign got into: by an address at which strangers fail, or by something
     /// else that the campaign has where strangers fail, and where more than usual got in.
-    pub(super) fn lists(&self, id: u32, facets: &[u64; FACETS], time: Time) -> bool {
-        let each = Facet::ALL.into_iter().zip(facets);
-        each.filter(|(facet, key)| **key != 0 && !facet.is_broad()).any(|(facet, key)| {
-            self.cluster(*key).is_some_and(|cluster| {
+    pub(super) fn lists(&self, id: u32, stranger: &Stranger) -> bool {
+        let time = Time::from_us(stranger.time_us).unwrap_or(Time::MIN);
+        stranger.telling().any(|(facet, key)| {
+            self.cluster(key).is_some_and(|cluster| {
                 let is_address = facet == Facet::Address;
                 cluster.campaign == id
                     && cluster.takes(time, false, is_address)
@@ -323,15 +339,45 @@ impl Campaigns {
         }
     }
 
-    /// The strangers kept since a time, those that came first at first. Yesterday's facts may come today, so that a segment
-    /// without any says nothing of those before it.
-    pub(super) fn strangers(&self, since_us: i64) -> impl Iterator<Item = &Stranger> {
+    /// The segments of strangers, the one written longest ago at first.
+    fn in_order(&self) -> impl Iterator<Item = u32> + use<> {
         let length = u64::try_from(SEGMENT).unwrap_or(1);
         let next = self.watch.record.strangers.div_ceil(length);
         let segments = (0..u64::from(SEGMENTS)).map(move |number| (next + number) % u64::from(SEGMENTS));
-        let kept = segments.filter_map(|segment| self.segments.get(u32::try_from(segment).unwrap_or(0)));
+        segments.map(|segment| u32::try_from(segment).unwrap_or(0))
+    }
+
+    /// The strangers kept since a time, those that came first at first. Yesterday's facts may come today, so that a segment
+    /// without any says nothing of those before it.
+    pub(super) fn strangers(&self, since_us: i64) -> impl Iterator<Item = &Stranger> {
+        let kept = self.in_order().filter_map(|segment| self.segments.get(segment));
         let is_since = move |stranger: &&Stranger| stranger.time_us >= since_us;
         kept.flat_map(|Segment(strangers)| strangers).filter(is_since)
+    }
+
+    /// Counts strangers since a time of a campaign, those for whom `is_of` says so. Gives those that were not counted of it before.
+    pub(super) fn take(
+        &mut self,
+        id: u32,
+        since_us: i64,
+        is_of: impl Fn(&Stranger) -> bool,
+        changes: &mut Changes,
+    ) -> Vec<Stranger> {
+        let is_wanted = |stranger: &Stranger| {
+            stranger.time_us >= since_us && !stranger.counted.contains(&id) && is_of(stranger)
+        };
+        let mut taken = Vec::new();
+        for segment in self.in_order() {
+            if !self.segments.get(segment).is_some_and(|Segment(kept)| kept.iter().any(is_wanted)) {
+                continue;
+            }
+            let Some(Segment(kept)) = self.segments.change(segment, changes) else { continue };
+            for stranger in kept.iter_mut().filter(|stranger| is_wanted(stranger)) {
+                stranger.count_of(id);
+                taken.push(stranger.clone());
+            }
+        }
+        taken
     }
 
     /// Whether an address is one of a campaign's.

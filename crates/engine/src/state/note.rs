@@ -2,7 +2,7 @@
 
 use model::customer::text_key;
 use model::time::DAY_US;
-use model::{Address, EventKind, Outcome};
+use model::{EventKind, Outcome};
 
 use super::State;
 use crate::decision::Verdict;
@@ -217,7 +217,8 @@ impl Customer {
             self.first_s = seconds(event.time);
         }
         // By what is known before it.
-        let is_unfamiliar = event.order.is_some() && self.is_unfamiliar(noted);
+        let is_unfamiliar = event.order.is_some()
+            && self.is_unfamiliar(event.ip, noted.device, noted.is_shared, event.time) == Some(true);
         let change =
             (event.outcome == Outcome::Succeeded && event.kind.is_procedure()).then(|| self.change(noted));
         self.note_session(noted);
@@ -254,14 +255,6 @@ impl Customer {
         {
             self.whereabouts = Some(Whereabouts { at_s, spot });
         }
-    }
-
-    /// As the signal `client.unfamiliar`.
-    fn is_unfamiliar(&self, noted: &Noted<'_>) -> bool {
-        let (event, now) = (noted.event, noted.event.time);
-        let own_network = |ip: Address| !noted.is_shared && self.owns_network(ip.network(), now);
-        !event.ip.is_some_and(own_network)
-            && !noted.device.is_some_and(|device| self.owns_device(device, now))
     }
 
     /// A change as it would be remembered, by what is known before it.

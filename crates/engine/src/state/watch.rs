@@ -1,18 +1,20 @@
 //! What a login or an order says of many customers at once: it is counted with others that have something in common with it, and
-//! where strangers fail together as they never did, that is a campaign (docs/adr/005-campaigns.md). Must not know signals or policy.
+//! where strangers fail together as they never did, that is a campaign (docs/adr/005-campaigns.md). Must not know policy.
 
 use model::time::{DAY_US, HOUR_US};
 use model::{Address, Credential, EventKind, Outcome, Time};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::State;
+use crate::decayed::Decayed;
 use crate::facet::{self, Facet, facets, machine};
 use crate::input::Observed;
 use crate::key::RecordKey;
-use crate::record::Campaign;
-use crate::record::campaign::{PRINTS_MAX, Print, Stranger};
-use crate::record::cluster::Pace;
+use crate::record::campaign::{COUNTED_MAX, PRINTS_MAX, Print, Stranger};
+use crate::record::cluster::{Cluster, Pace};
 use crate::record::shared::Shared;
+use crate::record::{Campaign, Ip};
+use crate::signal::SOLD_HALF_LIFE_US;
 
 /// How far back a campaign takes what has the facet by which it was recognised: as long as it took to recognise it.
 const FAST_BACK_US: i64 = 6 * HOUR_US;
@@ -22,6 +24,10 @@ const ADDRESS_BACK_US: i64 = 14 * DAY_US;
 /// Where more names than these failed at one address within about a day, what comes from it counts in no other cluster: that is a rule's
 /// work, and no sign of a campaign.
 const ADDRESS_NAMES_MAX: f64 = 4.0;
+/// A provider or client with which fewer than one login in so many comes is seldom.
+const SELDOM: u64 = 200;
+/// Who sold this much of their holdings lately, in millionths, sells down.
+const SOLD_DOWN_PPM: f64 = 300_000.0;
 
 const fn back_us(pace: Pace) -> i64 {
     match pace {
@@ -71,8 +77,10 @@ impl State {
             ip: machine(ip),
             failed,
             facets,
+            telling: self.telling(event),
+            counted: [0; COUNTED_MAX],
         };
-        let login = Login { event, stranger };
+        let mut login = Login { event, stranger };
         let open = self.campaigns.of(&facets, event.time, failed);
         let key = match (customer, &event.kept.username_hash) {
             (0, Some(name)) => model::customer::text_key(name.as_str()),
@@ -94,18 +102,39 @@ impl State {
             None if standing_out.is_empty() => None,
             None => Some(self.name(&login, &standing_out)),
         };
+        let (mut since, key) = (turned_bad_since, facet::address(machine(ip)));
+        let linked = self.campaigns.cluster(key).map(|cluster| cluster.campaign);
         if let Some(id) = id
-            && (login.stranger.failed || self.campaigns.lists(id, &facets, event.time))
+            && (login.stranger.failed || self.campaigns.lists(id, &login.stranger))
+            && login.stranger.count_of(id)
         {
             self.add(id, &login.stranger);
+            // An address at which most fail, and which is the campaign's from here on.
+            let known = self.campaigns.cluster(key).filter(|cluster| cluster.takes(event.time, false, true));
+            since = since.or_else(|| known.filter(|_| linked != Some(id))?.entered_since());
         }
         self.campaigns.keep(login.stranger, &mut self.changes);
         for key in entered {
             self.list_entered(key, event.time);
         }
-        if let Some((id, since)) = id.zip(turned_bad_since) {
+        if let Some((id, since)) = id.zip(since) {
             self.list_entered_from(id, machine(ip), (since, event.time));
         }
+    }
+
+    /// Of which facets an event shows something although it did well. A provider or a client that many customers sign in with shows
+    /// nothing, a TLS fingerprint tells clients apart.
+    fn telling(&self, event: &Observed) -> u16 {
+        let is_seldom = |logins: u32| u64::from(logins).saturating_mul(SELDOM) < self.shared.record.logins;
+        let provider = event.place.asn.and_then(|asn| self.asns.get(asn)).map_or(0, |asn| asn.logins);
+        let agent = event.agent.and_then(|agent| self.agents.get(agent.text)).map_or(0, |agent| agent.logins);
+        let tells = |facet: Facet| match facet {
+            Facet::Address | Facet::Network | Facet::Ja4 | Facet::Country => true,
+            Facet::Client => event.ja4.is_some() || is_seldom(agent),
+            Facet::ProviderClient | Facet::Provider => is_seldom(provider),
+            Facet::Abroad | Facet::Rented | Facet::Nobody => false,
+        };
+        Facet::ALL.into_iter().filter(|facet| tells(*facet)).map(Facet::bit).sum()
     }
 
     /// Counts a login in the clusters of its facets.
@@ -120,7 +149,10 @@ impl State {
             let Some(cluster) = self.campaigns.cluster_mut(key, &mut self.changes) else { continue };
             let is_address = facet == Facet::Address;
             let was_bad = is_address && cluster.takes(time, false, true);
-            let was_entered = cluster.campaign != 0 && cluster.is_entered(time);
+            let lets_in = |cluster: &Cluster| {
+                cluster.campaign != 0 && cluster.takes(time, false, is_address) && cluster.is_entered(time)
+            };
+            let let_in = lets_in(cluster);
             let is_another = cluster.note(time, failed, (name, address));
             if is_address && !was_bad && cluster.takes(time, false, true) {
                 counted.turned_bad_since = cluster.entered_since();
@@ -128,8 +160,8 @@ impl State {
             if is_address && cluster.failed_lately() > ADDRESS_NAMES_MAX {
                 break;
             }
-            let (campaign, pace) = (cluster.campaign, cluster.is_attack(facet.is_broad()));
-            let is_entered = cluster.campaign != 0 && !was_entered && cluster.is_entered(time);
+            let (campaign, pace) = (cluster.campaign, cluster.is_attack(facet));
+            let is_entered = !facet.is_broad() && !let_in && lets_in(cluster);
             let is_on = self.campaigns.open(campaign, now_us).is_some();
             if is_on && is_entered {
                 counted.entered.push(key);
@@ -155,28 +187,19 @@ impl State {
         let since_us = now_us.saturating_sub(since_us);
         let mut keys: FxHashSet<u64> =
             standing_out.iter().map(|(facet, _)| self.link(id, *facet, login)).collect();
-        let first = self.strangers_with(&keys, since_us);
         // What else they have in common, and what came from the same addresses.
-        for stranger in first.iter().filter(|stranger| stranger.failed) {
-            self.add(id, stranger);
-            self.link_suspects(id, stranger, &mut keys);
+        for stranger in self.take(id, since_us, |stranger| stranger.failed && stranger.has_any(&keys)) {
+            self.add(id, &stranger);
+            self.link_suspects(id, &stranger, &mut keys);
         }
-        let known: FxHashSet<u64> =
-            first.iter().filter(|stranger| stranger.failed).map(|stranger| stranger.seq).collect();
         let from_us = now_us.saturating_sub(ADDRESS_BACK_US);
         let bad = self.bad_addresses(id, from_us);
         let entered: FxHashSet<u64> =
             keys.iter().copied().filter(|key| self.lets_in(*key, login.event.time)).collect();
-        let second: Vec<Stranger> = self
-            .campaigns
-            .strangers(from_us)
-            .filter(|stranger| !known.contains(&stranger.seq))
-            .filter(|stranger| {
-                let keys = if stranger.failed { &keys } else { &entered };
-                bad.contains(&stranger.ip) || stranger.time_us >= since_us && stranger.has_any(keys)
-            })
-            .cloned()
-            .collect();
+        let second = self.take(id, from_us, |stranger| {
+            let keys = if stranger.failed { &keys } else { &entered };
+            bad.contains(&stranger.ip) || stranger.time_us >= since_us && stranger.has_any(keys)
+        });
         second.iter().for_each(|stranger| self.add(id, stranger));
         self.tell(id, login);
         id
@@ -207,27 +230,21 @@ impl State {
             return;
         }
         let since_us = time.as_us().saturating_sub(SLOW_BACK_US);
-        for stranger in self.strangers_with(&FxHashSet::from_iter([key]), since_us) {
-            if !stranger.failed {
-                self.add(id, &stranger);
-            }
-        }
+        let key = FxHashSet::from_iter([key]);
+        let entered = self.take(id, since_us, |stranger| !stranger.failed && stranger.has_any(&key));
+        entered.iter().for_each(|stranger| self.add(id, stranger));
     }
 
     /// Most strangers fail at an address from here on: those who did well there before belong to the campaign, too.
     fn list_entered_from(&mut self, id: u32, ip: Address, (since, time): (Time, Time)) {
-        let since_us = since.as_us().max(time.as_us().saturating_sub(SLOW_BACK_US));
-        let strangers =
-            self.campaigns.strangers(since_us).filter(|stranger| stranger.ip == ip && !stranger.failed);
-        for stranger in strangers.cloned().collect::<Vec<_>>() {
-            self.add(id, &stranger);
-        }
+        let since_us = since.as_us().max(time.as_us().saturating_sub(ADDRESS_BACK_US));
+        let entered = self.take(id, since_us, |stranger| !stranger.failed && stranger.ip == ip);
+        entered.iter().for_each(|stranger| self.add(id, stranger));
     }
 
-    /// The strangers since a time who have one of these facets.
-    fn strangers_with(&self, keys: &FxHashSet<u64>, since_us: i64) -> Vec<Stranger> {
-        let strangers = self.campaigns.strangers(since_us);
-        strangers.filter(|stranger| stranger.has_any(keys)).cloned().collect()
+    /// Counts strangers of a campaign, each once.
+    fn take(&mut self, id: u32, since_us: i64, is_of: impl Fn(&Stranger) -> bool) -> Vec<Stranger> {
+        self.campaigns.take(id, since_us, is_of, &mut self.changes)
     }
 
     /// Makes what else a stranger of a campaign comes with a part of it, where strangers with it hardly do anything but fail.
@@ -266,15 +283,9 @@ impl State {
         }
         let since_us = login.stranger.time_us.saturating_sub(back_us(pace));
         let lets_in = self.lets_in(key, login.event.time);
-        for stranger in self.strangers_with(&FxHashSet::from_iter([key]), since_us) {
-            if !stranger.failed && !lets_in {
-                continue;
-            }
-            let customer = stranger.customer.as_ref().map(|id| model::customer::text_key(id.as_str()));
-            if customer.is_some_and(|customer| !self.campaigns.has_member(id, customer)) {
-                self.add(id, &stranger);
-            }
-        }
+        let key = FxHashSet::from_iter([key]);
+        let more = self.take(id, since_us, |stranger| (stranger.failed || lets_in) && stranger.has_any(&key));
+        more.iter().for_each(|stranger| self.add(id, stranger));
     }
 
     /// Writes into the campaign's fingerprint what a login has of it.
@@ -323,20 +334,39 @@ impl State {
         }
     }
 
-    /// Somebody buys: counted with the others who buy the same, those at risk as the ones that "fail".
+    /// Somebody buys, or sells most of what they hold: counted with the others who buy the same, or who sell down, those at risk as the
+    /// ones that "fail". What was only tried counts, too.
     pub(super) fn watch_order(&mut self, event: &Observed, customer: u64, is_stranger: bool) {
-        let Some(order) = event.order.filter(|order| order.buys) else { return };
-        if event.kind != EventKind::Order || event.outcome == Outcome::Failed || customer == 0 {
+        let Some(order) = event.order else { return };
+        if event.kind != EventKind::Order || event.outcome == Outcome::Failed {
             return;
         }
+        let Some(known) = self.customers.get(customer) else { return };
         let moved = event.session.as_ref().is_some_and(|session| {
-            let known = self.customers.get(customer);
-            let key = super::session_key(session.as_str());
-            known.and_then(|known| known.sessions.get(key)).is_some_and(|session| session.moved)
+            known.sessions.get(super::session_key(session.as_str())).is_some_and(|session| session.moved)
         });
-        let at_risk = is_stranger || moved;
+        let trading = known.trading();
+        let (key, at_risk) = if order.buys {
+            let sold_down = trading.sold_by_strangers.value(event.time, SOLD_HALF_LIFE_US) >= SOLD_DOWN_PPM;
+            (facet::symbol(order.symbol), is_stranger || moved || sold_down)
+        } else {
+            let device = event.device.as_ref().map(|device| model::customer::text_key(device.as_str()));
+            let is_shared = event.ip.and_then(|ip| self.ip(ip.bits())).is_some_and(Ip::is_shared);
+            let is_unfamiliar = known.is_unfamiliar(event.ip, device, is_shared, event.time) == Some(true);
+            // What succeeded is in the record already.
+            let now = order.holdings_share_ppm.filter(|_| event.outcome == Outcome::Attempted).unwrap_or(0);
+            let sold = |before: Decayed, counts: bool| {
+                let now = f64::from(if counts { now } else { 0 });
+                before.value(event.time, SOLD_HALF_LIFE_US) + now >= SOLD_DOWN_PPM
+            };
+            let by_strangers = sold(trading.sold_by_strangers, is_unfamiliar);
+            if !by_strangers && !sold(trading.sold, true) {
+                return;
+            }
+            (facet::sold_down(), by_strangers || moved)
+        };
         let name = facet::name(customer);
-        if let Some(cluster) = self.campaigns.cluster_mut(facet::symbol(order.symbol), &mut self.changes) {
+        if let Some(cluster) = self.campaigns.cluster_mut(key, &mut self.changes) {
             cluster.note(event.time, at_risk, (name, name));
         }
     }

@@ -7,6 +7,7 @@
     reason = "a test that cannot set up its fixture or finds something else should stop"
 )]
 
+mod brokers;
 mod campaigns;
 mod learned;
 mod made;

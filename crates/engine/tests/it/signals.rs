@@ -93,9 +93,20 @@ fn of_place_and_client() {
         (0..30).map(visit).collect::<Vec<_>>()
     };
     let new_phone = || home("login").device("new phone");
+    // A customer of a broker that sends no devices.
+    let plain =
+        |hours: i64| made("login", "P", hour(hours)).ip(HOME).place("JP", 2516).agent("Firefox on Windows");
+    let plain_past = || {
+        let mut before = carrier();
+        before.extend((0..30).map(|number| plain(number * 3 * 24)));
+        before
+    };
     check(
         Signal::ClientUnfamiliar,
         vec![
+            ("no devices, at a carrier's address", plain_past(), plain(91 * 24), NO),
+            ("no devices until now", plain_past(), plain(91 * 24).device("new phone"), YES),
+            ("no devices, elsewhere", plain_past(), plain(91 * 24).ip(AWAY), YES),
             ("at home", vec![], home("login"), NO),
             ("away", vec![], away("login"), YES),
             ("a new telephone at home", vec![], new_phone(), NO),

@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 
 use arrow_array::cast::AsArray as _;
 use history::{HistoryError, Watch};
-use model::{Event, EventKind};
+use model::{Event, EventKind, Outcome};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
-use super::{Attack, LabError, SimulateOptions, SimulateSummary, simulate};
+use super::brokerage::{Brokerage, Step};
+use super::{Attack, Attacker, LabError, SimulateOptions, SimulateSummary, simulate};
 
 fn options(customers: u32, seed: u64) -> SimulateOptions {
     SimulateOptions { customers, seed, ndjson: true, ..SimulateOptions::default() }
@@ -191,7 +192,7 @@ fn attacks_are_those_of_the_record() {
     assert!(!culprits.contains_key("kabucom-2020-sweep"), "nothing is planted");
     for row in MADE.truth.iter().filter(|row| row["attack"] == "okasan-2020") {
         let event = &MADE.events[&row["id"]];
-        assert!(event.kind != EventKind::BankAccountChange || event.outcome == model::Outcome::Failed);
+        assert!(event.kind != EventKind::BankAccountChange || event.outcome == Outcome::Failed);
     }
 }
 
@@ -223,6 +224,59 @@ fn a_stopped_run_and_a_refused_one_leave_nothing() {
     let error = simulate(&small, &out, &Watch::default()).unwrap_err().to_string();
     assert!(error.contains("is there already; give another folder"), "{error}");
     assert!(files(&out) == before);
+}
+
+/// Nobody uses a password before it is found or set anew, or takes money before the account is changed that it goes to, and nobody is
+/// in two sessions at once.
+#[test]
+fn attackers_do_one_thing_after_the_other() {
+    let by_programs = ["sbi-2020", "okasan-2020", "password-spray", "slow-stuffing", super::BACKGROUND];
+    let mut seen = BTreeSet::new();
+    for (seed, (_, attacker)) in (901..).zip(Attacker::ALL.into_iter().cycle().take(8)) {
+        let made = SimulateOptions {
+            attacks: Attack::ALL.to_vec(),
+            attacker,
+            honest_year: true,
+            days: 366,
+            ..options(1_000, seed)
+        };
+        let (chains, _) = Brokerage::new(&made).unwrap().intentions().unwrap();
+        for chain in chains {
+            let place = format!("{} of seed {seed}", chain.attack);
+            let (mut is_in, mut locked, mut account_changed) = (false, false, false);
+            let changes_account = chain.steps.iter().any(|step| is_account(step.event.kind));
+            let resets = chain.steps.iter().any(|step| step.event.kind == EventKind::PasswordReset);
+            let mut over: BTreeSet<String> = BTreeSet::new();
+            let mut session = None;
+            for Step { event, .. } in &chain.steps {
+                if event.client.session != session {
+                    over.extend(session.iter().map(ToString::to_string));
+                    session.clone_from(&event.client.session);
+                }
+                let now = session.as_ref().map(ToString::to_string).unwrap_or_default();
+                let one_by_one = !by_programs.contains(&chain.attack);
+                assert!(!one_by_one || !over.contains(&now), "{place}: two sessions at once");
+                let succeeded = event.outcome == Outcome::Succeeded;
+                let is_done_inside = event.client.ip.is_some()
+                    && !matches!(event.kind, EventKind::Login | EventKind::PasswordReset);
+                assert!(is_in || !is_done_inside, "{place}: {} before a login", event.kind);
+                assert!(!resets || locked || !is_done_inside, "{place}: {} before the reset", event.kind);
+                let is_money = event.kind.moves_money();
+                assert!(!is_money || !changes_account || account_changed, "{place}: no account yet");
+                is_in |= event.kind == EventKind::Login && succeeded;
+                locked |= event.kind == EventKind::PasswordReset;
+                account_changed |= is_account(event.kind);
+                if is_money {
+                    seen.insert((chain.attack, resets));
+                }
+            }
+        }
+    }
+    assert!(seen.contains(&("sim-swap", true)) && seen.contains(&("insider-address", true)), "{seen:?}");
+}
+
+const fn is_account(kind: EventKind) -> bool {
+    matches!(kind, EventKind::BankAccountChange | EventKind::BankAccountRegister)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use axum::http::HeaderMap;
 use engine::input::Body;
 use engine::key::RecordKey;
 use model::event::{EventId, Reason};
-use model::{CustomerId, Time};
+use model::{Address, CustomerId, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -97,6 +97,14 @@ pub(super) struct OpenHold {
     /// Until when it is held if nobody settles it.
     #[schema(value_type = String, format = DateTime)]
     until: Time,
+    /// The campaign that it has to do with, by what is known now: one that got into the customer within 60 days before, or one that has
+    /// the address and was on. See `GET /v1/campaigns/{id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    campaign: Option<u32>,
+    /// By what the campaign is found.
+    #[serde(skip)]
+    #[schema(ignore)]
+    of: (Option<CustomerId>, Option<Address>, Time),
     /// The event, with the decision.
     event: EventForm,
 }
@@ -130,14 +138,37 @@ pub(super) async fn list(
     let limit = limit(asked)?;
     let now = (app.clock)();
     if let Some(customer) = customer {
-        return of_customer(&app, customer, before, limit, now).await.map(Json);
+        let mut page = of_customer(&app, customer, before, limit, now).await?;
+        name_campaigns(&app, &mut page.holds).await?;
+        return Ok(Json(page));
     }
     let last = app.readers.read(|reader| Ok(reader.journal.last_seq()?)).await?;
     let as_of_seq = app.indexer.reach(last).await;
     let indexer = Arc::clone(&app.indexer);
     let before = parts::before(before)?;
-    let (holds, next) = app.readers.read(move |reader| open(reader, &indexer, before, limit, now)).await?;
+    let (mut holds, next) =
+        app.readers.read(move |reader| open(reader, &indexer, before, limit, now)).await?;
+    name_campaigns(&app, &mut holds).await?;
     Ok(Json(HoldPage { holds, next, as_of_seq, complete: as_of_seq >= last }))
+}
+
+/// Which campaign each has to do with. Campaigns are always in memory.
+async fn name_campaigns(app: &App, holds: &mut [OpenHold]) -> Result<(), Problem> {
+    if holds.is_empty() {
+        return Ok(());
+    }
+    let of: Vec<_> = holds.iter().map(|hold| hold.of.clone()).collect();
+    let look = move |state: &engine::State, _: &engine::Policy| {
+        let concerning = |(customer, ip, time): &(Option<CustomerId>, Option<Address>, Time)| {
+            state.campaigns().concerning(customer.as_ref().map(CustomerId::as_str), *ip, *time)
+        };
+        of.iter().map(concerning).collect::<Vec<_>>()
+    };
+    let campaigns = app.sequencer.look(Vec::new(), look).await?;
+    for (hold, campaign) in holds.iter_mut().zip(campaigns) {
+        hold.campaign = campaign;
+    }
+    Ok(())
 }
 
 /// A customer has at most sixteen: the record knows them.
@@ -226,7 +257,12 @@ fn held(reader: &Reader, seq: u64) -> Result<Option<OpenHold>, ReadError> {
     let Some(entry) = reader.journal.get(seq)? else { return Ok(None) };
     let Some(until) = Decided::of(&entry).and_then(|decided| decided.held_until()) else { return Ok(None) };
     let observed = event(&entry)?;
-    Ok(observed.map(|(received, event)| OpenHold { until, event: EventForm::new(&entry, received, &event) }))
+    Ok(observed.map(|(received, event)| OpenHold {
+        until,
+        campaign: None,
+        of: (event.customer.clone(), event.ip, event.time),
+        event: EventForm::new(&entry, received, &event),
+    }))
 }
 
 /// What became of the hold of an event that was held until then.

@@ -2,8 +2,8 @@
 
 use engine::signal::Signal;
 
-use super::{NO, YES, away, check, home};
-use crate::made::{Made, day, hour, made};
+use super::{HOME, NO, YES, away, check, home};
+use crate::made::{Made, at_home, day, hour, made};
 
 /// Logins that fail, each of another customer, from two addresses with one client.
 fn spray(count: i64) -> Vec<Made> {
@@ -41,7 +41,7 @@ fn of_campaigns() {
                     .with("client.language", "en"),
                 NO,
             ),
-            ("too few", spray(3), from_there(away("login")), NO),
+            ("too few", spray(2), from_there(away("login")), NO),
             ("days later", spray(8), away("login").with("time", day(96).to_string()), NO),
             ("without an address", spray(8), made("login", "C1", day(91)).with("channel", "phone"), None),
         ],
@@ -143,4 +143,50 @@ fn of_purchases_of_one_symbol() {
             ("a sale", hijacked(3), sale, None),
         ],
     );
+}
+
+#[test]
+fn of_portfolios_sold_down() {
+    let sale = |event: Made, share: f64| event.order("7203", 1_000, share);
+    let named = |letter: &str, count: i64, share: f64, at: i64| -> Vec<Made> {
+        let settled = |number: i64| home_of(&format!("{letter}{number}"), at);
+        let order = |number: i64| {
+            let event =
+                made("order", &format!("{letter}{number}"), day(at)).ip("203.0.113.7").device("other");
+            sale(event.with("outcome", "attempted"), share)
+        };
+        (0..count).flat_map(settled).chain((0..count).map(order)).collect()
+    };
+    let victims = |count: i64, share: f64, at: i64| named("V", count, share, at);
+    // Somebody sold down a month ago: what is usual is known since.
+    let watched = |more: Vec<Made>| {
+        let mut before = named("W", 1, 0.5, 60);
+        before.extend(more);
+        before
+    };
+    let asked = || sale(away("order"), 0.5);
+    let at_home = |count: i64| -> Vec<Made> {
+        let order =
+            |number: i64| sale(at_home(made("order", &format!("V{number}"), day(91)), HOME, "d"), 0.5);
+        let settled = |number: i64| home_of(&format!("V{number}"), 91);
+        (0..count).flat_map(settled).chain((0..count).map(order)).collect()
+    };
+    check(
+        Signal::SoldDownCustomers,
+        vec![
+            ("three strangers", watched(victims(3, 0.5, 91)), asked(), Some(3.0)),
+            ("a purchase", watched(victims(3, 0.5, 91)), asked().with("order.side", "buy"), Some(3.0)),
+            ("in the first week", victims(3, 0.5, 91), asked(), NO),
+            ("small sales", watched(victims(3, 0.2, 91)), asked(), NO),
+            ("customers at home", watched(at_home(3)), asked(), NO),
+            ("oneself", watched(vec![asked().with("id", "before")]), asked(), NO),
+            ("no order", watched(victims(3, 0.5, 91)), away("withdrawal"), None),
+        ],
+    );
+}
+
+/// Logins of another customer at home up to a day.
+fn home_of(customer: &str, until: i64) -> Vec<Made> {
+    let login = |at: i64| at_home(made("login", customer, day(at)), HOME, "d");
+    [40, 30, 20].map(|before| login(until - before)).to_vec()
 }

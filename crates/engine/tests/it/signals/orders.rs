@@ -59,6 +59,10 @@ fn of_orders() {
             .with("id", format!("s-{at}-{minor}"))
             .order("7203", minor, share)
     };
+    let by_telephone =
+        || made("order", "C1", day(90)).with("channel", "phone").with("id", "p").order("7203", 2, 0.5);
+    let newcomer =
+        |at: i64| made("order", "C9", day(at)).ip("203.0.113.99").device("own").order("7203", 1, 0.25);
     check(
         Signal::OrderStrangerShare,
         vec![
@@ -66,6 +70,8 @@ fn of_orders() {
             ("the first", vec![], stranger(91, 1, 0.25), Some(0.25)),
             ("after one from home", vec![order(91, 2, 0.5)], stranger(91, 1, 0.25), Some(0.25)),
             ("after another today", vec![stranger(91, 2, 0.5)], stranger(91, 1, 0.25), Some(0.75)),
+            ("after one by telephone", vec![by_telephone()], stranger(91, 1, 0.25), Some(0.25)),
+            ("after the first of all", vec![newcomer(90)], newcomer(91), Some(0.25)),
             ("after one that failed", vec![stranger(91, 2, 0.5).failed()], stranger(91, 1, 0.25), Some(0.25)),
             ("a purchase", vec![], stranger(91, 1, 0.25).with("order.side", "buy"), None),
         ],

@@ -1,7 +1,7 @@
 //! Passwords tried by programs from many addresses over many customers: credential stuffing, and the background of it
 //! that never stops. Must not know what becomes of the passwords that are found.
 
-use model::{Credential, EventKind, Outcome};
+use model::{Credential, EventKind, Outcome, Time};
 
 use super::{Intruder, Planner, hosting, vpn};
 use crate::simulate::dice::{count, place};
@@ -43,13 +43,13 @@ impl Campaign {
         Self { shifts }
     }
 
-    /// One guess: so many wrong passwords for a customer, then the right one if it was found.
+    /// One guess: so many wrong passwords for a customer, then the right one if it was found. Gives when it was over.
     pub(super) fn guess(
         &self,
         planner: &mut Planner<'_>,
         customer: u64,
         (wrong, found): (u64, bool),
-    ) -> Result<(), LabError> {
+    ) -> Result<Option<Time>, LabError> {
         let any = planner.dice.below(count(self.shifts.len()));
         self.guess_in(planner, any, customer, (wrong, found))
     }
@@ -63,7 +63,8 @@ impl Campaign {
     ) -> Result<(), LabError> {
         let earlier = (0..).zip(&self.shifts).filter(|(_, shift)| shift.day < day);
         let latest = earlier.max_by_key(|(_, shift)| shift.day).map_or(0, |(number, _)| number);
-        self.guess_in(planner, latest, customer, (0, true))
+        self.guess_in(planner, latest, customer, (0, true))?;
+        Ok(())
     }
 
     fn guess_in(
@@ -72,8 +73,8 @@ impl Campaign {
         shift: u64,
         customer: u64,
         (wrong, found): (u64, bool),
-    ) -> Result<(), LabError> {
-        let Some(shift) = self.shifts.get(place(shift)) else { return Ok(()) };
+    ) -> Result<Option<Time>, LabError> {
+        let Some(shift) = self.shifts.get(place(shift)) else { return Ok(None) };
         let time = planner.time(shift.day, (shift.from_hour, shift.from_hour + shift.hours - 1));
         let mut visit = planner.visit(&shift.host, time)?;
         for number in 0..wrong {
@@ -86,8 +87,9 @@ impl Campaign {
                 visit.plain(&mut planner.dice, EventKind::ProfileView);
             }
         }
+        let over = visit.drafts.iter().map(|draft| draft.time).max();
         planner.add(Some(customer), visit);
-        Ok(())
+        Ok(over)
     }
 
     /// A guess with a name that nobody has.

@@ -45,7 +45,7 @@ pub(super) fn phish(planner: &mut Planner<'_>) -> Result<(), LabError> {
         let amount = planner.attacker.amount_max_jpy.map_or(most, |max| most.min(max));
         let share_ppm = (amount * 1_000_000 / worth.max(1)).min(1_000_000);
         visit.pay_out(&mut planner.dice, EventKind::Withdrawal, &raid.account, (amount, share_ppm));
-        planner.add(Some(victim), visit);
+        raid.end(planner, visit);
         planner.report(victim, None, day);
     }
     Ok(())
@@ -64,8 +64,7 @@ pub(super) fn sim_swap(planner: &mut Planner<'_>) -> Result<(), LabError> {
         raid.holds_factor = true;
         let day = planner.day(50, 950);
         let time = planner.time(day, (9, 20));
-        let mut visit = planner.visit(&raid.intruder, time)?;
-        visit.holds_factor = true;
+        let mut visit = raid.visit(planner, time)?;
         for _ in 0..planner.dice.between(0, 2) {
             visit.wrong_password("wrong_password");
             visit.wait(&mut planner.dice, 10, 60);
@@ -81,7 +80,7 @@ pub(super) fn sim_swap(planner: &mut Planner<'_>) -> Result<(), LabError> {
             visit.contact(&mut planner.dice, ContactType::Email);
         }
         visit.bank(&mut planner.dice, EventKind::BankAccountChange, &raid.account, None);
-        planner.add(Some(victim), visit);
+        raid.end(planner, visit);
         let most = planner.attacker.amount_max_jpy;
         let from = day + planner.dice.between(0, 1);
         raid.take(planner, from, most)?;
@@ -107,13 +106,12 @@ pub(super) fn insider(planner: &mut Planner<'_>) -> Result<(), LabError> {
         raid.holds_factor = true;
         let later = day + planner.dice.between(5, 20);
         let time = planner.time(later, (9, 20));
-        let mut visit = planner.visit(&raid.intruder, time)?;
-        visit.holds_factor = true;
+        let mut visit = raid.visit(planner, time)?;
         visit.plain(&mut planner.dice, EventKind::PasswordReset);
         visit.wait(&mut planner.dice, 20, 90);
         visit.login(None);
         visit.plain(&mut planner.dice, EventKind::ProfileView);
-        planner.add(Some(victim), visit);
+        raid.end(planner, visit);
         let last = raid.rob(planner, later + planner.attacker.patience_days)?;
         planner.report(victim, Some(time), last);
     }

@@ -1,7 +1,8 @@
 //! `okasan-2020`: 208 accounts entered within two days from Chinese and Malaysian addresses, many more locked by wrong
 //! passwords. A separate trading password kept the money: the few changes of bank accounts that were tried failed.
 
-use model::EventKind;
+use model::time::DAY_US;
+use model::{EventKind, Time};
 
 use super::campaign::Campaign;
 use super::{Intruder, Planner};
@@ -18,26 +19,28 @@ pub(super) fn plan(planner: &mut Planner<'_>) -> Result<(), LabError> {
     let sources: Vec<Source> = (0..40).map(|_| from_china_or_malaysia(planner)).collect();
     let campaign = Campaign::new(planner, &sources, (day, day + 1));
     let victims = planner.victims(ENTERED, 20);
-    for victim in &victims {
+    let mut found = Vec::new();
+    for victim in victims {
         let wrong = planner.dice.quantile(&[(0, 0), (500, 1), (1_000, 4)]);
-        campaign.guess(planner, *victim, (wrong, true))?;
+        found.push((victim, campaign.guess(planner, victim, (wrong, true))?));
     }
-    for _ in 0..victims.len() * 2 {
+    for _ in 0..found.len() * 2 {
         let customer = planner.dice.below(planner.world.customers());
         let wrong = planner.dice.between(1, 6);
         campaign.guess(planner, customer, (wrong, false))?;
         campaign.miss(planner)?;
     }
-    for victim in victims.iter().step_by(40) {
+    for known in found.iter().step_by(40) {
         let source = from_china_or_malaysia(planner);
-        try_bank_account(planner, *victim, source, day)?;
+        try_bank_account(planner, *known, source, day)?;
     }
     Ok(())
 }
 
+/// Not before the password was found.
 fn try_bank_account(
     planner: &mut Planner<'_>,
-    victim: u64,
+    (victim, found): (u64, Option<Time>),
     source: Source,
     day: u64,
 ) -> Result<(), LabError> {
@@ -45,6 +48,7 @@ fn try_bank_account(
     let intruder = Intruder::person(&mut planner.dice, source);
     let later = day + planner.dice.between(1, 3);
     let time = planner.time(later, (8, 23));
+    let time = if found.is_some_and(|found| time <= found) { time.plus_us(DAY_US) } else { time };
     let holder = name(planner.world, victim)?;
     let account = bank_account(&mut planner.dice, holder)?;
     let mut visit = planner.visit(&intruder, time)?;

@@ -41,7 +41,7 @@ pub(super) fn plan(planner: &mut Planner<'_>) -> Result<(), LabError> {
                 visit.wait(&mut planner.dice, 5, 90);
                 visit.order_of(security, OrderSide::Buy, worth / buys)?;
             }
-            planner.add(Some(victim), visit);
+            raid.end(planner, visit);
             day = planner.world.calendar.trading_day(day, 1);
         }
         planner.report(victim, None, day);

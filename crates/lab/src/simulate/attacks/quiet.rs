@@ -21,7 +21,7 @@ pub(super) fn gmo(planner: &mut Planner<'_>) -> Result<(), LabError> {
     planner.world.set_balance(victim, had);
     let source =
         if planner.dice.permille(500) { vpn(&mut planner.dice) } else { World::some_home(&mut planner.dice) };
-    let raid = Raid::at_home(planner, victim, source)?;
+    let mut raid = Raid::at_home(planner, victim, source)?;
     let day = planner.day(500, 800);
     raid.enter(planner, day, &[EventKind::ProfileView])?;
     let changed = day + planner.dice.between(0, 1);
@@ -36,7 +36,7 @@ pub(super) fn takeovers(planner: &mut Planner<'_>) -> Result<(), LabError> {
     for victim in planner.victims(4, 4_000) {
         let had = planner.worth(victim);
         let source = World::some_home(&mut planner.dice);
-        let raid = Raid::at_home(planner, victim, source)?;
+        let mut raid = Raid::at_home(planner, victim, source)?;
         let mut day = planner.day(50, 600);
         raid.enter(planner, day, &[])?;
         for _ in 0..planner.dice.between(1, 3) {
@@ -57,7 +57,7 @@ pub(super) fn addresses(planner: &mut Planner<'_>) -> Result<(), LabError> {
     for victim in planner.victims(4, 4_000) {
         let mut left = planner.worth(victim);
         let source = World::some_home(&mut planner.dice);
-        let raid = Raid::at_home(planner, victim, source)?;
+        let mut raid = Raid::at_home(planner, victim, source)?;
         let mut day = planner.day(50, 500);
         raid.enter(planner, day, &[EventKind::ProfileView, EventKind::ContactChange])?;
         day += planner.dice.between(1, 10);

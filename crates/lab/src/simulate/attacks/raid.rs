@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use model::details::ContactType;
+use model::time::DAY_US;
 use model::{BankAccount, EventKind, Time};
 
 use super::{Intruder, Planner};
@@ -27,6 +28,8 @@ pub(super) struct Raid {
     pub(super) account: Rc<BankAccount>,
     /// Whether the attacker can prove to be the victim.
     pub(super) holds_factor: bool,
+    /// When the visit before was over: whoever robs does one thing after the other.
+    free_from: Option<Time>,
 }
 
 impl Raid {
@@ -41,20 +44,37 @@ impl Raid {
     pub(super) fn by(planner: &mut Planner<'_>, victim: u64, intruder: Intruder) -> Result<Self, LabError> {
         let holder = name(planner.world, victim)?;
         let account = bank_account(&mut planner.dice, holder)?;
-        Ok(Self { victim, intruder, account, holds_factor: false })
+        Ok(Self { victim, intruder, account, holds_factor: false, free_from: None })
+    }
+
+    /// A session of the intruder, in which nothing was done yet; at the same hour of a later day if the one before is not over.
+    pub(super) fn visit(&self, planner: &mut Planner<'_>, time: Time) -> Result<Visit, LabError> {
+        let mut time = time;
+        while self.free_from.is_some_and(|free_from| time <= free_from) {
+            time = time.plus_us(DAY_US);
+        }
+        let mut visit = planner.visit(&self.intruder, time)?;
+        visit.holds_factor = self.holds_factor;
+        Ok(visit)
     }
 
     /// Enters; what follows is up to the caller.
     pub(super) fn begin(&self, planner: &mut Planner<'_>, time: Time) -> Result<Visit, LabError> {
-        let mut visit = planner.visit(&self.intruder, time)?;
-        visit.holds_factor = self.holds_factor;
+        let mut visit = self.visit(planner, time)?;
         visit.login(None);
         Ok(visit)
     }
 
+    /// The visit is over, as it was meant.
+    pub(super) fn end(&mut self, planner: &mut Planner<'_>, visit: Visit) {
+        let last = visit.drafts.iter().map(|draft| draft.time).max();
+        self.free_from = self.free_from.max(last);
+        planner.add(Some(self.victim), visit);
+    }
+
     /// Enters and looks; then does what `kinds` say.
     pub(super) fn enter(
-        &self,
+        &mut self,
         planner: &mut Planner<'_>,
         day: u64,
         kinds: &[EventKind],
@@ -76,13 +96,13 @@ impl Raid {
                 other => visit.plain(dice, *other),
             }
         }
-        planner.add(Some(self.victim), visit);
+        self.end(planner, visit);
         Ok(time)
     }
 
     /// Enters and withdraws; `left` is what is there before.
     pub(super) fn withdraw(
-        &self,
+        &mut self,
         planner: &mut Planner<'_>,
         day: u64,
         (amount, left): (u64, u64),
@@ -92,12 +112,12 @@ impl Raid {
         visit.browse(&mut planner.dice, 1);
         let share_ppm = (amount * 1_000_000 / left.max(1)).min(1_000_000);
         visit.pay_out(&mut planner.dice, EventKind::Withdrawal, &self.account, (amount, share_ppm));
-        planner.add(Some(self.victim), visit);
+        self.end(planner, visit);
         Ok(())
     }
 
     /// The whole of it from a day on, with the attacker's patience and greed; gives the last day.
-    pub(super) fn rob(&self, planner: &mut Planner<'_>, day: u64) -> Result<u64, LabError> {
+    pub(super) fn rob(&mut self, planner: &mut Planner<'_>, day: u64) -> Result<u64, LabError> {
         let (patience, amount_max) = (planner.attacker.patience_days, planner.attacker.amount_max_jpy);
         let mut day = day;
         if patience > 0 {
@@ -111,7 +131,7 @@ impl Raid {
 
     /// Withdraws from a day on: once what is worth it, or in parts below a limit. Gives the last day.
     pub(super) fn take(
-        &self,
+        &mut self,
         planner: &mut Planner<'_>,
         day: u64,
         amount_max: Option<u64>,

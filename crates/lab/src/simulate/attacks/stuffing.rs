@@ -65,7 +65,7 @@ fn use_what_was_found(
         let day = to + 1 + planner.dice.between(0, 3);
         campaign.find_before(planner, *victim, day)?;
         let intruder: Intruder = planner.intruder(*victim);
-        let raid = Raid::by(planner, *victim, intruder)?;
+        let mut raid = Raid::by(planner, *victim, intruder)?;
         let last = raid.rob(planner, day)?;
         planner.report(*victim, None, last);
     }

@@ -110,6 +110,10 @@ fn a_campaign_of_the_past_is_known_when_its_history_was_taken() {
     let asked = event("b-1", "bank_account.change", "V5", "198.51.100.9");
     let decided = good(api.of("sender").post("/v1/decide", &asked));
     assert!(decided["reasons"].to_string().contains("change_in_a_campaign"), "{decided}");
+    for query in ["", "?customer=V5"] {
+        let held = good(api.of("operator").get(&format!("/v1/holds{query}")));
+        assert_eq!((&held["holds"][0]["event"]["id"], &held["holds"][0]["campaign"]), (&"b-1".into(), id));
+    }
     let api = api.restarted(&[]);
     assert_eq!(good(api.of("reader").get("/v1/campaigns")), all);
 }

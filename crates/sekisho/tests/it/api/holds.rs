@@ -17,6 +17,7 @@ fn a_hold_is_settled_once_and_stays_so() {
     assert_eq!(open(&api, ""), ["C3-held", "C2-held", "C1-held"]);
     assert_eq!(open(&api, "?customer=C2"), ["C2-held"]);
     let page = good(api.of("reader").get("/v1/holds?limit=2"));
+    assert!(page["holds"][0].get("campaign").is_none(), "no campaign: {page}");
     assert_eq!(open(&api, &format!("?before={}", page["next"])), ["C1-held"]);
 
     let mut operator = api.of("operator");
