@@ -103,7 +103,11 @@ impl RecordKey {
     pub fn bytes(self) -> Vec<u8> {
         match self {
             Self::Shared | Self::Watch => Vec::new(),
-            Self::Ip(bits) | Self::Network(bits) => bits.to_be_bytes().to_vec(),
+            // IPv4 in the eight bytes that are not zero: stores find short keys sooner.
+            Self::Ip(bits) | Self::Network(bits) => match u64::try_from(bits) {
+                Ok(low) if is_v4(low) => low.to_be_bytes().to_vec(),
+                _ => bits.to_be_bytes().to_vec(),
+            },
             Self::Asn(key) | Self::Bucket(key) | Self::Segment(key) | Self::Campaign(key) => {
                 key.to_be_bytes().to_vec()
             }
@@ -122,7 +126,10 @@ impl RecordKey {
     pub fn parse(kind: u8, bytes: &[u8]) -> Option<Self> {
         let narrow = || bytes.try_into().ok().map(u32::from_be_bytes);
         let short = || bytes.try_into().ok().map(u64::from_be_bytes);
-        let long = || bytes.try_into().ok().map(u128::from_be_bytes);
+        let long = || match short().filter(|low| is_v4(*low)) {
+            Some(low) => Some(u128::from(low)),
+            None => bytes.try_into().ok().map(u128::from_be_bytes),
+        };
         Some(match kind {
             0 if bytes.is_empty() => Self::Shared,
             1 => Self::Customer(short()?),
@@ -144,6 +151,11 @@ impl RecordKey {
     }
 }
 
+/// Whether these are the lower bits of an IPv4 address mapped to IPv6 (RFC 4291, 2.5.5.2), of which the upper ones are zero.
+const fn is_v4(low: u64) -> bool {
+    low >> 32 == 0xFFFF
+}
+
 #[cfg(test)]
 mod tests {
     use super::RecordKey;
@@ -155,6 +167,10 @@ mod tests {
             RecordKey::Customer(1),
             RecordKey::Ip(2),
             RecordKey::Network(u128::MAX),
+            RecordKey::Ip(0xFFFF_C000_0201),
+            RecordKey::Network(0xFFFF_C000_0200),
+            RecordKey::Ip(0x1_0000_FFFF_C000_0201),
+            RecordKey::Ip(0xFFFE_C000_0201),
             RecordKey::Asn(64500),
             RecordKey::Device(3),
             RecordKey::Agent(4),

@@ -7,13 +7,15 @@
 mod condition;
 pub mod explain;
 mod form;
+mod learned;
 mod needs;
 
 use model::EventKind;
 
 pub use form::PolicyError;
+pub use learned::{BOUNDS_MAX, Band, Card, DOUBLE_POINTS, Model, POINTS_MAX, Part, Risk, Scored};
 
-use self::condition::{Answers, Condition, Conditions};
+use self::condition::{Answers, Condition, Conditions, Fault};
 use self::form::{Form, RuleForm};
 use crate::decision::{Decision, Reason, Verdict};
 use crate::signal::{Signal, View};
@@ -27,6 +29,7 @@ pub struct Policy {
     version: u32,
     conditions: Conditions,
     thresholds: Thresholds,
+    model: Option<Model>,
     rules: Vec<Rule>,
     /// For each kind of event, the places of the rules that can fire on it.
     by_kind: Vec<Vec<u16>>,
@@ -88,6 +91,8 @@ impl Policy {
         let form = Form::read(text)?;
         let conditions = Conditions::new();
         let thresholds = form.thresholds.checked(text)?;
+        let model = form.model.map(learned::ModelForm::checked).transpose();
+        let model = model.map_err(|(byte, problem)| PolicyError::at(text, byte, problem))?;
         let mut by_kind = vec![Vec::new(); EventKind::ALL.len()];
         let mut rules = Vec::with_capacity(form.rules.len());
         for (place, rule) in form.rules.into_iter().enumerate() {
@@ -97,9 +102,38 @@ impl Policy {
                     places.push(place);
                 }
             }
-            rules.push(Rule::compile(rule, &conditions, text)?);
+            let (kinds, when) = (rule.kinds.clone(), rule.when.span().start);
+            let rule = Rule::compile(rule, &conditions, text)?;
+            rule.check_model(model.as_ref(), &kinds)
+                .map_err(|fault| PolicyError::in_condition(text, when, &rule.name, &fault))?;
+            rules.push(rule);
         }
-        Ok(Self { version, conditions, thresholds, rules, by_kind })
+        let policy = Self { version, conditions, thresholds, model, rules, by_kind };
+        policy.check_model_points(text)?;
+        Ok(policy)
+    }
+
+    /// That the model's rules together cannot hold or refuse anything without others: they have to stay below `hold`.
+    fn check_model_points(&self, text: &str) -> Result<(), PolicyError> {
+        for (kind, places) in EventKind::ALL.iter().zip(&self.by_kind) {
+            let rules = places.iter().filter_map(|place| self.rule(*place));
+            let points: u32 = rules.filter(|rule| rule.asks_model()).map(|rule| u32::from(rule.points)).sum();
+            if points >= u32::from(self.thresholds.hold) {
+                let problem = format!(
+                    "rules that ask for `model.risk` give {points} points on `{kind}` together; allowed: less than `hold` ({}), \
+                     since a model alone must not hold or refuse",
+                    self.thresholds.hold
+                );
+                return Err(PolicyError::at(text, 0, problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was learned, if the policy has it.
+    #[must_use]
+    pub const fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
     }
 
     /// Its version.
@@ -126,7 +160,7 @@ impl Policy {
         let mut decision = Decision { policy: self.version, ..Decision::default() };
         let (mut points, mut at_least, mut hold_h) = (0_u16, Verdict::Allow, 0_u16);
         let places = self.places(view.event.kind);
-        let answers = Answers::new(view);
+        let answers = Answers::new(view, self.card(view.event.kind));
         let context = self.conditions.context(&answers);
         for place in places {
             let Some(rule) = self.rule(*place) else { continue };
@@ -171,6 +205,34 @@ impl Thresholds {
 }
 
 impl Rule {
+    /// Whether it asks for what the model says.
+    #[must_use]
+    pub fn asks_model(&self) -> bool {
+        self.signals.contains(&Signal::ModelRisk)
+    }
+
+    /// That a rule which asks for the model does nothing on the model's word alone.
+    fn check_model(&self, model: Option<&Model>, kinds: &[EventKind]) -> Result<(), Fault> {
+        if !self.asks_model() {
+            return Ok(());
+        }
+        let fault = |problem: &str| Err(Fault(format!("asks for `model.risk`, {problem}")));
+        let Some(model) = model else { return fault("and the policy has no [model]") };
+        if let Some(kind) = kinds.iter().find(|kind| model.card(**kind).is_none()) {
+            return fault(&format!("and the model has no card for `{kind}`"));
+        }
+        if self.at_least > Verdict::Allow {
+            return fault("which may only add points; allowed: no `at_least`");
+        }
+        if !self.condition.needs_beside(Signal::ModelRisk) {
+            return fault(
+                "which is not enough by itself; allowed: with `&&` and another signal that has to be so (a flag, or a comparison \
+                 with a number)",
+            );
+        }
+        Ok(())
+    }
+
     fn compile(form: RuleForm, conditions: &Conditions, text: &str) -> Result<Self, PolicyError> {
         let condition = conditions
             .compile(form.when.get_ref())

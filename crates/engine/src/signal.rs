@@ -324,6 +324,15 @@ signals! {
         "Other customers who lately sold, or tried to sell, three tenths and more of what they hold through unfamiliar clients (client.unfamiliar) or in a session that moved; half-life one day. Only where they are more than usual, and in the first week of all never.",
         "sbi-2020: eleven portfolios were sold down; 2025: hijacked accounts sell everything to buy one share.",
         "A crash on a holiday. Of the last twelve customers nobody counts twice. Says nothing without the share of the holdings that the broker tells.";
+    ModelRisk = "model.risk", Score, by_policy,
+        "Points of the model that the policy holds: its card's for this kind of event, added up over signals. 20 more are twice the odds of fraud, where sekisho lab train made it. Says nothing without a model.",
+        "What is a little strange in many ways at once.",
+        "It knows what it was trained on, and nothing else. Rules cannot hold or refuse on its word alone: docs/learning.md.";
+}
+
+/// Not computed from a view: the model is the policy's.
+const fn by_policy(_: &View<'_>) -> Option<f64> {
+    None
 }
 
 impl Signal {

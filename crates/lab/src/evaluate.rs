@@ -15,15 +15,18 @@ mod figures;
 mod html;
 mod judge;
 mod output;
+mod recorder;
 mod remote;
 mod run;
 mod split;
 mod svg;
+mod swap;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use engine::Policy;
@@ -36,12 +39,17 @@ pub use error::EvaluateError;
 pub use figures::{Bar, HonestFigures, Interval};
 pub use output::{write, write_curves};
 pub use split::Split;
+pub use swap::Swapped;
 
 use crate::http::Target;
 use crate::simulate::brokerage::Brokerage;
 use crate::simulate::{Attack, Attacker, SimulateOptions};
+pub(crate) use answers::Group;
 use counts::{Answered, Counts};
 use judge::Local;
+use recorder::Questions;
+use recorder::Recorder;
+pub(crate) use recorder::{QUESTIONS_MAX, Question};
 use run::Run;
 
 /// Days of facts before the first question.
@@ -150,6 +158,51 @@ struct Sum {
 pub fn evaluate(options: &EvaluateOptions, watch: &Watch) -> Result<Evaluation, EvaluateError> {
     let policy = Arc::new(Policy::compile(&options.policy, 1)?);
     each_brokerage(options, &policy, watch, |seed, intel| Local::new(Arc::clone(&policy), intel, seed))
+}
+
+/// The rules alone, the rules with a model's part of a policy behind them, and both on the same questions.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct WithModel {
+    /// What tells the model from others.
+    pub digest: String,
+    /// The rules alone.
+    pub rules: Evaluation,
+    /// The policy with the model's part behind it.
+    pub with_model: Evaluation,
+    /// At the same price: what was asked of the rules alone, a part of it exchanged.
+    pub swapped: Vec<Swapped>,
+}
+
+/// Evaluates a policy without and with a model's part (`[model]` and the rules that ask for it) appended to it.
+///
+/// # Errors
+/// As [`evaluate`]; the part holds no model.
+pub fn evaluate_with_model(
+    options: &EvaluateOptions,
+    part: &str,
+    watch: &Watch,
+) -> Result<WithModel, EvaluateError> {
+    let with_model = EvaluateOptions { policy: format!("{}\n{part}", options.policy), ..options.clone() };
+    let model = Policy::compile(&with_model.policy, 1)?.model().cloned().ok_or(EvaluateError::NoModel)?;
+    let (rules, questions) = evaluate_recorded(options, watch)?;
+    let swapped = swap::swapped(&model, &questions);
+    drop(questions);
+    let with_model = evaluate(&with_model, watch)?;
+    Ok(WithModel { digest: model.digest(), rules, with_model, swapped })
+}
+
+/// [`evaluate`], and every question that was asked.
+pub(crate) fn evaluate_recorded(
+    options: &EvaluateOptions,
+    watch: &Watch,
+) -> Result<(Evaluation, Vec<Question>), EvaluateError> {
+    let policy = Arc::new(Policy::compile(&options.policy, 1)?);
+    let questions = Questions::default();
+    let evaluation = each_brokerage(options, &policy, watch, |seed, intel| {
+        let local = Local::new(Arc::clone(&policy), intel, seed)?;
+        Ok(Recorder { local, questions: Rc::clone(&questions) })
+    })?;
+    Ok((evaluation, questions.take()))
 }
 
 /// The same against a server that knows nothing yet and has this policy and the intel that [`write_intel`] writes for the seed.

@@ -11,6 +11,19 @@ pub(crate) use answer::Answer;
 pub(crate) use client::{Client, connect, head};
 pub use target::{Target, TargetError};
 
+/// What a server counts: the text of `GET /metrics`.
+///
+/// # Errors
+/// It cannot be asked, or answers with something else.
+pub fn metrics(target: &Target) -> Result<String, HttpError> {
+    let mut client = Client::new(target.clone(), String::new());
+    let answer = client.send("GET", "/metrics", &[])?;
+    match answer.status {
+        200 => Ok(String::from_utf8_lossy(&answer.body).into_owned()),
+        status => Err(HttpError::Foreign(format!("/metrics has status {status}"))),
+    }
+}
+
 /// Why a server's bytes are no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {

@@ -8,5 +8,6 @@ pub mod load;
 pub mod replay;
 pub mod score;
 pub mod simulate;
+pub mod train;
 
 pub use latency::Latency;

@@ -27,6 +27,8 @@ pub const RATE_MAX: u32 = 1_000_000;
 pub const SECONDS_MAX: u32 = 3_600;
 /// Requests of one run at most.
 pub const REQUESTS_MAX: u64 = 100_000_000;
+/// Seconds that pass for events in one second at most: a day in ten.
+pub const PACE_MAX: u32 = 8_640;
 /// Customers at most: their numbers have eight digits.
 pub const CUSTOMERS_MAX: u32 = 99_999_999;
 
@@ -43,11 +45,14 @@ pub struct LoadOptions {
     pub requests: u64,
     /// Different customers, 1 to [`CUSTOMERS_MAX`].
     pub customers: u32,
+    /// How many seconds of events' time pass in one second, 1 to [`PACE_MAX`]: events begin so long ago that after all of
+    /// `seconds` they have reached the present.
+    pub pace: u32,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { rate: None, connections: 64, seconds: 10, requests: REQUESTS_MAX, customers: 100_000 }
+        Self { rate: None, connections: 64, seconds: 10, requests: REQUESTS_MAX, customers: 100_000, pace: 1 }
     }
 }
 
@@ -99,6 +104,7 @@ impl LoadOptions {
             ("--seconds", self.seconds.into(), SECONDS_MAX.into()),
             ("--requests", self.requests, REQUESTS_MAX),
             ("--customers", self.customers.into(), CUSTOMERS_MAX.into()),
+            ("--pace", self.pace.into(), PACE_MAX.into()),
         ];
         match limits.into_iter().find(|(_, came, max)| !(1..=*max).contains(came)) {
             Some((what, came, max)) => Err(LoadError::Limit { what, came, max }),

@@ -129,6 +129,30 @@ impl Event {
     /// Largest accepted wire form in bytes.
     pub const BYTES_MAX: usize = 64 * 1024;
 
+    /// An event with nothing but what every event has.
+    #[must_use]
+    pub fn bare(id: EventId, time: Time, kind: EventKind, outcome: Outcome) -> Self {
+        Self {
+            id,
+            time,
+            kind,
+            customer: None,
+            channel: None,
+            client: Client::default(),
+            outcome,
+            reason: None,
+            credential: None,
+            factor: None,
+            username_hash: None,
+            amount: None,
+            balance_share: None,
+            bank_account: None,
+            contact: None,
+            order: None,
+            payment: None,
+        }
+    }
+
     /// Reads one event from its JSON wire form.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! `sekisho bench`: prints the figures this product promises. Timing decides nothing here; people read it.
 
 mod bootstrap;
+mod child;
+mod day;
 mod decide;
 mod http;
 mod restart;
@@ -82,6 +84,8 @@ enum What {
     Warm,
     /// Killed under load, and back. Only where it is named, because with millions of customers it takes minutes.
     Restart,
+    /// A day's traffic in half an hour. Only where it is named.
+    Day,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -154,6 +158,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
             false => restart::Size { customers, seconds: 20, requests: lab::load::REQUESTS_MAX },
         };
         restart::run(size, runs, folder.path(), session)?;
+    }
+    if args.smoke && wanted(What::Day) || args.only.contains(&What::Day) {
+        let customers = u32::try_from(args.customers).unwrap_or(u32::MAX).clamp(1, lab::load::CUSTOMERS_MAX);
+        let size = match args.smoke {
+            true => day::Size { customers: 2_000, rate: 1_000, seconds: 10, requests: 5_000 },
+            false => day::Size { customers, rate: 5_000, seconds: 1_800, requests: lab::load::REQUESTS_MAX },
+        };
+        day::run(size, folder.path(), session)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,8 @@ use anyhow::{Context as _, bail};
 use engine::Policy;
 use lab::evaluate::{
     AttackFigures, CampaignFigures, CurvesOptions, EvaluateOptions, Evaluation, HISTORY_DAYS, Interval,
-    Split, curves, evaluate, evaluate_against, without_rule, write, write_curves, write_intel,
+    Split, curves, evaluate, evaluate_against, evaluate_with_model, without_rule, write, write_curves,
+    write_intel,
 };
 use lab::http::Target;
 use lab::simulate::{Agents, Attack, Attacker, Knowledge as _, Proxies};
@@ -43,6 +44,9 @@ pub(crate) struct Args {
     /// Also evaluate without each rule in turn.
     #[arg(long)]
     ablation: bool,
+    /// Also with this model, a part of a policy that `sekisho lab train` made: beside the rules alone, and at the same price.
+    #[arg(long, conflicts_with_all = ["ablation", "against", "curves"])]
+    model: Option<PathBuf>,
     /// Instead: catch rate against re-authentication rate of login.score and of the policy, for the four attackers.
     #[arg(long, conflicts_with_all = ["ablation", "against"])]
     curves: bool,
@@ -141,6 +145,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     if args.curves {
         return draw(args, &options, session);
     }
+    if let Some(model) = &args.model {
+        return compare(args, model, &options, session);
+    }
     let timer = Stopwatch::start();
     let evaluation = match &args.against {
         Some(url) => {
@@ -163,6 +170,57 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The rules alone, and with a model.
+fn compare(
+    args: &Args,
+    model: &Path,
+    options: &EvaluateOptions,
+    session: &Session,
+) -> anyhow::Result<ExitCode> {
+    let part =
+        std::fs::read_to_string(model).with_context(|| format!("{}: reading failed", model.display()))?;
+    let timer = Stopwatch::start();
+    let found = session.watched("evaluate", false, |watch| evaluate_with_model(options, &part, watch))?;
+    for (title, evaluation) in [("rules alone", &found.rules), ("rules and model", &found.with_model)] {
+        say::line(format!("== {title}"));
+        show(evaluation);
+        say::line("");
+    }
+    say::line("== at the same price, on the questions of the rules alone");
+    let words = ["questions", "exchanged", "honest", "not let through", "attackers'", "not let through"];
+    let mut rows = vec![words.map(str::to_owned).to_vec()];
+    for swapped in &found.swapped {
+        let share = |part: u64, of: u64| {
+            let number = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            format!("{} ({:.2} %)", say::thousands(part), 100.0 * number(part) / number(of.max(1)))
+        };
+        rows.push(vec![
+            swapped.group.to_owned(),
+            match swapped.exchanged_permille {
+                0 => "rules alone".to_owned(),
+                1_000 => "model alone".to_owned(),
+                permille => format!("{} %", permille / 10),
+            },
+            say::thousands(swapped.honest),
+            share(swapped.honest_stopped, swapped.honest),
+            say::thousands(swapped.fraud),
+            share(swapped.fraud_stopped, swapped.fraud),
+        ]);
+    }
+    say::table(&rows);
+    say::note(format!("model {}; {:.1} s", found.digest, timer.seconds()));
+    if let Some(out) = &args.out {
+        write(&found.with_model, out)?;
+        write_json(&found, &out.join("with-model.json"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_json(value: &impl serde::Serialize, path: &Path) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    std::fs::write(path, text).with_context(|| format!("{}: writing failed", path.display()))
 }
 
 fn draw(args: &Args, options: &EvaluateOptions, session: &Session) -> anyhow::Result<ExitCode> {

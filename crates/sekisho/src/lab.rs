@@ -1,4 +1,4 @@
-//! `sekisho lab`: simulate, score, sweep-quality, evaluate, load.
+//! `sekisho lab`: simulate, score, sweep-quality, evaluate, train, load.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
@@ -12,7 +12,7 @@ use lab::score::{ScoreOptions, score_rba};
 use lab::simulate::{Attack, SimulateOptions, simulate};
 
 use crate::session::{Session, Stopwatch};
-use crate::{evaluate, load, quality, say};
+use crate::{evaluate, load, quality, say, train};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     SweepQuality(quality::Args),
     /// Measure a policy on simulated brokerages: the fraud it stops, and how often it bothers honest customers.
     Evaluate(evaluate::Args),
+    /// Train a model on simulated brokerages or on a server's feedback: one more signal for a policy, with reasons.
+    Train(train::Args),
     /// Put load on a running server and measure its answers.
     Load(load::Args),
 }
@@ -102,6 +104,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> anyhow::Result<ExitCo
         Command::Score(args) => score(args, session),
         Command::SweepQuality(args) => quality::run(args, session),
         Command::Evaluate(args) => evaluate::run(args, session),
+        Command::Train(args) => train::run(args, session),
         Command::Load(args) => load::run(args, session),
     }
 }

@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Different customers.
     #[arg(long, default_value_t = 100_000)]
     customers: u32,
+    /// Seconds of events' time that pass in one second, at most 8,640: they begin in the past and reach the present.
+    #[arg(long, default_value_t = 1)]
+    pace: u32,
     /// Also to another machine: what is sent counts as really done there.
     #[arg(long)]
     allow_remote: bool,
@@ -65,6 +68,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
         seconds: args.seconds,
         requests: args.requests,
         customers: args.customers,
+        pace: args.pace,
     };
     let report = session.watched("load", false, |watch| lab::load::run(&target, &key, &options, watch))?;
     if args.json {

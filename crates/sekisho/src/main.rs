@@ -22,6 +22,7 @@ mod serve;
 mod session;
 mod state;
 mod sweep;
+mod train;
 
 use std::process::ExitCode;
 

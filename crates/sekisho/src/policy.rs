@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use engine::Policy;
 use server::backtest::{Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX, Stopped, backtest};
 use server::comparison::Pair;
-use server::explain::{Explanation, explain};
-use server::past::{Base, Past, PastError};
+use server::explain::{Explanation, ModelExplained, explain};
+use server::past::{Base, Memory, Past, PastError};
 
 use crate::session::{Session, Stopwatch};
 use crate::{inputs, say};
@@ -18,6 +18,9 @@ use crate::{inputs, say};
 const RULES_TOLD: usize = 20;
 /// Examples told; all that are kept with --json.
 const EXAMPLES_TOLD: usize = 20;
+
+/// Signals of a model told; all of them with --json.
+const PARTS_TOLD: usize = 10;
 
 /// Shown under `--help`.
 const EXAMPLES: &str = "\
@@ -103,7 +106,7 @@ fn run_backtest(args: &BacktestArgs, session: &Session) -> anyhow::Result<ExitCo
     let timer = Stopwatch::start();
     let PastArgs { data, history } = &args.past;
     let found = session.watched("backtest", false, |watch| {
-        backtest(Past::open(data, history, watch)?, &candidate, &options, watch)
+        backtest(Past::open(data, history, Memory::default(), watch)?, &candidate, &options, watch)
     });
     let found = found.map_err(past_error)?;
     if args.json {
@@ -318,6 +321,9 @@ fn tell_explained(explained: &Explanation, data: &Path) {
         thresholds.hold,
         thresholds.deny
     ));
+    if let Some(model) = &explained.model {
+        tell_model(model);
+    }
     if let Some(answered) = &explained.answered {
         say::line(format!("answered then: {answered}"));
     }
@@ -328,4 +334,25 @@ fn tell_explained(explained: &Explanation, data: &Path) {
         rows.push(vec![signal.signal.to_owned(), value, signal.unit.to_owned()]);
     }
     say::table(&rows);
+}
+
+fn tell_model(model: &ModelExplained) {
+    let band = model.band.map_or_else(String::new, |band| {
+        format!(
+            "; where it was calibrated, {} of {} questions with about as many were fraud",
+            say::thousands(band.fraud),
+            say::thousands(band.questions)
+        )
+    });
+    say::line(format!("model {}: {} points{band}", model.digest, model.points));
+    say::line(format!("  {:>5}  every event of the kind", model.base));
+    for part in model.parts.iter().take(PARTS_TOLD) {
+        let number = part.number.map_or_else(|| "not known".to_owned(), |number| format!("{number:.2}"));
+        say::line(format!("  {:>+5}  {} (is {number})", part.points, part.signal));
+    }
+    let rest: i32 = model.parts.iter().skip(PARTS_TOLD).map(|part| part.points).sum();
+    let left = model.parts.len().saturating_sub(PARTS_TOLD);
+    if left > 0 {
+        say::line(format!("  {rest:>+5}  {left} more, with --json"));
+    }
 }

@@ -5,7 +5,7 @@
 mod labels;
 
 use engine::input::Body;
-use engine::{Decision, Observed, Policy, Verdict};
+use engine::{Decision, Observed, Policy, State, Verdict};
 use history::Watch;
 use model::Time;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,14 @@ pub struct BacktestOptions {
 impl Default for BacktestOptions {
     fn default() -> Self {
         Self { from: None, to: None, label_days: LABEL_DAYS }
+    }
+}
+
+impl BacktestOptions {
+    fn is_about(&self, event: &Observed) -> bool {
+        event.asked
+            && self.from.is_none_or(|from| event.time >= from)
+            && self.to.is_none_or(|to| event.time < to)
     }
 }
 
@@ -110,12 +118,14 @@ pub struct SaidTold {
 /// # Errors
 /// The journal cannot be read, or `watch` says stop.
 pub fn backtest(
-    mut past: Past,
+    past: Past,
     candidate: &Policy,
     options: &BacktestOptions,
     watch: &Watch,
 ) -> Result<Backtest, PastError> {
-    let labels = Labels::collect(&past, options.label_days, watch)?;
+    let (labels, last) = look_ahead(&past, options, watch)?;
+    // What was known after the last question is not needed.
+    let mut past = past.until(last);
     let mut found = Found {
         candidate,
         labels,
@@ -128,15 +138,68 @@ pub fn backtest(
     past.tell(watch, |seen| {
         inputs = inputs.saturating_add(1);
         if let Body::Event(event) = &seen.input.body
-            && event.asked
-            && options.from.is_none_or(|from| event.time >= from)
-            && options.to.is_none_or(|to| event.time < to)
+            && options.is_about(event)
         {
             found.weigh(seen, event);
         }
         Ok(true)
     })?;
     Ok(found.told(past.base().clone(), inputs))
+}
+
+/// A question of the journal.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Everything as it was before it.
+    pub state: &'a State,
+    /// What was asked about.
+    pub event: &'a Observed,
+    /// What was answered.
+    pub answered: Verdict,
+    /// What feedback says, if it says something.
+    pub is_fraud: Option<bool>,
+}
+
+/// Shows every question of the journal whose answer can be read, with what feedback says of it, until `look` says that it has seen
+/// enough.
+///
+/// # Errors
+/// The journal cannot be read, or `watch` says stop; what `look` fails with.
+pub fn each_question(
+    past: Past,
+    options: &BacktestOptions,
+    watch: &Watch,
+    mut look: impl FnMut(&Asked<'_>) -> Result<bool, PastError>,
+) -> Result<(), PastError> {
+    let (labels, last) = look_ahead(&past, options, watch)?;
+    past.until(last).tell(watch, |seen| {
+        let Body::Event(event) = &seen.input.body else { return Ok(true) };
+        let Ok(live) = serde_json::from_slice::<Answered<'_>>(&seen.entry.answer) else { return Ok(true) };
+        if !options.is_about(event) {
+            return Ok(true);
+        }
+        let is_fraud = labels.say(event);
+        look(&Asked { state: seen.state, event, answered: live.decision, is_fraud })
+    })
+}
+
+/// All feedback – what labels a question comes after it – and the input of the last question.
+fn look_ahead(past: &Past, options: &BacktestOptions, watch: &Watch) -> Result<(Labels, u64), PastError> {
+    let mut labels = Labels::of(options.label_days);
+    let (told, last) = past.span();
+    let mut last_question = told;
+    watch.expect(last.saturating_sub(told));
+    past.each_input(told, watch, |entry, input| {
+        watch.advance(1);
+        if let Body::Event(event) = &input.body {
+            labels.note(entry.seq, event);
+            if options.is_about(event) {
+                last_question = entry.seq;
+            }
+        }
+        Ok(())
+    })?;
+    Ok((labels, last_question))
 }
 
 /// What is found on the way.

@@ -15,7 +15,7 @@ use crate::background::Priority;
 use crate::backtest::{BacktestOptions, backtest};
 use crate::explanations::PastTold;
 use crate::jobs::{Job, Jobs, Work, write_json};
-use crate::past::{Past, PastError};
+use crate::past::{Memory, Past, PastError};
 
 /// What is to be weighed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,7 +97,8 @@ impl Work for Backtesting {
         let candidate = Policy::compile(&request.policy, request.version)?;
         let _alone = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         watch.check().map_err(PastError::from)?;
-        let past = Past::of(&self.view, &self.data, &[], watch)?.with_memory_max(Some(self.memory_bytes));
+        let memory = Memory { bytes_max: Some(self.memory_bytes) };
+        let past = Past::of(&self.view, &self.data, &[], memory, watch)?;
         let found = backtest(past, &candidate, &request.options, watch)?;
         Ok(write_json(&folder.join(Self::RESULT), &found)?)
     }

@@ -26,12 +26,12 @@ pub use self::feed::{Fed, RefusedRow};
 pub(crate) use self::taken::seq_of;
 use self::taken::{Base, Taken, digest, taken};
 use crate::observe::Observer;
-use crate::past::{PastError, load_all};
+use crate::past::{Memory, PastError, load_all};
 use crate::secret::Secret;
 use crate::sequencer::{Audit, INPUT_V2, StartError, recovery};
 
 /// The state as the last bootstrap left it, in the data folder.
-pub const BASE_FILE: &str = "bootstrap.db";
+pub use store::BASE_FILE;
 /// A server's files are tagged, and a small number is added whenever its journal was replaced by an older copy.
 const GENERATIONS: u32 = 1_024;
 /// Events of history have no place in a journal. Where a number stands for one of them – the events of a campaign – it begins
@@ -91,7 +91,7 @@ pub fn bootstrap(
         return Ok(done);
     }
     let audit = Audit::default();
-    let (mut state, policy) = recover(&journal, &stored, &audit)?;
+    let (mut state, policy) = recover(&journal, &stored, &audit, watch)?;
     let before = taken::base(&stored)?.unwrap_or(taken::NONE);
     let floor = arrived_last(&journal)?.max(before.until);
     let observer = Observer::new(std::sync::Arc::new(intel), secret);
@@ -108,6 +108,7 @@ pub fn bootstrap(
         until: floor.max(fed.last.unwrap_or(Time::MIN)),
         events: before.events.saturating_add(fed.events),
     };
+    announce_base(data)?;
     write(&mut stored, &state, &audit, &files, base, now)?;
     keep_base(data, &stored)?;
     Ok(done)
@@ -149,9 +150,14 @@ fn wanted(
 }
 
 /// The whole state in memory, with what the journal has beyond the stored one.
-fn recover(journal: &Journal, stored: &Stored, audit: &Audit) -> Result<(State, Policy), PastError> {
+fn recover(
+    journal: &Journal,
+    stored: &Stored,
+    audit: &Audit,
+    watch: &Watch,
+) -> Result<(State, Policy), PastError> {
     let mut state = State::at(stored.seq()?);
-    load_all(stored, &mut state)?;
+    load_all(stored, &mut state, Memory::default(), watch)?;
     let mut policy = match recovery::last_policy(&state, |_| true) {
         None => Policy::compile(Policy::SHIPPED, 0).map_err(StartError::from)?,
         Some((version, text)) => recovery::compile(&text, version)?,
@@ -259,6 +265,15 @@ fn write(
     }));
     stored.checkpoint_unless(base.seq, records.chain(acts).chain(kept.into_iter().map(Ok)))?;
     stored.sync()?;
+    Ok(())
+}
+
+/// Puts an empty file in the copy's place before the journal lacks anything, so that nobody makes the records anew from it.
+fn announce_base(data: &Path) -> Result<(), PastError> {
+    let path = data.join(BASE_FILE);
+    let opened = std::fs::File::options().append(true).create(true).open(&path);
+    let synced = opened.and_then(|_| std::fs::File::open(data)?.sync_all());
+    synced.map_err(|source| StoreError::Io { path, doing: "creating", source })?;
     Ok(())
 }
 

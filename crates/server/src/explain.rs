@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use engine::input::Body;
 use engine::policy::explain::Explained;
+use engine::policy::{Band, Model, Risk};
 use engine::{Observed, Verdict};
 use history::Watch;
 use model::Time;
@@ -13,7 +14,7 @@ use serde_json::value::RawValue;
 use store::FolderView;
 use utoipa::ToSchema;
 
-use crate::past::{Base, Past, PastError, Seen};
+use crate::past::{Base, Memory, Past, PastError, Seen};
 
 /// A decision explained.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,6 +52,9 @@ pub struct Explanation {
     pub rules: Vec<RuleExplained>,
     /// Rules for other kinds.
     pub other_rules: usize,
+    /// What the policy's model says, if it has one for this kind of event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelExplained>,
     /// Every signal, with what it says.
     pub signals: Vec<SignalExplained>,
 }
@@ -86,6 +90,46 @@ pub struct RuleExplained {
     pub unmet: Vec<String>,
 }
 
+/// What a model says of an event: `signal.model.risk`, taken apart.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelExplained {
+    /// What tells it from other models.
+    pub digest: String,
+    /// How it was trained, in its maker's words.
+    pub trained: String,
+    /// The sum.
+    pub points: i32,
+    /// Points that every event of the kind has.
+    pub base: i32,
+    /// What each signal gave, those that gave most first.
+    pub parts: Vec<PartExplained>,
+    /// Where it was calibrated: questions with about as many points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub band: Option<BandExplained>,
+}
+
+/// What a signal gave a model's sum.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartExplained {
+    /// Its name.
+    pub signal: &'static str,
+    /// Its number as conditions see it; nothing where it is infinite: never, as far as is known.
+    pub number: Option<f64>,
+    /// The points: above nothing for what is more often fraud than the average question.
+    pub points: i32,
+}
+
+/// What such points meant where a model was calibrated.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct BandExplained {
+    /// The fewest points of the band.
+    pub from: i32,
+    /// Questions in it.
+    pub questions: u64,
+    /// Of these, fraud.
+    pub fraud: u64,
+}
+
 /// A signal, and what it says.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SignalExplained {
@@ -107,22 +151,21 @@ pub fn explain(
     id: &str,
     watch: &Watch,
 ) -> Result<Option<Explanation>, PastError> {
-    explain_of(&store::DataFolder::read_only(data)?, data, history, id, None, watch)
+    explain_of(&store::DataFolder::read_only(data)?, data, history, id, Memory::default(), watch)
 }
 
-/// The same of an open folder, with records of the past that take at most so many bytes, about.
+/// The same of an open folder.
 pub(crate) fn explain_of(
     view: &FolderView,
     data: &Path,
     history: &[PathBuf],
     id: &str,
-    memory_bytes_max: Option<usize>,
+    memory: Memory,
     watch: &Watch,
 ) -> Result<Option<Explanation>, PastError> {
     // Before the past is told, which takes a while.
     let Some(found) = view.journal_reader()?.find(id)? else { return Ok(None) };
-    let past = Past::of(view, data, history, watch)?.until(found.seq);
-    let mut past = past.with_memory_max(memory_bytes_max);
+    let mut past = Past::of(view, data, history, memory, watch)?.until(found.seq);
     let base = past.base().clone();
     if found.seq <= past.span().0 {
         return Err(PastError::Before { seq: found.seq, base: past.span().0 });
@@ -140,8 +183,25 @@ pub(crate) fn explain_of(
     Ok(explained)
 }
 
+fn told_model(model: &Model, risk: Risk) -> ModelExplained {
+    let parts = risk.parts.into_iter().map(|part| PartExplained {
+        signal: part.signal.name(),
+        number: Some(part.number).filter(|number| number.is_finite()),
+        points: part.points,
+    });
+    ModelExplained {
+        digest: model.digest(),
+        trained: model.trained.clone(),
+        points: risk.points,
+        base: risk.base,
+        parts: parts.collect(),
+        band: risk.band.map(|Band { from, questions, fraud }| BandExplained { from, questions, fraud }),
+    }
+}
+
 fn told(base: Base, seen: &Seen<'_>, event: &Observed) -> Explanation {
-    let Explained { decision, thresholds, signals, rules, others } = seen.state.explain(seen.policy, event);
+    let Explained { decision, thresholds, signals, risk, rules, others } =
+        seen.state.explain(seen.policy, event);
     let answer = String::from_utf8(seen.entry.answer.clone()).ok().filter(|_| event.asked);
     let rules = rules.into_iter().filter_map(|each| {
         let rule = seen.policy.rule(each.rule)?;
@@ -180,6 +240,7 @@ fn told(base: Base, seen: &Seen<'_>, event: &Observed) -> Explanation {
         },
         rules: rules.collect(),
         other_rules: others,
+        model: seen.policy.model().zip(risk).map(|(model, risk)| told_model(model, risk)),
         signals: signals.collect(),
     }
 }

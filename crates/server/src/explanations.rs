@@ -15,8 +15,8 @@ use store::FolderView;
 
 use crate::background::{self, Priority};
 use crate::explain::explain_of;
-use crate::log::{line, with_sources};
-use crate::past::PastError;
+use crate::log::{line, with_sources, without_place};
+use crate::past::{Memory, PastError};
 
 /// Explanations that wait at most.
 const WAITING_MAX: usize = 8;
@@ -137,8 +137,7 @@ impl Worker {
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.explain(&id, &watch)));
             let over = match done {
                 Ok(Ok(explained)) => Ok(explained),
-                // Where the folder lies is nothing for who asks over the network.
-                Ok(Err(error)) => Err(with_sources(&error).replace(&self.data.display().to_string(), "DATA")),
+                Ok(Err(error)) => Err(without_place(&with_sources(&error), &self.data)),
                 Err(_panic) => Err("it ended unexpectedly; the server's log says where".to_owned()),
             };
             if let Err(problem) = &over {
@@ -156,7 +155,8 @@ impl Worker {
     fn explain(&self, id: &EventId, watch: &Watch) -> Result<Option<Box<RawValue>>, PastError> {
         let _alone = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         watch.check()?;
-        let explained = explain_of(&self.view, &self.data, &[], id.as_str(), Some(self.memory_bytes), watch)?;
+        let memory = Memory { bytes_max: Some(self.memory_bytes) };
+        let explained = explain_of(&self.view, &self.data, &[], id.as_str(), memory, watch)?;
         Ok(explained.and_then(|explained| serde_json::value::to_raw_value(&explained).ok()))
     }
 }

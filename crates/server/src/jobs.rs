@@ -1,10 +1,12 @@
 //! Long work asked for over the API, such as sweeps and back-tests: kept, done one after the other, listed. Each has a folder of
 //! its own with what was asked, which is on disk before it is acknowledged, and then what came of it; so a restart goes on with
-//! what is not over and shows what is. Must not know HTTP, nor what the work is.
+//! what is not over and shows what is. A job that the server did not survive twice in a row is not begun a third time. Must not
+//! know HTTP, nor what the work is.
+
+mod folder;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,14 +19,14 @@ use model::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::folder::{BEGUN_MAX, Folders};
+pub(crate) use self::folder::{folder_name, read_json, write_json};
 use crate::background::{self, Priority};
-use crate::log::{line, with_sources};
+use crate::log::{line, with_sources, without_place};
 use crate::sequencer::Clock;
 
-/// What was asked for, in a job's folder.
-const REQUEST: &str = "request.json";
-/// Why it ended without a result.
-const FAILED: &str = "failed.json";
+/// Why a job that was asked to stop before it had begun has no result.
+const STOPPED: &str = "stopped on request";
 
 /// A kind of work.
 pub(crate) trait Work: Send + Sync + Sized + 'static {
@@ -165,7 +167,7 @@ pub(crate) enum JobError {
 /// All jobs of a kind. The threads end when the last of these is gone.
 #[derive(Debug)]
 pub(crate) struct Jobs<W: Work> {
-    place: PathBuf,
+    folders: Folders,
     work: Arc<W>,
     shared: Arc<Shared<W>>,
     queues: Vec<Sender<u32>>,
@@ -191,6 +193,14 @@ impl<W: Work> Shared<W> {
         self.taking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What stops one that begins now, if it still waits.
+    fn begin(&self, id: u32) -> Option<Arc<Watch>> {
+        let mut jobs = self.lock();
+        let job = jobs.get_mut(&id).filter(|job| job.state == JobState::Waiting)?;
+        job.state = JobState::Running;
+        Some(Arc::clone(&job.watch))
+    }
+
     fn set(&self, id: u32, state: JobState) {
         if let Some(job) = self.lock().get_mut(&id) {
             job.state = state;
@@ -206,8 +216,8 @@ pub(crate) type Started<W> = (Arc<Jobs<W>>, Vec<JoinHandle<()>>);
 /// # Errors
 /// The folder cannot be read, or a thread cannot be started.
 pub(crate) fn start<W: Work>(data: &Path, work: W, clock: &Clock) -> std::io::Result<Started<W>> {
-    let place = data.join(W::FOLDER);
-    let jobs = found::<W>(&place)?;
+    let folders = Folders::of(data.join(W::FOLDER));
+    let jobs = found::<W>(&folders)?;
     let (mut queues, mut receivers) = (Vec::new(), Vec::new());
     for name in W::QUEUES {
         let (queue, waiting) = channel();
@@ -227,13 +237,14 @@ pub(crate) fn start<W: Work>(data: &Path, work: W, clock: &Clock) -> std::io::Re
     for (name, waiting) in receivers {
         let worker = Worker {
             data: data.to_owned(),
+            folders: folders.clone(),
             shared: Arc::clone(&shared),
             work: Arc::clone(&work),
             clock: Arc::clone(clock),
         };
         threads.push(background::spawn(name, W::PRIORITY, move || worker.run(&waiting))?);
     }
-    Ok((Arc::new(Jobs { place, work, shared, queues }), threads))
+    Ok((Arc::new(Jobs { folders, work, shared, queues }), threads))
 }
 
 fn send<W: Work>(queues: &[Sender<u32>], id: u32, about: &W::About) {
@@ -244,17 +255,11 @@ fn send<W: Work>(queues: &[Sender<u32>], id: u32, about: &W::About) {
 }
 
 /// The jobs in a folder. What cannot be read is told and left out.
-fn found<W: Work>(place: &Path) -> std::io::Result<BTreeMap<u32, Job<W::About>>> {
+fn found<W: Work>(folders: &Folders) -> std::io::Result<BTreeMap<u32, Job<W::About>>> {
     let mut jobs = BTreeMap::new();
-    let entries = match std::fs::read_dir(place) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(jobs),
-        entries => entries?,
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let id = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u32>().ok());
-        let Some(id) = id else { continue };
-        let request = match read_json(&path.join(REQUEST)) {
+    for found in folders.find()? {
+        let id = found.id;
+        let request = match folders.request(id) {
             Ok(request) => request,
             Err(error) => {
                 let (one, _) = W::NAMES;
@@ -265,10 +270,10 @@ fn found<W: Work>(place: &Path) -> std::io::Result<BTreeMap<u32, Job<W::About>>>
                 continue;
             }
         };
-        let state = if path.join(W::RESULT).exists() {
+        let state = if folders.one(id).join(W::RESULT).exists() {
             JobState::Done
-        } else if let Ok(problem) = std::fs::read(path.join(FAILED)) {
-            JobState::Failed(serde_json::from_slice(&problem).unwrap_or_default())
+        } else if let Some(problem) = found.failed {
+            JobState::Failed(problem)
         } else {
             JobState::Waiting
         };
@@ -283,17 +288,17 @@ impl<W: Work> Jobs<W> {
     /// # Errors
     /// Too many wait or are kept, or the request cannot be written.
     pub(crate) fn take(&self, request: &W::Request) -> Result<u32, JobError> {
-        self.take_writing(request, write_request::<W>)
+        self.take_writing(request, Folders::make)
     }
 
     /// The same with what writes the request; others are answered while it does.
     fn take_writing(
         &self,
         request: &W::Request,
-        write: impl FnOnce(&Path, &W::Request) -> std::io::Result<()>,
+        write: impl FnOnce(&Folders, u32, &W::Request) -> std::io::Result<()>,
     ) -> Result<u32, JobError> {
         let id = self.reserve()?;
-        let written = self.make_room().and_then(|()| write(&self.folder(id), request));
+        let written = self.make_room().and_then(|()| write(&self.folders, id, request));
         let about = W::about(request);
         if written.is_ok() {
             self.shared.lock().insert(id, Job::new::<W>(id, request, JobState::Waiting));
@@ -338,7 +343,7 @@ impl<W: Work> Jobs<W> {
             let Some(oldest) = oldest.filter(|_| jobs.len() >= W::KEPT_MAX) else { return Ok(()) };
             jobs.remove(&oldest);
             drop(jobs);
-            std::fs::remove_dir_all(self.folder(oldest))?;
+            self.folders.remove(oldest)?;
         }
     }
 
@@ -359,13 +364,25 @@ impl<W: Work> Jobs<W> {
     /// # Errors
     /// It cannot be read.
     pub(crate) fn request(&self, id: u32) -> std::io::Result<W::Request> {
-        read_json(&self.folder(id).join(REQUEST))
+        self.folders.request(id)
     }
 
-    /// Asks one to stop; one that is over stays as it is.
-    pub(crate) fn stop(&self, id: u32) {
-        if let Some(job) = self.get(id) {
-            job.watch.stop();
+    /// Asks one to stop; one that is over stays as it is. Blocks on the disk: a restart does not forget it.
+    ///
+    /// # Errors
+    /// It cannot be kept. It stops all the same, unless the server ends before.
+    pub(crate) fn stop(&self, id: u32) -> std::io::Result<()> {
+        let Some(job) = self.get(id).filter(|job| !job.state.is_over()) else { return Ok(()) };
+        job.watch.stop();
+        // Should it be done by now, its result counts.
+        let kept = self.folders.fail(id, STOPPED);
+        if let Some(job) = self.shared.lock().get_mut(&id).filter(|job| job.state == JobState::Waiting) {
+            job.state = JobState::Failed(STOPPED.to_owned());
+        }
+        match kept {
+            // It was over and made room meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            kept => kept,
         }
     }
 
@@ -377,7 +394,7 @@ impl<W: Work> Jobs<W> {
         for job in self.list() {
             if job.state.is_over() && is_old(&job) {
                 self.shared.lock().remove(&job.id);
-                std::fs::remove_dir_all(self.folder(job.id))?;
+                self.folders.remove(job.id)?;
             }
         }
         Ok(())
@@ -386,13 +403,8 @@ impl<W: Work> Jobs<W> {
     /// The folder of one's results.
     #[must_use]
     pub(crate) fn folder(&self, id: u32) -> PathBuf {
-        self.place.join(folder_name(id))
+        self.folders.one(id)
     }
-}
-
-/// The name of a job's folder.
-pub(crate) fn folder_name(id: u32) -> String {
-    format!("{id:06}")
 }
 
 impl<W: Work> Drop for Jobs<W> {
@@ -407,6 +419,7 @@ impl<W: Work> Drop for Jobs<W> {
 /// A thread's own.
 struct Worker<W: Work> {
     data: PathBuf,
+    folders: Folders,
     shared: Arc<Shared<W>>,
     work: Arc<W>,
     clock: Clock,
@@ -418,9 +431,7 @@ impl<W: Work> Worker<W> {
             if self.shared.is_closing.load(Ordering::SeqCst) {
                 return;
             }
-            let watch = self.shared.lock().get(&id).map(|job| Arc::clone(&job.watch));
-            let Some(watch) = watch else { continue };
-            self.shared.set(id, JobState::Running);
+            let Some(watch) = self.shared.begin(id) else { continue };
             if let Some(state) = self.job(id, &watch) {
                 self.shared.set(id, state);
             }
@@ -431,24 +442,24 @@ impl<W: Work> Worker<W> {
     fn job(&self, id: u32, watch: &Watch) -> Option<JobState> {
         let (one, _) = W::NAMES;
         let began = (self.clock)();
-        let folder = self.data.join(W::FOLDER).join(folder_name(id));
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> Result<(), W::Error> {
-            let request = read_json(&folder.join(REQUEST))?;
-            self.work.run(&folder, &request, watch)
-        }));
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.work(id, watch)));
         let problem = match done {
             Ok(Ok(())) => {
                 let took_ms = (self.clock)().as_us().saturating_sub(began.as_us()) / 1_000;
                 line(&format!("{one}.done"), &format!("{one} {id} took {took_ms} ms"));
                 return Some(JobState::Done);
             }
-            Ok(Err(_)) if self.shared.is_closing.load(Ordering::SeqCst) => return None,
-            // Where the folder lies is nothing for who asks over the network.
-            Ok(Err(error)) => with_sources(&error).replace(&self.data.display().to_string(), "DATA"),
+            Ok(Err(_)) if self.shared.is_closing.load(Ordering::SeqCst) => {
+                if let Err(error) = self.folders.put_off(id) {
+                    line(&format!("{one}.put_off"), &format!("{one} {id}: {error}"));
+                }
+                return None;
+            }
+            Ok(Err(problem)) => without_place(&problem, &self.data),
             Err(_panic) => "it ended unexpectedly; the server's log says where".to_owned(),
         };
         line(&format!("{one}.failed"), &format!("{one} {id}: {problem}"));
-        if let Err(error) = write_json(&folder.join(FAILED), &problem) {
+        if let Err(error) = self.folders.fail(id, &problem) {
             line(
                 &format!("{one}.failed"),
                 &format!("{one} {id} will be tried again after a restart: {error}"),
@@ -456,35 +467,21 @@ impl<W: Work> Worker<W> {
         }
         Some(JobState::Failed(problem))
     }
-}
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> std::io::Result<T> {
-    serde_json::from_slice(&std::fs::read(path)?).map_err(std::io::Error::other)
-}
-
-/// Keeps what was asked for.
-fn write_request<W: Work>(folder: &Path, request: &W::Request) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let written = write_json(&folder.join(REQUEST), request);
-    if written.is_err() {
-        // An empty folder would be taken for a job that cannot be read.
-        let _lost = std::fs::remove_dir_all(folder);
+    fn work(&self, id: u32, watch: &Watch) -> Result<(), String> {
+        let begun = self.folders.begun(id);
+        if begun >= BEGUN_MAX {
+            return Err(format!(
+                "the server ended {begun} times in a row while this was being done, for which its memory may not have been \
+                 enough; it is not tried again: ask for less, or do it on a backup of the data folder"
+            ));
+        }
+        let done = self.folders.begin(id).map_err(W::Error::from).and_then(|()| {
+            let request = self.folders.request(id)?;
+            self.work.run(&self.folders.one(id), &request, watch)
+        });
+        done.map_err(|error| with_sources(&error))
     }
-    written
-}
-
-/// Writes a file that is whole or not there.
-///
-/// # Errors
-/// It cannot be written.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, value)?;
-    file.flush()?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -18,3 +18,32 @@ pub(crate) fn line(event: &str, detail: &str) {
     // A log that cannot be written must not stop the server.
     let _lost = writeln!(std::io::stderr(), "{line}");
 }
+
+/// A text for who asks over the network: where the data folder lies is nothing for them.
+pub(crate) fn without_place(text: &str, data: &std::path::Path) -> String {
+    let place = format!("{}/", data.display());
+    let mut parts = text.split(place.as_str());
+    let mut hidden = parts.next().unwrap_or("").to_owned();
+    for part in parts {
+        // A folder called `d` is not the end of a word.
+        let is_inside = hidden.ends_with(|before: char| before.is_alphanumeric() || "/._-".contains(before));
+        hidden += if is_inside { place.as_str() } else { "DATA/" };
+        hidden += part;
+    }
+    hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::without_place;
+
+    #[test]
+    fn where_the_data_folder_lies_is_not_told() {
+        let told = |text, data| without_place(text, Path::new(data));
+        assert_eq!(told("/srv/data/a: and/or /srv/data/b", "/srv/data"), "DATA/a: and/or DATA/b");
+        assert_eq!(told("d/a failed, and/or d/b ended", "d"), "DATA/a failed, and/or DATA/b ended");
+        assert_eq!(told("nothing", "d"), "nothing");
+    }
+}

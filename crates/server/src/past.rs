@@ -33,6 +33,8 @@ const PAST_SEQ: u64 = HISTORY_SEQ + (1 << 50);
 const SCAN_RECORDS: usize = 4_096;
 /// Inputs between two looks at the memory that records take.
 const LOOK_INPUTS: u64 = 65_536;
+/// An identifier of an event in memory, about.
+const ID_BYTES: usize = 18;
 
 /// Why the past cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -77,10 +79,11 @@ pub enum PastError {
     },
     /// Too much.
     #[error(
-        "the records take more than the {mib} MiB allowed; run `sekisho policy backtest` on a backup, where there is memory"
+        "what was known then takes more than the {mib} MiB of memory that are allowed (`--memory-mib`): ask about what happened \
+         earlier (a back-test: with an earlier `to`), or run `sekisho policy` on a backup of the data folder where there is memory"
     )]
     Memory {
-        /// How much they may take.
+        /// How much it may take.
         mib: usize,
     },
 }
@@ -133,23 +136,45 @@ pub struct Past {
     policy: Policy,
     base: Base,
     last: u64,
-    memory_bytes_max: Option<usize>,
+    memory: Memory,
+}
+
+/// How much memory the past may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Memory {
+    /// Bytes of records and of what is held while history is read, about; nothing says as much as there is.
+    pub bytes_max: Option<usize>,
+}
+
+impl Memory {
+    /// That there is room for the records, and for so many bytes beside them.
+    fn check(self, state: &State, beside: usize) -> Result<(), PastError> {
+        let Some(bytes_max) = self.bytes_max else { return Ok(()) };
+        // Records are spread evenly over the parts.
+        let records = state.part_bytes(0).saturating_mul(State::PARTS);
+        if records.saturating_add(beside) > bytes_max { Err(self.too_much()) } else { Ok(()) }
+    }
+
+    fn too_much(self) -> PastError {
+        PastError::Memory { mib: self.bytes_max.unwrap_or(usize::MAX) >> 20 }
+    }
 }
 
 impl Past {
-    /// Opens a folder; `history` is told where the journal's beginning is gone.
+    /// Opens a folder; `history` is told where the journal's beginning is gone. The base, which may be all there is, is loaded.
     ///
     /// # Errors
-    /// There is no base, or it cannot be read.
-    pub fn open(data: &Path, history: &[PathBuf], watch: &Watch) -> Result<Self, PastError> {
+    /// There is no base, it cannot be read, or it takes more than `memory`.
+    pub fn open(data: &Path, history: &[PathBuf], memory: Memory, watch: &Watch) -> Result<Self, PastError> {
         let view = DataFolder::read_only(data)?;
-        Self::of(&view, data, history, watch)
+        Self::of(&view, data, history, memory, watch)
     }
 
     pub(crate) fn of(
         view: &FolderView,
         data: &Path,
         history: &[PathBuf],
+        memory: Memory,
         watch: &Watch,
     ) -> Result<Self, PastError> {
         let (journal, stored) = (view.journal_reader()?, view.state_reader()?);
@@ -160,11 +185,11 @@ impl Past {
             policy: Policy::compile(Policy::SHIPPED, 0).map_err(StartError::from)?,
             base: Base { from: "journal", first_seq: first, history_events: 0, notes: Vec::new() },
             last,
-            memory_bytes_max: None,
+            memory,
         };
         let bootstrapped = bootstrap::seq_of(&stored)?;
         if let Some(seq) = bootstrapped {
-            past.begin_with_bootstrap(data, seq)?;
+            past.begin_with_bootstrap(data, seq, watch)?;
         }
         if first > past.state.seq().saturating_add(1) {
             let own = [data.join(HISTORY)];
@@ -176,12 +201,6 @@ impl Past {
         }
         watch.expect(last.saturating_sub(past.state.seq()));
         Ok(past)
-    }
-
-    /// Ends with an error when records take more than so many bytes, about.
-    #[must_use]
-    pub fn with_memory_max(self, bytes: Option<usize>) -> Self {
-        Self { memory_bytes_max: bytes, ..self }
     }
 
     /// Ends with this input.
@@ -206,7 +225,7 @@ impl Past {
         (self.state.seq(), self.last)
     }
 
-    fn begin_with_bootstrap(&mut self, data: &Path, seq: u64) -> Result<(), PastError> {
+    fn begin_with_bootstrap(&mut self, data: &Path, seq: u64, watch: &Watch) -> Result<(), PastError> {
         let path = data.join(BASE_FILE);
         let wrong = |problem: String| PastError::Base { path: path.clone(), seq, problem };
         let base = StateReader::open(&path).map_err(|error| wrong(error.to_string()))?;
@@ -215,7 +234,7 @@ impl Past {
             return Err(wrong(format!("it holds the state of input {holds}")));
         }
         self.state = State::at(seq);
-        load_all(&base, &mut self.state)?;
+        load_all(&base, &mut self.state, self.memory, watch)?;
         if let Some((version, text)) = recovery::last_policy(&self.state, |_| true) {
             self.policy = recovery::compile(&text, version)?;
         }
@@ -241,20 +260,25 @@ impl Past {
             true
         })?;
         let known = self.told_of_before(first, began, watch)?;
-        let (state, policy) = (&mut self.state, &self.policy);
+        let (state, policy, memory) = (&mut self.state, &self.policy, self.memory);
         let mut told = 0_u64;
-        let feed = Feed::open(&files)?;
+        let feed = Feed::open(&files)?.with_memory(memory.bytes_max);
+        let beside = known.len().saturating_mul(ID_BYTES);
         feed.run(&Observer::without_files(), watch, |observed| {
             if observed.time < began && !known.contains(&text_key(observed.id.as_str())) {
                 let (seq, time) = (PAST_SEQ.saturating_add(told), observed.time);
                 state.apply(policy, &Input { seq, time, body: Body::Event(observed) });
                 told = told.saturating_add(1);
+                if told.is_multiple_of(LOOK_INPUTS) {
+                    memory.check(state, beside)?;
+                }
             }
             Ok(())
         })?;
+        memory.check(state, beside)?;
         let seq = first.saturating_sub(1);
         let mut documents = State::at(seq);
-        load_kind(stored, RecordKey::document("").kind(), &mut documents)?;
+        load_kind(stored, RecordKey::document("").kind(), &mut documents, self.memory, watch)?;
         let before = |document: &Document| document.seq < first && document.name.starts_with(POLICIES);
         if let Some((version, text)) = recovery::last_policy(&documents, before) {
             self.policy = recovery::compile(&text, version)?;
@@ -270,12 +294,16 @@ impl Past {
     /// Hashes of the identifiers of events that the journal has and that happened before a time: history has them too.
     fn told_of_before(&self, first: u64, began: Time, watch: &Watch) -> Result<HashSet<u64>, PastError> {
         let mut known = HashSet::new();
-        self.each_input(first.saturating_sub(1), watch, |_, input| {
+        self.each_input(first.saturating_sub(1), watch, |entry, input| {
             if let Body::Event(event) = &input.body
                 && event.time < began
             {
                 known.insert(text_key(event.id.as_str()));
             }
+            if entry.seq.is_multiple_of(LOOK_INPUTS) {
+                self.memory.check(&self.state, known.len().saturating_mul(ID_BYTES))?;
+            }
+            Ok(())
         })?;
         Ok(known)
     }
@@ -285,7 +313,7 @@ impl Past {
         &self,
         after: u64,
         watch: &Watch,
-        mut look: impl FnMut(&OwnedEntry, &Input),
+        mut look: impl FnMut(&OwnedEntry, &Input) -> Result<(), PastError>,
     ) -> Result<(), PastError> {
         let mut seq = after;
         while seq < self.last {
@@ -294,7 +322,7 @@ impl Past {
             let Some(last) = entries.last() else { break };
             seq = last.seq;
             for entry in &entries {
-                look(entry, &recovery::input(entry)?);
+                look(entry, &recovery::input(entry)?)?;
             }
         }
         Ok(())
@@ -326,19 +354,10 @@ impl Past {
                     self.policy = recovery::compile(text, *version)?;
                 }
                 if entry.seq.is_multiple_of(LOOK_INPUTS) {
-                    self.check_memory()?;
+                    self.memory.check(&self.state, 0)?;
                 }
             }
             watch.advance(u64::try_from(entries.len()).unwrap_or(0));
-        }
-        Ok(())
-    }
-
-    fn check_memory(&self) -> Result<(), PastError> {
-        let Some(bytes_max) = self.memory_bytes_max else { return Ok(()) };
-        // Records are spread evenly over the parts.
-        if self.state.part_bytes(0).saturating_mul(State::PARTS) > bytes_max {
-            return Err(PastError::Memory { mib: bytes_max >> 20 });
         }
         Ok(())
     }
@@ -361,13 +380,29 @@ fn not_taken(stored: &StateReader, history: &[PathBuf], watch: &Watch) -> Result
 }
 
 /// Loads every record of the engine's into memory.
-pub(crate) fn load_all(stored: &StateReader, state: &mut State) -> Result<(), PastError> {
-    RecordKey::KINDS.into_iter().try_for_each(|kind| load_kind(stored, kind, state))
+///
+/// # Errors
+/// One cannot be read, they take more than `memory`, or `watch` says stop.
+pub(crate) fn load_all(
+    stored: &StateReader,
+    state: &mut State,
+    memory: Memory,
+    watch: &Watch,
+) -> Result<(), PastError> {
+    RecordKey::KINDS.into_iter().try_for_each(|kind| load_kind(stored, kind, state, memory, watch))
 }
 
-fn load_kind(stored: &StateReader, kind: u8, state: &mut State) -> Result<(), PastError> {
+fn load_kind(
+    stored: &StateReader,
+    kind: u8,
+    state: &mut State,
+    memory: Memory,
+    watch: &Watch,
+) -> Result<(), PastError> {
     let mut from = Vec::new();
     loop {
+        watch.check()?;
+        memory.check(state, 0)?;
         let records = stored.scan(kind, &from, SCAN_RECORDS)?;
         let Some((last, _)) = records.last() else { return Ok(()) };
         // The next key in order is the last one with a zero byte behind it.

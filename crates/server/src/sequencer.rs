@@ -259,6 +259,13 @@ impl Handle {
         !self.messages.is_closed() && self.gauges.refusing.load(Ordering::Relaxed) == 0
     }
 
+    /// Asks and looks that wait for the sequencer, at most [`QUEUE_MAX`].
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        let waiting = self.messages.max_capacity().saturating_sub(self.messages.capacity());
+        u64::try_from(waiting).unwrap_or(u64::MAX)
+    }
+
     /// The candidate policy beside the live one.
     #[must_use]
     pub fn shadow(&self) -> &Shadow {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::{DataFolder, JournalReader, OwnedEntry, StateReader};
 
 use crate::bootstrap;
-use crate::past::{Past, PastError};
+use crate::past::{Memory, Past, PastError};
 use crate::sequencer::{Audit, StartError, recovery};
 
 /// Differences listed at most; further ones are counted.
@@ -75,7 +75,7 @@ pub fn verify(folder: &Path) -> Result<Verified, PastError> {
     if first > bootstrap::seq_of(&stored)?.unwrap_or(0).saturating_add(1) {
         return Err(StartError::Trimmed { first }.into());
     }
-    let past = Past::of(view, folder, &[], &history::Watch::default())?;
+    let past = Past::of(view, folder, &[], Memory::default(), &history::Watch::default())?;
     let (journal, mut state, mut policy, base) = past.into_parts();
     let mut verified =
         Verified { state_seq: stored.seq()?, base: base.from, base_seq: state.seq(), ..Verified::default() };

@@ -52,6 +52,16 @@ pub enum StoreError {
         /// The newest schema this program knows.
         known: u32,
     },
+    /// A file was written by an older version of this program, in a form that is not read any more. It was not changed.
+    #[error(
+        "{path}: written by an older version, whose records this one does not read, and they cannot be made anew from the \
+         journal alone; nothing was changed: start the older version on this folder, or begin a new one and bootstrap \
+         it from this one's history"
+    )]
+    OldForm {
+        /// The file.
+        path: PathBuf,
+    },
     /// An earlier write failed, so nothing more is taken: what is on disk is known up to there and no further.
     #[error(
         "{path}: no inputs are taken since {since} could not be written ({reason}); \

@@ -8,6 +8,7 @@
 //! snapshots are taken before anything is copied, which makes the moment short, and if it happens both are taken again.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ use crate::{Journal, JournalReader, Limits, State, StateReader, StoreError, jour
 const JOURNAL_FILE: &str = "journal.db";
 const STATE_FILE: &str = "state.db";
 const INDEX_FILE: &str = "index.db";
+/// Name of the file of [`FolderView::base_path`].
+pub const BASE_FILE: &str = "bootstrap.db";
 const LOCK_FILE: &str = "lock";
 
 /// How often snapshots are taken until they fit together. Trimming at that very moment again and again is no accident.
@@ -48,6 +51,13 @@ impl FolderView {
     #[must_use]
     pub fn index_path(&self) -> PathBuf {
         self.path.join(INDEX_FILE)
+    }
+
+    /// Where the records are kept that a bootstrap made, and that the journal therefore does not have. A file without records
+    /// is there before they are written, so that a folder that has them is known.
+    #[must_use]
+    pub fn base_path(&self) -> PathBuf {
+        self.path.join(BASE_FILE)
     }
 
     /// See [`JournalReader::open`].
@@ -159,13 +169,24 @@ impl DataFolder {
         &self.view
     }
 
-    /// Opens both files for writing, creating them the first time, and makes sure that they belong together.
+    /// Opens both files for writing, creating them the first time, and makes sure that they belong together. A state of an
+    /// old form is begun anew if the journal has everything.
     ///
     /// # Errors
-    /// See [`Journal::open`] and [`State::open`]; [`StoreError::Disagree`] if one of them was replaced, or lost its end.
+    /// See [`Journal::open`] and [`State::open`]; [`StoreError::Disagree`] if one of them was replaced, or lost its end;
+    /// [`StoreError::OldForm`] if the journal was trimmed, or a bootstrap's records are in the state: then nothing was changed.
     pub fn files(&self, limits: &Limits) -> Result<(Journal, State), StoreError> {
         let journal = Journal::open(&self.view.journal_path(), limits.clone())?;
-        let state = State::open(&self.view.state_path(), limits.clone())?;
+        let path = self.view.state_path();
+        let state = match State::open(&path, limits.clone()) {
+            Err(StoreError::OldForm { .. })
+                if journal.first_seq() <= 1 && !self.view.base_path().exists() =>
+            {
+                remove(&path)?;
+                State::open(&path, limits.clone())?
+            }
+            state => state?,
+        };
         agree(&self.view.path, state.seq()?, journal.first_seq(), journal.last_seq())?;
         Ok((journal, state))
     }
@@ -186,6 +207,21 @@ fn agree(path: &Path, state: u64, first: u64, last: u64) -> Result<(), StoreErro
     Err(StoreError::Disagree { path: path.to_owned(), state, first, last })
 }
 
+/// Removes a file that SQLite had, its log first.
+fn remove(path: &Path) -> Result<(), StoreError> {
+    for end in ["-wal", "-shm", ""] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(end);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io(path, "removing records of an old form")(error));
+            }
+            _ => {}
+        }
+    }
+    sync_folder_of(path)
+}
+
 fn create_private(path: &Path) -> Result<(), StoreError> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
     created.map_err(StoreError::io(path, "creating"))?;
@@ -198,7 +234,7 @@ fn require_empty(path: &Path) -> Result<(), StoreError> {
             None => Ok(()),
             Some(_) => Err(StoreError::NotEmpty { path: path.to_owned() }),
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(StoreError::io(path, "reading")(error)),
     }
 }

@@ -24,7 +24,7 @@ mod state;
 mod whole;
 
 pub use error::StoreError;
-pub use folder::{DataFolder, FolderView};
+pub use folder::{BASE_FILE, DataFolder, FolderView};
 pub use index::{Index, IndexReader, IndexRow, Reached};
 pub use journal::{
     Checkpointer, Entry, Finder, Found, ID_BYTES_MAX, Journal, JournalReader, Mark, OwnedEntry, Trimmed,

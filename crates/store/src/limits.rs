@@ -18,9 +18,9 @@ pub struct Limits {
     pub wal_bytes: u32,
     /// Rows removed by one step of [`Journal::trim`](crate::Journal::trim).
     pub trim_rows: u32,
-    /// Size of either file in pages of 4 KiB, from which it counts as full; `None` for as large as the disk. For quotas,
-    /// and for tests of a full disk.
-    pub pages_max: Option<u32>,
+    /// Size of either file in bytes, from which it counts as full; `None` for as large as the disk. For quotas, and for tests
+    /// of a full disk.
+    pub file_bytes_max: Option<u64>,
 }
 
 impl Default for Limits {
@@ -33,7 +33,7 @@ impl Default for Limits {
             state_cache_bytes: 64 << 20,
             wal_bytes: 64 << 20,
             trim_rows: 4_096,
-            pages_max: None,
+            file_bytes_max: None,
         }
     }
 }

@@ -7,7 +7,9 @@ pub(crate) struct Schema {
     /// SQLite's `application_id`, so that swapped files are noticed.
     pub(crate) application_id: i32,
     /// In order.
-    pub(crate) migrations: &'static [&'static str],
+    pub(crate) migrations: &'static [Migration],
+    /// Bytes of a page of a new file.
+    pub(crate) page_bytes: u32,
     /// SQLite's `synchronous`.
     pub(crate) synchronous: &'static str,
     /// Asks for a text that grows with every transaction, by which an older state of the file is told from a newer one. It
@@ -15,12 +17,23 @@ pub(crate) struct Schema {
     pub(crate) progress: &'static str,
 }
 
+/// From one version of a file to the next.
+#[derive(Debug)]
+pub(crate) enum Migration {
+    Sql(&'static str),
+    /// What the rows hold has another form, so that they are made anew from elsewhere. An older file is not opened.
+    Anew,
+}
+
+use crate::sqlite::PAGE_BYTES;
+use Migration::{Anew, Sql};
+
 /// `journal.db`. Synced at every commit: an input is acknowledged only when a power cut cannot lose it.
 ///
 /// `id_run` and `id_span` stand in for an index on `input.id`; see `journal::ids` for why there is none.
 pub(crate) const JOURNAL: Schema = Schema {
     application_id: 0x5345_4b4a,
-    migrations: &["
+    migrations: &[Sql("
         CREATE TABLE input(
             seq INTEGER PRIMARY KEY,
             id TEXT,
@@ -39,17 +52,21 @@ pub(crate) const JOURNAL: Schema = Schema {
         CREATE TABLE id_span(run INTEGER PRIMARY KEY, sieve BLOB NOT NULL) STRICT;
         CREATE TABLE mark(name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
         INSERT INTO mark(name, seq) VALUES('commits', 0);
-    "],
+    ")],
+    page_bytes: PAGE_BYTES,
     synchronous: "FULL",
     progress: "SELECT printf('%020d', seq) FROM mark WHERE name = 'commits'",
 };
 
 /// `state.db`. Synced when its log is merged, not at every commit: the journal is the truth, so a checkpoint that a power
 /// cut takes back is replayed. With a write-ahead log that never damages the file; checkpoints vanish whole, last first.
+///
+/// Pages are small: a checkpoint changes some of a few hundred bytes each all over the file, and its log, which a start
+/// reads whole, holds whole pages.
 pub(crate) const STATE: Schema = Schema {
     application_id: 0x5345_4b53,
     migrations: &[
-        "
+        Sql("
         CREATE TABLE record(
             kind INTEGER NOT NULL,
             key BLOB NOT NULL,
@@ -57,14 +74,24 @@ pub(crate) const STATE: Schema = Schema {
             PRIMARY KEY(kind, key)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-    ",
-        // Records have another form since: they are made anew from the journal.
-        "DELETE FROM record; DELETE FROM meta;",
-        // Again: clusters and trading.
-        "DELETE FROM record; DELETE FROM meta;",
-        // Again: strangers.
-        "DELETE FROM record; DELETE FROM meta;",
+    "),
+        Anew,
+        Anew,
+        // Strangers are counted once; keys of IPv4 addresses and networks have eight bytes.
+        Anew,
+        // See `state::place`.
+        Sql("
+        CREATE TABLE numbered_0(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_1(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_2(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_3(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_4(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_5(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_6(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_7(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+    "),
     ],
+    page_bytes: 1_024,
     synchronous: "NORMAL",
     progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",
 };
@@ -73,7 +100,7 @@ pub(crate) const STATE: Schema = Schema {
 /// last row of the journal that it covers.
 pub(crate) const INDEX: Schema = Schema {
     application_id: 0x5345_4b49,
-    migrations: &["
+    migrations: &[Sql("
         CREATE TABLE entry(
             run INTEGER NOT NULL,
             kind INTEGER NOT NULL,
@@ -89,7 +116,8 @@ pub(crate) const INDEX: Schema = Schema {
             commits INTEGER NOT NULL
         ) STRICT;
         INSERT INTO reached(one, seq, digest, commits) VALUES(1, 0, 0, 0);
-    "],
+    ")],
+    page_bytes: PAGE_BYTES,
     synchronous: "NORMAL",
     progress: "SELECT printf('%020d', commits) FROM reached",
 };

@@ -7,17 +7,17 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::schema::Schema;
+use crate::schema::{Migration, Schema};
 use crate::{Limits, StoreError, whole};
 
-/// Bytes of a page. The unit of SQLite's files, logs and caches.
+/// Bytes of a page where nothing speaks for another size.
 pub(crate) const PAGE_BYTES: u32 = 4_096;
 
 /// How long a connection waits for another's short lock. Writers are single, so this is met only when files are opened.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// Statements each connection keeps prepared.
-const STATEMENTS: usize = 32;
+const STATEMENTS: usize = 64;
 
 /// A connection that may write, and the path for its errors.
 #[derive(Debug)]
@@ -112,7 +112,8 @@ fn create(path: &Path, schema: &Schema) -> Result<(), StoreError> {
     let failed = || StoreError::sqlite(path, "creating");
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut connection = connect(&staged, flags, 1 << 20).map_err(failed())?;
-    let set_up = format!("PRAGMA page_size={PAGE_BYTES}; PRAGMA application_id={};", schema.application_id);
+    let set_up =
+        format!("PRAGMA page_size={}; PRAGMA application_id={};", schema.page_bytes, schema.application_id);
     connection.execute_batch(&set_up).map_err(failed())?;
     migrate(path, schema, &mut connection)?;
     connection.close().map_err(|(_, error)| failed()(error))?;
@@ -132,10 +133,12 @@ fn configure(connection: &Connection, schema: &Schema, limits: &Limits) -> rusql
     let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
     debug_assert_eq!(mode, "wal");
     connection.pragma_update(None, "synchronous", schema.synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", limits.wal_bytes / PAGE_BYTES)?;
+    let page_bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    connection.pragma_update(None, "wal_autocheckpoint", limits.wal_bytes / page_bytes)?;
     // Rounds up what a long reader made of the log; SQLite reuses the rest in place.
     connection.pragma_update_and_check(None, "journal_size_limit", limits.wal_bytes, |_| Ok(()))?;
-    if let Some(pages) = limits.pages_max {
+    if let Some(bytes) = limits.file_bytes_max {
+        let pages = bytes / u64::from(page_bytes);
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     Ok(())
@@ -163,11 +166,17 @@ fn version(path: &Path, schema: &Schema, connection: &Connection) -> Result<u32,
 
 fn migrate(path: &Path, schema: &Schema, connection: &mut Connection) -> Result<(), StoreError> {
     let found = version(path, schema, connection)?;
-    for (migration, from) in schema.migrations.iter().zip(0_u32..).skip(usize::try_from(found).unwrap_or(0)) {
+    let missing = || schema.migrations.iter().zip(0_u32..).skip(usize::try_from(found).unwrap_or(0));
+    if found > 0 && missing().any(|(migration, _)| matches!(migration, Migration::Anew)) {
+        return Err(StoreError::OldForm { path: path.to_owned() });
+    }
+    for (migration, from) in missing() {
         let failed = || StoreError::sqlite(path, "bringing it up to date");
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
-        transaction.execute_batch(migration).map_err(failed())?;
+        if let Migration::Sql(text) = migration {
+            transaction.execute_batch(text).map_err(failed())?;
+        }
         transaction.pragma_update(None, "user_version", from.saturating_add(1)).map_err(failed())?;
         transaction.commit().map_err(failed())?;
     }
@@ -186,23 +195,27 @@ pub(crate) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::{Database, Schema};
+    use crate::schema::Migration::{Anew, Sql};
     use crate::{Limits, StoreError};
 
     const FIRST: Schema = Schema {
         application_id: 7,
-        migrations: &["CREATE TABLE a(x)"],
+        migrations: &[Sql("CREATE TABLE a(x)")],
+        page_bytes: 4_096,
         synchronous: "FULL",
         progress: "SELECT ''",
     };
     const SECOND: Schema = Schema {
         application_id: 7,
-        migrations: &["CREATE TABLE a(x)", "ALTER TABLE a ADD y; INSERT INTO a VALUES(1, 2)"],
+        migrations: &[Sql("CREATE TABLE a(x)"), Sql("ALTER TABLE a ADD y; INSERT INTO a VALUES(1, 2)")],
+        page_bytes: 4_096,
         synchronous: "FULL",
         progress: "SELECT ''",
     };
     const FAILING: Schema = Schema {
         application_id: 7,
-        migrations: &["CREATE TABLE a(x)", "INSERT INTO a VALUES(1); INSERT INTO b VALUES(1)"],
+        migrations: &[Sql("CREATE TABLE a(x)"), Sql("INSERT INTO a VALUES(1); INSERT INTO b VALUES(1)")],
+        page_bytes: 4_096,
         synchronous: "FULL",
         progress: "SELECT ''",
     };
@@ -225,6 +238,19 @@ mod tests {
         let refused = open(&path, &FIRST).unwrap_err();
         assert!(matches!(refused, StoreError::Newer { found: 2, known: 1, .. }), "{refused:?}");
         assert!(refused.to_string().contains("start the newer version"));
+    }
+
+    #[test]
+    fn a_file_of_an_old_form_is_not_opened_and_not_changed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("x.db");
+        drop(open(&path, &FIRST).unwrap());
+        let anew =
+            Schema { migrations: &[Sql("CREATE TABLE a(x)"), Sql("CREATE TABLE b(x)"), Anew], ..FIRST };
+        let refused = open(&path, &anew).unwrap_err();
+        assert!(matches!(refused, StoreError::OldForm { .. }), "{refused:?}");
+        drop(open(&path, &FIRST).unwrap());
+        drop(open(&place.path().join("new.db"), &anew).unwrap());
     }
 
     #[test]

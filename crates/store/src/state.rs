@@ -4,10 +4,12 @@
 //! The journal is the truth and this is a saving of time: a lost checkpoint is replayed. So it is synced only when its log
 //! is merged, see `schema`, or when the journal is to be trimmed behind it ([`State::sync`]). Never is it ahead of the journal, as long as checkpoints hold only what has been appended.
 
+mod place;
+
 use std::ops::Deref;
 use std::path::Path;
 
-use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, TransactionBehavior};
+use rusqlite::{OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::schema::STATE;
 use crate::sqlite::Database;
@@ -16,13 +18,6 @@ use crate::{Limits, StoreError};
 /// Memory for pages of a reader that names no limit.
 const READER_CACHE_BYTES: u32 = 16 << 20;
 
-const LOAD: &str = "SELECT bytes FROM record WHERE kind = ?1 AND key = ?2";
-const PUT: &str = "INSERT INTO record(kind, key, bytes) VALUES(?1, ?2, ?3) \
-                   ON CONFLICT(kind, key) DO UPDATE SET bytes = excluded.bytes";
-const DELETE: &str = "DELETE FROM record WHERE kind = ?1 AND key = ?2";
-const SCAN: &str = "SELECT key, bytes FROM record WHERE kind = ?1 AND key >= ?2 ORDER BY key LIMIT ?3";
-const SCAN_BACK: &str =
-    "SELECT key, bytes FROM record WHERE kind = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3";
 const SET: &str =
     "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
 
@@ -67,8 +62,7 @@ impl StateReader {
     /// The file could not be read.
     pub fn load(&self, kind: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let failed = || self.database.failed("loading a record");
-        let mut select = self.database.connection.prepare_cached(LOAD).map_err(failed())?;
-        load(&mut select, kind, key).map_err(failed())
+        place::load(&self.database.connection, kind, key).map_err(failed())
     }
 
     /// Records in the order asked for, all of one checkpoint.
@@ -78,8 +72,7 @@ impl StateReader {
     pub fn load_many(&self, keys: &[(u8, &[u8])]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let failed = || self.database.failed("loading records");
         let transaction = self.database.connection.unchecked_transaction().map_err(failed())?;
-        let mut select = transaction.prepare_cached(LOAD).map_err(failed())?;
-        keys.iter().map(|(kind, key)| load(&mut select, *kind, key).map_err(failed())).collect()
+        keys.iter().map(|(kind, key)| place::load(&transaction, *kind, key).map_err(failed())).collect()
     }
 
     /// Records of a kind from a key on, in the order of their keys; at most `limit`.
@@ -89,9 +82,7 @@ impl StateReader {
     pub fn scan(&self, kind: u8, from_key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
         let failed = || self.database.failed("reading records");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut select = self.database.connection.prepare_cached(SCAN).map_err(failed())?;
-        let rows = select.query_map((kind, from_key, limit), |row| Ok((row.get(0)?, row.get(1)?)));
-        rows.and_then(Iterator::collect).map_err(failed())
+        place::scan(&self.database.connection, kind, from_key, limit).map_err(failed())
     }
 
     /// Records of a kind before a key, the highest key first; at most `limit`.
@@ -101,9 +92,7 @@ impl StateReader {
     pub fn scan_back(&self, kind: u8, before_key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
         let failed = || self.database.failed("reading records");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut select = self.database.connection.prepare_cached(SCAN_BACK).map_err(failed())?;
-        let rows = select.query_map((kind, before_key, limit), |row| Ok((row.get(0)?, row.get(1)?)));
-        rows.and_then(Iterator::collect).map_err(failed())
+        place::scan_back(&self.database.connection, kind, before_key, limit).map_err(failed())
     }
 
     /// Up to which sequence number the records are true; 0 before the first checkpoint.
@@ -192,22 +181,12 @@ impl State {
         let transaction =
             database.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
         let blob_bytes_max = self.limits.blob_bytes_max;
-        {
-            let mut put = transaction.prepare_cached(PUT).map_err(failed())?;
-            let mut delete = transaction.prepare_cached(DELETE).map_err(failed())?;
-            for record in changed {
-                let (kind, key, bytes) = record?;
-                let key = key.as_ref();
-                StoreError::limit("a key in bytes", key.len(), blob_bytes_max)?;
-                let done = match bytes.as_ref().map(AsRef::as_ref) {
-                    Some(bytes) => {
-                        StoreError::limit("a record in bytes", bytes.len(), blob_bytes_max)?;
-                        put.execute((kind, key, bytes))
-                    }
-                    None => delete.execute((kind, key)),
-                };
-                done.map_err(failed())?;
-            }
+        for record in changed {
+            let (kind, key, bytes) = record?;
+            let (key, bytes) = (key.as_ref(), bytes.as_ref().map(AsRef::as_ref));
+            StoreError::limit("a key in bytes", key.len(), blob_bytes_max)?;
+            StoreError::limit("a record in bytes", bytes.map_or(0, <[u8]>::len), blob_bytes_max)?;
+            place::put(&transaction, kind, key, bytes).map_err(failed())?;
         }
         let checkpoints = self.checkpoints.saturating_add(1);
         let progress = [seq.to_be_bytes(), checkpoints.to_be_bytes()];
@@ -241,10 +220,6 @@ impl State {
 
 fn set(transaction: &Transaction<'_>, name: &str, value: &[u8]) -> rusqlite::Result<()> {
     transaction.prepare_cached(SET)?.execute((name, value)).map(drop)
-}
-
-fn load(select: &mut CachedStatement<'_>, kind: u8, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
-    select.query_row((kind, key), |row| row.get(0)).optional()
 }
 
 fn meta(database: &Database, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

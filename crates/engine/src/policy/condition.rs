@@ -13,6 +13,7 @@ use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use cel::{Context, Env, Program, Value};
 
+use super::learned::Card;
 use super::needs::{Given, Need, needs};
 use crate::decayed::parts_to_f64;
 use crate::signal::{Signal, Unit, View};
@@ -96,6 +97,11 @@ impl Condition {
         &self.signals
     }
 
+    /// Whether it can only hold where a signal other than this one is as it says.
+    pub(super) fn needs_beside(&self, signal: Signal) -> bool {
+        self.needs.iter().any(|need| need.is_beside(signal))
+    }
+
     /// Whether it holds; one that cannot be computed does not.
     pub(super) fn holds(&self, answers: &Answers<'_>, context: &Context<'_, '_>) -> bool {
         if !self.needs.iter().all(|need| need.is_met(answers)) {
@@ -177,6 +183,7 @@ pub(super) fn qualified(mut expression: &Expr) -> Option<String> {
 /// What conditions ask of one view; every signal is computed at most once, and only if asked for.
 pub(super) struct Answers<'v> {
     view: &'v View<'v>,
+    card: Option<&'v Card>,
     signals: Vec<Known>,
 }
 
@@ -204,8 +211,8 @@ impl Known {
 }
 
 impl<'v> Answers<'v> {
-    pub(super) fn new(view: &'v View<'v>) -> Self {
-        Self { view, signals: Signal::ALL.iter().map(|_| Known::new()).collect() }
+    pub(super) fn new(view: &'v View<'v>, card: Option<&'v Card>) -> Self {
+        Self { view, card, signals: Signal::ALL.iter().map(|_| Known::new()).collect() }
     }
 
     fn signal(&self, name: &str) -> Option<CowVal<'_, '_>> {
@@ -219,11 +226,12 @@ impl<'v> Answers<'v> {
 
     /// A signal as conditions see it: 1 and 0 for flags.
     pub(super) fn number(&self, signal: Signal) -> f64 {
-        let compute = || {
-            signal.value(self.view).unwrap_or(match signal.about().unit {
+        let compute = || match signal {
+            Signal::ModelRisk => self.card.map_or(0.0, |card| card.points(|part| self.number(part)).into()),
+            _ => signal.value(self.view).unwrap_or(match signal.about().unit {
                 Unit::Hours | Unit::Days => f64::INFINITY,
                 _ => 0.0,
-            })
+            }),
         };
         self.signals.get(signal.place()).map_or(0.0, |known| known.get(compute))
     }

@@ -4,7 +4,7 @@
 use model::EventKind;
 
 use super::condition::Answers;
-use super::{Policy, Thresholds, kind_place};
+use super::{Card, Policy, Risk, Thresholds, kind_place};
 use crate::decision::Decision;
 use crate::input::Observed;
 use crate::signal::{Signal, View};
@@ -19,6 +19,8 @@ pub struct Explained {
     pub thresholds: Thresholds,
     /// Every signal of the catalogue, in its order; `None` where it says nothing.
     pub signals: Vec<(Signal, Option<f64>)>,
+    /// What the model says, where the policy has one for this kind of event.
+    pub risk: Option<Risk>,
     /// Every rule that can fire on this kind of event, in the order of the policy.
     pub rules: Vec<RuleExplained>,
     /// Rules of the policy that are for other kinds of events.
@@ -46,7 +48,8 @@ impl Policy {
     /// [`Self::decide`], taken apart.
     #[must_use]
     pub fn explain(&self, view: &View<'_>) -> Explained {
-        let answers = Answers::new(view);
+        let card = self.card(view.event.kind);
+        let answers = Answers::new(view, card);
         let context = self.conditions.context(&answers);
         let rules: Vec<RuleExplained> = self
             .places(view.event.kind)
@@ -58,13 +61,23 @@ impl Policy {
                 Some(RuleExplained { rule: *place, fired, unmet })
             })
             .collect();
+        let value = |signal| match signal {
+            Signal::ModelRisk => card.map(|_| answers.number(signal)),
+            _ => signal.value(view),
+        };
         Explained {
             decision: self.decide(view),
             thresholds: self.thresholds,
-            signals: Signal::ALL.iter().map(|signal| (*signal, signal.value(view))).collect(),
+            risk: card.map(|card| card.risk(|signal| answers.number(signal))),
+            signals: Signal::ALL.iter().map(|signal| (*signal, value(*signal))).collect(),
             others: self.rules.len().saturating_sub(rules.len()),
             rules,
         }
+    }
+
+    /// What the model has for a kind of event.
+    pub(super) fn card(&self, kind: EventKind) -> Option<&Card> {
+        self.model.as_ref().and_then(|model| model.card(kind))
     }
 
     /// Places of the rules that can fire on a kind of event.

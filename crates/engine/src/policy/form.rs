@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::condition::Fault;
+use super::learned::ModelForm;
 use super::{Reasons, SCORE_MAX, Thresholds};
 use crate::decision::Verdict;
 
@@ -34,7 +35,7 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    fn at(text: &str, byte: usize, problem: impl Into<String>) -> Self {
+    pub(super) fn at(text: &str, byte: usize, problem: impl Into<String>) -> Self {
         let before = text.get(..byte).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
@@ -51,6 +52,8 @@ impl PolicyError {
 #[serde(deny_unknown_fields)]
 pub(super) struct Form {
     pub(super) thresholds: ThresholdsForm,
+    #[serde(default)]
+    pub(super) model: Option<ModelForm>,
     #[serde(default, rename = "rule")]
     pub(super) rules: Vec<RuleForm>,
 }

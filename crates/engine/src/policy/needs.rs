@@ -91,6 +91,17 @@ impl Need {
         }
     }
 
+    /// Whether it asks a signal other than this one; of alternatives, whether all do.
+    pub(super) fn is_beside(&self, than: Signal) -> bool {
+        match self {
+            Self::Flag(signal, _) | Self::Compared(signal, ..) => *signal != than,
+            Self::Given(..) => false,
+            Self::Any(alternatives) => {
+                alternatives.iter().all(|needs| needs.iter().any(|need| need.is_beside(than)))
+            }
+        }
+    }
+
     /// What is needed, and what is: `signal.velocity >= 3 (is 1)`. Of alternatives, what each of them lacks.
     pub(super) fn told(&self, answers: &Answers<'_>) -> String {
         let not = |wanted: bool| if wanted { "" } else { "!" };

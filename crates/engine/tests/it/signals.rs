@@ -395,9 +395,13 @@ fn of_the_login_score() {
 /// A list of all signals that tests name, so that a new one without a test is noticed.
 #[test]
 fn every_signal_has_a_case_and_an_explanation() {
-    let source =
-        [include_str!("signals.rs"), include_str!("signals/campaigns.rs"), include_str!("signals/orders.rs")]
-            .concat();
+    let source = [
+        include_str!("signals.rs"),
+        include_str!("signals/campaigns.rs"),
+        include_str!("signals/orders.rs"),
+        include_str!("learned.rs"),
+    ]
+    .concat();
     for signal in Signal::ALL {
         let about = signal.about();
         let variant = format!("Signal::{signal:?}");

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use jiff::civil::DateTime;
-use model::{Address, Invalid, Time};
+use model::{Address, Event, Invalid, Time};
 
 use super::clock::parse_offset;
 use super::mapping::{CustomerSource, PathMapping};
-use super::parser::{Fate, Out, Parser, Record, Refusal, bare_event, customer};
+use super::parser::{Fate, Out, Parser, Record, Refusal, customer};
 use super::paths::Rules;
 use crate::HistoryError;
 use crate::rows::Recorded;
@@ -225,7 +225,7 @@ impl Parser for Combined {
         let allowed = "a time such as 10/Oct/2023:13:55:36 +0900";
         let time = time(access.time).ok_or_else(|| Invalid::value("time", access.time, allowed))?;
         let ip: Address = access.address.parse()?;
-        let mut event = bare_event(out.made_id(record.line, None)?, time, kind, outcome);
+        let mut event = Event::bare(out.made_id(record.line, None)?, time, kind, outcome);
         event.customer = who;
         event.client.ip = Some(ip);
         let agent = quoted(access.quoted).and_then(|(_referrer, rest)| quoted(rest.strip_prefix(' ')?));

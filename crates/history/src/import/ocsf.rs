@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::blocks::Shape;
 use super::clock::Clock;
-use super::parser::{Fate, Out, Parser, Record, Refusal, bare_event, customer, reason_text};
+use super::parser::{Fate, Out, Parser, Record, Refusal, customer, reason_text};
 use super::table::{asn, country};
 use crate::rows::Recorded;
 
@@ -164,7 +164,7 @@ fn event(
         Some(uid) => uid.parse()?,
         None => out.made_id(line, None)?,
     };
-    let mut event = bare_event(id, time, kind, outcome);
+    let mut event = Event::bare(id, time, kind, outcome);
     event.customer = match message.user.and_then(|user| user.uid.map(Text::into_cow).or(user.name)) {
         Some(user) if !user.is_empty() => Some(customer(&user)?),
         _ if kind == EventKind::Login => None,

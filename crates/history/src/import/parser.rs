@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use model::client::UserAgentText;
 use model::event::{EventId, Reason, UsernameHash};
-use model::{Client, CustomerId, Event, EventKind, Invalid, Outcome, Time};
+use model::{CustomerId, Event, Invalid};
 
 use super::blocks::Shape;
 use super::cells::Cells;
@@ -162,29 +162,6 @@ pub(crate) fn id_prefix(name: &str) -> String {
         prefix.push(character);
     }
     if prefix.is_empty() { "input".to_owned() } else { prefix }
-}
-
-/// An event with nothing but what every event has.
-pub(crate) fn bare_event(id: EventId, time: Time, kind: EventKind, outcome: Outcome) -> Event {
-    Event {
-        id,
-        time,
-        kind,
-        customer: None,
-        channel: None,
-        client: Client::default(),
-        outcome,
-        reason: None,
-        credential: None,
-        factor: None,
-        username_hash: None,
-        amount: None,
-        balance_share: None,
-        bank_account: None,
-        contact: None,
-        order: None,
-        payment: None,
-    }
 }
 
 /// A sender's reason in its own words: control characters become spaces, and it is cut to what history holds.

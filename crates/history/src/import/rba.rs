@@ -10,7 +10,7 @@ use super::blocks::Shape;
 use super::cells::Cells;
 use super::clock::Clock;
 use super::csv::Header;
-use super::parser::{Fate, Out, Parser, Record, Refusal, bare_event, customer, reason_text};
+use super::parser::{Fate, Out, Parser, Record, Refusal, customer, reason_text};
 use super::table::{asn, country};
 use crate::HistoryError;
 use crate::rows::Recorded;
@@ -65,7 +65,7 @@ impl Rba {
             self.places.map(|place| cells.get(place).unwrap_or(""));
         let outcome = if truth("Login Successful", success)? { Outcome::Succeeded } else { Outcome::Failed };
         let id = format!("rba-{index}").parse()?;
-        let mut event = bare_event(id, self.clock.read(time)?, EventKind::Login, outcome);
+        let mut event = Event::bare(id, self.clock.read(time)?, EventKind::Login, outcome);
         event.customer = Some(customer(user)?);
         event.client.ip = Some(ip.parse()?);
         event.client.user_agent = out.user_agent(agent);

@@ -6,11 +6,11 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use model::{Address, Credential, CustomerId, EventKind, Invalid, Outcome, Time};
+use model::{Address, Credential, CustomerId, Event, EventKind, Invalid, Outcome, Time};
 
 use super::clock::Clock;
 use super::combined::{digits, month};
-use super::parser::{Fate, Out, Parser, Record, Refusal, bare_event, customer, reason_text, username_hash};
+use super::parser::{Fate, Out, Parser, Record, Refusal, customer, reason_text, username_hash};
 use crate::rows::Recorded;
 
 /// Repetitions accepted from one line "message repeated N times"; rsyslog writes one at the latest after some minutes.
@@ -190,7 +190,7 @@ impl Parser for Sshd {
         let outcome = if attempt.accepted { Outcome::Succeeded } else { Outcome::Failed };
         for row in 1..=u64::from(count.unwrap_or(1)) {
             let id = out.made_id(record.line, count.map(|_| row))?;
-            let mut event = bare_event(id, time, EventKind::Login, outcome);
+            let mut event = Event::bare(id, time, EventKind::Login, outcome);
             event.customer.clone_from(&who);
             event.client.ip = Some(ip);
             event.credential = credential(&attempt);

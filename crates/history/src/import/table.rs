@@ -12,7 +12,7 @@ use model::{
 
 use super::clock::Clock;
 use super::mapping::{Column, Field, IGNORE, TableMapping};
-use super::parser::{Fate, Out, Refusal, bare_event, customer, reason_text};
+use super::parser::{Fate, Out, Refusal, customer, reason_text};
 use crate::HistoryError;
 use crate::rows::Recorded;
 
@@ -108,7 +108,7 @@ impl Table {
             Some(id) => id.parse()?,
             None => out.made_id(line, None)?,
         };
-        let mut event = bare_event(id, time, kind, outcome);
+        let mut event = Event::bare(id, time, kind, outcome);
         event.customer = text(Field::Customer).map(|text| customer(&text)).transpose()?;
         if event.customer.is_none() && !matches!(kind, EventKind::Login | EventKind::PaymentInstruction) {
             let problem =

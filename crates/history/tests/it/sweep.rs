@@ -86,27 +86,14 @@ fn access() -> impl Strategy<Value = Access> {
 
 fn event(number: usize, access: &Access) -> Event {
     Event {
-        id: format!("e{number}").parse().unwrap(),
-        time: access.time,
-        kind: access.kind,
         customer: access.customer.map(|customer| format!("C{customer}").parse().unwrap()),
-        channel: None,
         client: model::Client {
             ip: access.ip.map(address),
             device: access.device.map(|device| format!("d{device}").parse().unwrap()),
             ..model::Client::default()
         },
-        outcome: access.outcome,
-        reason: None,
-        credential: None,
-        factor: None,
-        username_hash: None,
-        amount: None,
         balance_share: access.kind.moves_money().then(|| Share::from_ppm(access.share_ppm).unwrap()),
-        bank_account: None,
-        contact: None,
-        order: None,
-        payment: None,
+        ..Event::bare(format!("e{number}").parse().unwrap(), access.time, access.kind, access.outcome)
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) const fn effect(verdict: Verdict, proves: bool) -> Effect {
 
 /// What is asked about, in groups that bars are set for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Group {
+pub(crate) enum Group {
     Login,
     /// Everything that changes who can reach the money, withdrawals not counted.
     Change,
@@ -49,7 +49,7 @@ pub(super) enum Group {
 }
 
 impl Group {
-    pub(super) const ALL: [Self; 4] = [Self::Login, Self::Change, Self::Money, Self::Order];
+    pub(crate) const ALL: [Self; 4] = [Self::Login, Self::Change, Self::Money, Self::Order];
 
     pub(super) const fn place(self) -> usize {
         match self {
@@ -60,8 +60,17 @@ impl Group {
         }
     }
 
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Change => "change",
+            Self::Money => "withdrawal",
+            Self::Order => "order",
+        }
+    }
+
     /// The group of a kind; none where a broker tells and does not ask.
-    pub(super) const fn of(kind: EventKind) -> Option<Self> {
+    pub(crate) const fn of(kind: EventKind) -> Option<Self> {
         match kind {
             EventKind::Login => Some(Self::Login),
             EventKind::Order => Some(Self::Order),

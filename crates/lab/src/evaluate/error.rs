@@ -55,6 +55,15 @@ pub enum EvaluateError {
     /// An event that the engine does not accept.
     #[error("an event of the simulation is not accepted; please report this with the options and the seed")]
     Invalid(#[from] model::Invalid),
+    /// Too many questions to keep.
+    #[error("more than {max} questions; choose fewer seeds or customers")]
+    Questions {
+        /// Most.
+        max: usize,
+    },
+    /// Nothing to compare with.
+    #[error("the file holds no [model]; `sekisho lab train` makes one")]
+    NoModel,
     /// A question without a decision.
     #[error("the engine did not decide what it was asked")]
     Unanswered,

@@ -36,6 +36,8 @@ pub(super) trait Judge {
     fn ask(&mut self, event: Event) -> Result<Answer, EvaluateError>;
     /// The campaigns recognised so far, with everybody whom they tried.
     fn campaigns(&mut self) -> Result<Vec<Told>, EvaluateError>;
+    /// The last question was an attacker's.
+    fn was_fraud(&mut self) {}
 }
 
 /// The engine in this process.

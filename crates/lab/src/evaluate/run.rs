@@ -8,7 +8,7 @@ use engine::Verdict;
 use history::Watch;
 use model::client::SessionId;
 use model::time::HOUR_US;
-use model::{Channel, Client, Credential, CustomerId, Event, EventKind, Outcome, Time};
+use model::{Channel, Credential, CustomerId, Event, EventKind, Outcome, Time};
 
 use super::EvaluateError;
 use super::answers::{CALL_H, Effect, FRAUD_CALL_H, Group, HONEST_FAILS_PERMILLE, effect};
@@ -178,6 +178,7 @@ impl<'a, J: Judge> Run<'a, J> {
     fn try_step(&mut self, place: usize, number: usize, step: &Step) -> Result<(), EvaluateError> {
         let Some(group) = Group::of(step.event.kind) else { return Ok(()) };
         let answer = self.ask(&step.event)?;
+        self.judge.was_fraud();
         let (time, kind) = (step.event.time, step.event.kind);
         let attack = step.attack.unwrap_or_default();
         self.counts.fraud(attack, time, kind, (answer.verdict, &answer.rules));
@@ -322,22 +323,8 @@ fn by_telephone(
     course: usize,
 ) -> Result<Event, EvaluateError> {
     Ok(Event {
-        id: format!("t{course:08x}-{}", kind.as_str()).parse()?,
-        time,
-        kind,
         customer: Some(customer.clone()),
         channel: Some(Channel::Phone),
-        client: Client::default(),
-        outcome: Outcome::Succeeded,
-        reason: None,
-        credential: None,
-        factor: None,
-        username_hash: None,
-        amount: None,
-        balance_share: None,
-        bank_account: None,
-        contact: None,
-        order: None,
-        payment: None,
+        ..Event::bare(format!("t{course:08x}-{}", kind.as_str()).parse()?, time, kind, Outcome::Succeeded)
     })
 }

@@ -51,13 +51,32 @@ struct Connection {
 struct Stamp {
     at: Instant,
     text: String,
+    /// How far events are behind the present at the beginning, and the beginning.
+    behind: Duration,
+    begun: Instant,
+    pace: u32,
 }
 
 impl Stamp {
-    fn new(at: Instant) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "events tell when they happen: now")]
+    fn new(begun: Instant, options: &LoadOptions) -> Self {
+        let behind =
+            Duration::from_secs(options.seconds.into()).saturating_mul(options.pace.saturating_sub(1));
+        let mut stamp = Self { at: begun, text: String::new(), behind, begun, pace: options.pace };
+        stamp.renew(begun);
+        stamp
+    }
+
+    fn renew(&mut self, at: Instant) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "events tell when they happen: now, if they keep pace with it"
+        )]
         let now = jiff::Timestamp::now();
-        Self { at, text: Time::from_timestamp(now).unwrap_or(Time::MIN).to_string() }
+        let caught_up = at.saturating_duration_since(self.begun).saturating_mul(self.pace.saturating_sub(1));
+        let behind = self.behind.saturating_sub(caught_up);
+        let behind_us = i64::try_from(behind.as_micros()).unwrap_or(i64::MAX);
+        let time = Time::from_timestamp(now).unwrap_or(Time::MIN).plus_us(behind_us.saturating_neg());
+        (self.at, self.text) = (at, time.to_string());
     }
 }
 
@@ -75,7 +94,7 @@ impl<'a> Load<'a> {
             connections: Vec::new(),
             free: Vec::new(),
             requests: Requests::new(target, key, run, options.customers),
-            stamp: Stamp::new(begun),
+            stamp: Stamp::new(begun, options),
             times: Times::new()?,
             report: LoadReport::default(),
             decisions: [0; 4],
@@ -142,7 +161,7 @@ impl<'a> Load<'a> {
     /// Sends what is due while there are free connections. Gives when the next is due.
     fn send_due(&mut self, begun: Instant, time: Instant) -> Result<Option<Instant>, LoadError> {
         if time.saturating_duration_since(self.stamp.at) >= Duration::from_millis(1) {
-            self.stamp = Stamp::new(time);
+            self.stamp.renew(time);
         }
         while self.report.sent < self.options.requests {
             let due = self.due(begun, self.report.sent);
@@ -283,4 +302,30 @@ fn verdict(body: &[u8]) -> Option<usize> {
     let word = body.get(found.saturating_add(BEFORE.len())..)?;
     let word = word.get(..memchr::memchr(b'"', word)?)?;
     engine::Verdict::ALL.iter().position(|verdict| verdict.as_str().as_bytes() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::Time;
+
+    use super::{LoadOptions, Stamp};
+    use crate::latency::now;
+
+    #[test]
+    fn events_of_a_day_come_to_the_present_in_ten_seconds() {
+        let begun = now();
+        let options = LoadOptions { seconds: 10, pace: 8_640, ..LoadOptions::default() };
+        let mut stamp = Stamp::new(begun, &options);
+        let time = |stamp: &Stamp| stamp.text.parse::<Time>().unwrap().as_us();
+        let first = time(&stamp);
+        stamp.renew(begun + Duration::from_secs(5));
+        let middle = time(&stamp) - first;
+        stamp.renew(begun + Duration::from_secs(20));
+        let last = time(&stamp) - first;
+        // The clock itself goes on meanwhile: allow it a minute.
+        let about = |us: i64, seconds: i64| (us / 1_000_000 - seconds).abs() < 60;
+        assert!(about(middle, 43_195) && about(last, 86_390), "{middle} {last}");
+    }
 }

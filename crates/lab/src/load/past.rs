@@ -50,9 +50,6 @@ pub fn write_past(
         for customer in 0..customers {
             let octet = |place: usize| octets(u64::from(customer)).get(place).copied().unwrap_or(0);
             let event = Event {
-                id: format!("past-{login}-{customer}").parse()?,
-                time: first.plus_us(step_us.saturating_mul(i64::from(customer))),
-                kind: EventKind::Login,
                 customer: Some(format!("L{customer:08}").parse()?),
                 channel: Some(Channel::Web),
                 client: Client {
@@ -67,17 +64,14 @@ pub fn write_past(
                     session: Some(format!("ps-{login}-{customer}").parse()?),
                     language: Some("ja".parse()?),
                 },
-                outcome: Outcome::Succeeded,
-                reason: None,
                 credential: Some(Credential::Correct),
                 factor: Some(Factor::None),
-                username_hash: None,
-                amount: None,
-                balance_share: None,
-                bank_account: None,
-                contact: None,
-                order: None,
-                payment: None,
+                ..Event::bare(
+                    format!("past-{login}-{customer}").parse()?,
+                    first.plus_us(step_us.saturating_mul(i64::from(customer))),
+                    EventKind::Login,
+                    Outcome::Succeeded,
+                )
             };
             buffer.push(&event, Recorded::default());
             if buffer.len() >= BATCH_ROWS {
@@ -100,4 +94,65 @@ fn push(
     writer.push(buffer.finish().map_err(HistoryError::arrow(out))?, watch)?;
     watch.advance(rows);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use history::Watch;
+    use history::events::{self, Told};
+    use history::files::open_all;
+    use model::{Event, Time};
+
+    use super::{DAYS_BETWEEN, write_past};
+    use crate::load::requests::octets;
+
+    fn read(folder: &std::path::Path) -> Vec<Event> {
+        let mut events = Vec::new();
+        for file in open_all(&[folder.to_owned()]).unwrap() {
+            events::read::<history::HistoryError>(&file, &Watch::default(), |told| {
+                let Ok(Told { event, .. }) = told else { panic!("a row is no event") };
+                events.push(event);
+                Ok(())
+            })
+            .unwrap();
+        }
+        events
+    }
+
+    /// Every customer of the load is there as often as was asked for, at home, with one device, before `until`.
+    #[test]
+    fn every_customer_has_signed_in_from_home() {
+        let folder = tempfile::tempdir().unwrap();
+        let until: Time = "2026-01-05T00:00:00Z".parse().unwrap();
+        let watch = Watch::default();
+        let (customers, logins) = (300, 3);
+        let written = write_past(customers, logins, until, &folder.path().join("past"), &watch).unwrap();
+        assert_eq!((written, watch.read().done), (900, 900));
+        let events = read(folder.path());
+        assert_eq!(events.len(), 900);
+        assert!(events.is_sorted_by_key(|event| event.time), "in order of time");
+        let longest_us = i64::from(logins) * DAYS_BETWEEN * model::time::DAY_US;
+        for customer in 0..customers {
+            let id = format!("L{customer:08}");
+            let own: Vec<&Event> =
+                events.iter().filter(|event| event.customer.as_ref().unwrap().as_str() == id).collect();
+            assert_eq!(own.len(), 3, "{id}");
+            let [one, two, three] = octets(u64::from(customer));
+            let home = format!("10.{one}.{two}.{three}");
+            for event in own {
+                assert_eq!(event.client.ip.unwrap().to_string(), home);
+                assert_eq!(event.client.device.as_ref().unwrap().as_str(), format!("ld-{customer:08}"));
+                assert!(event.time < until && event.time.as_us() >= until.as_us() - longest_us);
+            }
+        }
+        assert!(
+            write_past(1, 1, until, &folder.path().join("stopped"), &{
+                let stopped = Watch::default();
+                stopped.stop();
+                stopped
+            })
+            .is_err()
+        );
+        assert_eq!(read(folder.path()).len(), 900, "what was stopped leaves nothing");
+    }
 }

@@ -209,9 +209,13 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds.max(1e-9)
 }
 
-/// Memory of this process that is in use, as Linux tells it; 0 elsewhere.
 fn resident_bytes() -> u64 {
+    resident_bytes_of("self")
+}
+
+/// Memory of a process that is in use, as Linux tells it; 0 elsewhere.
+pub(super) fn resident_bytes_of(process: &str) -> u64 {
     const PAGE_BYTES: u64 = 4_096;
-    let told = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let told = std::fs::read_to_string(format!("/proc/{process}/statm")).unwrap_or_default();
     told.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0).saturating_mul(PAGE_BYTES)
 }

@@ -1,18 +1,16 @@
-//! Killed under load, and back: how long until a decision is answered again. The server is a process of its own, this program
-//! once more, ended by the signal that nothing can catch.
+//! Killed under load, and back: how long until a decision is answered again.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use intel::Intel;
 use lab::http::Target;
-use lab::load::{LoadError, LoadOptions, LoadReport};
+use lab::load::LoadOptions;
 use server::bootstrap::bootstrap;
 use server::keys::{self, Role};
 
+use super::child::{Running, first_answer};
 use super::median;
 use crate::policy::past_error;
 use crate::say;
@@ -22,9 +20,8 @@ use crate::session::{Session, Stopwatch};
 const LOGINS: u32 = 12;
 /// Decisions a second of a busy day; after it, as many as there can be.
 const RATE: u32 = 5_000;
-/// How long a server may take until it answers.
-const WAIT_S: f64 = 120.0;
-const LOOK: Duration = Duration::from_millis(5);
+/// For 5 million customers and more.
+const MEMORY_MIB: u32 = 16_384;
 
 /// How much.
 #[derive(Debug, Clone, Copy)]
@@ -33,17 +30,6 @@ pub(super) struct Size {
     /// Load before each kill.
     pub(super) seconds: u32,
     pub(super) requests: u64,
-}
-
-/// Ends what it holds, however the benchmark ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.0.kill();
-        let _reaped = self.0.wait();
-    }
 }
 
 /// All customers are known; then, again and again: load, kill -9, start, ask.
@@ -60,7 +46,7 @@ pub(super) fn run(size: Size, runs: usize, folder: &Path, session: &Session) -> 
     let key = keys::create(&data, "bench", Role::Sender)?;
     let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let target = Target::parse(&format!("http://{at}"), false)?;
-    let mut running = start(&data, at)?;
+    let mut running = Running::start(&data, at, MEMORY_MIB)?;
     first_answer(&target, &key)?;
     for rate in [Some(RATE), None] {
         let (mut seconds, mut replayed) = (Vec::new(), Vec::new());
@@ -78,7 +64,7 @@ pub(super) fn run(size: Size, runs: usize, folder: &Path, session: &Session) -> 
             drop(running);
             replayed.push(behind(&data)?);
             let timer = Stopwatch::start();
-            running = start(&data, at)?;
+            running = Running::start(&data, at, MEMORY_MIB)?;
             first_answer(&target, &key)?;
             seconds.push(timer.seconds());
         }
@@ -105,26 +91,4 @@ pub(super) fn run(size: Size, runs: usize, folder: &Path, session: &Session) -> 
 fn behind(data: &Path) -> anyhow::Result<u64> {
     let folder = store::DataFolder::read_only(data)?;
     Ok(folder.journal_reader()?.last_seq()?.saturating_sub(folder.state_reader()?.seq()?))
-}
-
-fn start(data: &Path, at: SocketAddr) -> anyhow::Result<Running> {
-    let program = std::env::current_exe().context("where this program lies is not known")?;
-    let mut command = Command::new(program);
-    command.args(["-q", "serve", "--memory-mib", "16384", "--listen", &at.to_string(), "--data"]).arg(data);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Ok(Running(command.spawn().context("the server cannot be started")?))
-}
-
-/// Asks for one decision until it is answered.
-fn first_answer(target: &Target, key: &str) -> anyhow::Result<LoadReport> {
-    let options = LoadOptions { connections: 1, seconds: 60, requests: 1, ..LoadOptions::default() };
-    let timer = Stopwatch::start();
-    loop {
-        match lab::load::run(target, key, &options, &history::Watch::default()) {
-            Ok(report) if report.answered == 1 && report.lost == 0 => return Ok(report),
-            Ok(_) | Err(LoadError::Connect { .. }) if timer.seconds() < WAIT_S => std::thread::sleep(LOOK),
-            Ok(_) => anyhow::bail!("no decision within {WAIT_S} s"),
-            Err(error) => return Err(error.into()),
-        }
-    }
 }

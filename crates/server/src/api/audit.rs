@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::openapi::Refused;
-use super::parts::{Asked, limit, query};
+use super::parts::{self, Asked, limit, query};
 use super::problem::Problem;
 use crate::keys::Role;
 use crate::sequencer::Acted;
@@ -27,7 +27,7 @@ use crate::sequencer::Acted;
 #[into_params(parameter_in = Query)]
 pub(super) struct AuditQuery {
     /// Only what was done before this place in the journal: `next` of the page before.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
     before: Option<u64>,
     /// Acts in the answer, 1 to 200; 50 unless given.
     #[param(minimum = 1, maximum = 200)]
@@ -82,7 +82,7 @@ pub(super) async fn list(
     let limit = limit(asked)?;
     let committed = app.sequencer.gauges().committed.load(Ordering::Acquire);
     let audit = app.sequencer.audit();
-    let before = before.unwrap_or(u64::MAX);
+    let before = parts::before(before)?;
     let mut acts = app
         .readers
         .read_state(move |state| audit.before(before, committed, limit.saturating_add(1), state))

@@ -95,7 +95,7 @@ pub(super) struct BacktestResult {
 
 /// Tries a policy on the journal: every question weighed beside what was answered, when the back-tests before it are done.
 #[utoipa::path(
-    post, path = "/v1/policies/{version}/backtest", tag = "policies", request_body = BacktestForm,
+    post, path = "/v1/policies/{version}/backtest", tag = "policies", request_body = Option<BacktestForm>,
     params(("version" = String, Path,
             description = "A version, `shadow` for the candidate on trial, or `draft` for the policy in the request", example = "1")),
     responses(
@@ -247,7 +247,8 @@ pub(super) async fn stop(
     let id = number(id)?;
     app.backtests.get(id).ok_or_else(no_such_backtest)?;
     app.act("policy.backtest_stop", id.to_string(), actor.name.clone(), None).await?;
-    app.backtests.stop(id);
+    let backtests = Arc::clone(&app.backtests);
+    jobs::stopped(tokio::task::spawn_blocking(move || backtests.stop(id)).await)?;
     let job = app.backtests.get(id).ok_or_else(no_such_backtest)?;
     Ok((StatusCode::ACCEPTED, Json(BacktestTold::from(&job))))
 }

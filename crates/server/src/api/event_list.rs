@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::event_form::{EventForm, event};
 use super::openapi::Refused;
-use super::parts::{Asked, limit, query};
+use super::parts::{self, Asked, limit, query};
 use super::problem::Problem;
 use crate::indexer::{Indexer, Subject};
 use crate::keys::Role;
@@ -41,7 +41,7 @@ pub(super) struct EventQuery {
     #[param(value_type = Option<String>, max_length = 128)]
     device: Option<DeviceId>,
     /// Only events before this place in the journal: `next` of the page before.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
     before: Option<u64>,
     /// Events in the answer, 1 to 200; 50 unless given.
     #[param(minimum = 1, maximum = 200)]
@@ -111,7 +111,7 @@ pub(super) async fn list(
     if whose.next().is_some() {
         return Err(Problem::invalid_query("allowed: one of `customer`, `ip` and `device`, or none for all"));
     }
-    let before = before.unwrap_or(u64::MAX);
+    let before = parts::before(before)?;
     let last = app.readers.read(|reader| Ok(reader.journal.last_seq()?)).await?;
     let as_of_seq = if first.is_some() { app.indexer.reach(last).await } else { last };
     let indexer = Arc::clone(&app.indexer);

@@ -21,6 +21,12 @@ use crate::sequencer::{Answering, Ask, AskError};
 /// Events of one batch in the sequencer's queue at once.
 const PART_EVENTS: usize = 512;
 
+/// Events, one a line.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, pattern = r"\S")]
+#[expect(dead_code, reason = "only a description")]
+struct Lines(String);
+
 /// What became of a batch.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"accepted": 1, "repeated": 0, "rejected": [{"line": 2, "field": "time", "detail": "…", "retry": false}]}))]
@@ -56,7 +62,7 @@ type Waiting = (usize, Answering);
     request_body(
         content(
             (Vec<EventSent> = "application/json"),
-            (String = "application/x-ndjson"),
+            (Lines = "application/x-ndjson"),
         ),
         description = "At most 10,000 events and 8 MiB",
     ),
@@ -166,7 +172,11 @@ fn split(body: &[u8]) -> Result<Vec<(usize, &[u8])>, Problem> {
         let lines =
             body.split(|byte| *byte == b'\n').zip(1..).map(|(line, number)| (number, line.trim_ascii()));
         let lines: Vec<_> = lines.filter(|(_, line)| !line.is_empty()).take(BATCH_EVENTS_MAX + 1).collect();
-        return if lines.len() > BATCH_EVENTS_MAX { Err(too_many()) } else { Ok(lines) };
+        return match lines.len() {
+            0 => Err(Problem::unreadable("came without events; allowed: NDJSON or a JSON array of events")),
+            1..=BATCH_EVENTS_MAX => Ok(lines),
+            _ => Err(too_many()),
+        };
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let read = serde::Deserializer::deserialize_seq(&mut deserializer, Elements);
@@ -196,7 +206,9 @@ mod tests {
         };
         assert_eq!(numbers("{}\n\n{ }\r\n"), [(1, 2), (3, 3)]);
         assert_eq!(numbers(" [{}, {\"a\":1}]"), [(1, 2), (2, 7)]);
-        assert_eq!(numbers(""), []);
+        assert_eq!(numbers("[]"), []);
+        // Of nothing at all it is not known whether it is what was meant.
+        assert!(split(b"").is_err() && split(b"\r\n \n").is_err());
         assert!(split(b"[{}").is_err());
         assert!(split(b"[{}]]").is_err());
         let of = |count: usize| format!("[{}{{}}]", "{},".repeat(count - 1));

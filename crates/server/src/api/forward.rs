@@ -196,9 +196,6 @@ fn event(kind: &str, headers: &HeaderMap, now: Time) -> Result<Event, Invalid> {
     };
     let channel = parsed(headers, CHANNEL)?.unwrap_or(Channel::Web);
     let event = Event {
-        id: id.parse().map_err(named(REQUEST_ID))?,
-        time: now,
-        kind,
         customer: parsed(headers, CUSTOMER)?,
         channel: Some(channel),
         client: Client {
@@ -209,17 +206,7 @@ fn event(kind: &str, headers: &HeaderMap, now: Time) -> Result<Event, Invalid> {
             session: parsed(headers, SESSION)?,
             language: browser_text(headers, &header::ACCEPT_LANGUAGE, Language::BYTES_MAX),
         },
-        outcome: Outcome::Attempted,
-        reason: None,
-        credential: None,
-        factor: None,
-        username_hash: None,
-        amount: None,
-        balance_share: None,
-        bank_account: None,
-        contact: None,
-        order: None,
-        payment: None,
+        ..Event::bare(id.parse().map_err(named(REQUEST_ID))?, now, kind, Outcome::Attempted)
     };
     // Through the wire form, so that nothing is taken here that would be refused there.
     let json = serde_json::to_vec(&event).map_err(|error| Invalid::new(".", error.to_string()))?;

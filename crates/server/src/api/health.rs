@@ -64,6 +64,13 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
         &plain(&gauges.commits),
     );
     family("sekisho_repeated_total", "counter", "Inputs answered again.", &plain(&gauges.repeated));
+    let waiting = AtomicU64::new(app.sequencer.waiting());
+    family(
+        "sekisho_waiting_asks",
+        "gauge",
+        "Questions and looks in the sequencer's queue.",
+        &plain(&waiting),
+    );
     let decisions: Vec<(String, &AtomicU64)> = Verdict::ALL
         .iter()
         .zip(&gauges.decisions)

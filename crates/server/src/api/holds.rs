@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::event_form::{Decided, EventForm, event, read};
 use super::openapi::Refused;
-use super::parts::{Asked, Named, limit, name, query, read_json_or_default};
+use super::parts::{self, Asked, Named, limit, name, query, read_json_or_default};
 use super::problem::Problem;
 use crate::indexer::{Indexer, Subject, was_settled};
 use crate::keys::Role;
@@ -84,7 +84,7 @@ pub(super) struct HoldQuery {
     #[param(value_type = Option<String>, max_length = 64)]
     customer: Option<CustomerId>,
     /// Only what was held before this place in the journal: `next` of the page before.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
     before: Option<u64>,
     /// Holds in the answer, 1 to 200; 50 unless given.
     #[param(minimum = 1, maximum = 200)]
@@ -145,7 +145,7 @@ pub(super) async fn list(
     let last = app.readers.read(|reader| Ok(reader.journal.last_seq()?)).await?;
     let as_of_seq = app.indexer.reach(last).await;
     let indexer = Arc::clone(&app.indexer);
-    let before = before.unwrap_or(u64::MAX);
+    let before = parts::before(before)?;
     let (mut holds, next) =
         app.readers.read(move |reader| open(reader, &indexer, before, limit, now)).await?;
     name_campaigns(&app, &mut holds).await?;
@@ -187,7 +187,7 @@ async fn of_customer(
         (ids, state.seq())
     };
     let (ids, as_of_seq) = app.sequencer.look(vec![key], look).await?;
-    let before = before.unwrap_or(u64::MAX);
+    let before = parts::before(before)?;
     let mut holds = app
         .readers
         .read(move |reader| {
@@ -301,7 +301,7 @@ const fn word(released: bool) -> &'static str {
 
 /// Lets a held event go. Once released or refused it stays so.
 #[utoipa::path(
-    post, path = "/v1/holds/{id}/release", tag = "holds", request_body = Settling,
+    post, path = "/v1/holds/{id}/release", tag = "holds", request_body = Option<Settling>,
     params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
     responses(
         (status = 200, body = Settled, description = "The hold, or holds, as they are now"),
@@ -325,7 +325,7 @@ pub(super) async fn release(
 
 /// Refuses a held event for good. Once released or refused it stays so.
 #[utoipa::path(
-    post, path = "/v1/holds/{id}/refuse", tag = "holds", request_body = Settling,
+    post, path = "/v1/holds/{id}/refuse", tag = "holds", request_body = Option<Settling>,
     params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
     responses(
         (status = 200, body = Settled, description = "The hold, or holds, as they are now"),

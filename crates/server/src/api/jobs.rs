@@ -47,3 +47,14 @@ pub(super) fn not_taken(error: JobError) -> Problem {
         }
     }
 }
+
+/// What became of asking one to stop.
+pub(super) fn stopped(stopped: Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<(), Problem> {
+    stopped.map_err(std::io::Error::other).flatten().map_err(|error| {
+        line("job.failed", &format!("a request to stop is not kept: {}", with_sources(&error)));
+        Problem::not_now(
+            "it stops, but a restart may begin it again: that could not be kept; the server's log says why",
+            10,
+        )
+    })
+}

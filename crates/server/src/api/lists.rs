@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::openapi::Refused;
-use super::parts::{Named, name, read_json};
+use super::parts::{Named, given, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
 use crate::lists::{Kind, ListDocument, PREFIX, compile, documents};
@@ -50,9 +50,11 @@ pub(super) struct ListForm {
     #[schema(pattern = "^(tor|vpn|hosting|blocklist|allow|thin_symbols|known_domains)$")]
     kind: String,
     /// Addresses and networks (CIDR); 512 KiB of them.
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Vec<String>, required = false)]
     networks: Option<Vec<String>>,
     /// Symbols of `thin_symbols`, domains of `known_domains` (the first 10,000 count); 512 KiB of them.
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Vec<String>, required = false)]
     values: Option<Vec<String>>,
 }

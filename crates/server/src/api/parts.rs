@@ -3,6 +3,7 @@
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request};
+use serde::Deserializer;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -12,6 +13,9 @@ use super::read_body;
 pub(super) const PAGE_MAX: u16 = 200;
 /// What is given at once where nothing else is asked for.
 pub(super) const PAGE: u16 = 50;
+
+/// The highest place in a journal.
+pub(super) const PLACE_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// A name in a path, as received.
 pub(super) type Named = Result<Path<String>, PathRejection>;
@@ -49,6 +53,24 @@ pub(super) fn limit(asked: Option<u16>) -> Result<usize, Problem> {
     Ok(usize::from(limit))
 }
 
+/// The place before which something is asked for: the end, unless given.
+pub(super) fn before(asked: Option<u64>) -> Result<u64, Problem> {
+    match asked {
+        None => Ok(PLACE_MAX),
+        Some(place) if (1..=PLACE_MAX).contains(&place) => Ok(place),
+        Some(place) => Err(Problem::invalid_query(format!(
+            "`before` came as {place}; allowed: 1 to {PLACE_MAX}, `next` of the page before"
+        ))),
+    }
+}
+
+/// A list in a form that may be absent, but not `null`.
+pub(super) fn given<'de, D: Deserializer<'de>, T: serde::Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// The body, as what it must be. Names the first field that cannot be accepted.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, Problem> {
     parse_json(&read_body(request, bytes_max).await?)
@@ -67,7 +89,7 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// As [`read_json`]; where nothing came, the default.
+/// As [`read_json`]; where nothing came, or `null`, the default.
 pub(super) async fn read_json_or_default<T: DeserializeOwned + Default>(
     request: Request,
     bytes_max: usize,
@@ -76,5 +98,5 @@ pub(super) async fn read_json_or_default<T: DeserializeOwned + Default>(
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
     }
-    parse_json(&body)
+    Ok(parse_json::<Option<T>>(&body)?.unwrap_or_default())
 }

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use engine::Policy;
 use engine::input::Body;
+use engine::policy::Model;
 use engine::state::policy_name;
 use model::Time;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,9 @@ pub(super) struct PolicyForm {
 pub(super) struct PolicyTaken {
     /// Rules in it.
     rules: usize,
+    /// What tells its learned model from others, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
     /// The version that is in force now.
     active: u32,
     /// Whether that is a new one; the one in force is not made a version again.
@@ -195,7 +199,7 @@ pub(super) async fn post(
     };
     let compiled = compile.await.map_err(|_| Problem::not_now("compiling ended unexpectedly", 10))?;
     let compiled = compiled.map_err(Problem::invalid_policy)?;
-    let rules = compiled.rules().len();
+    let (rules, model) = (compiled.rules().len(), compiled.model().map(Model::digest));
     let asked = text.clone();
     let look = move |state: &engine::State, policy: &Policy| {
         let document = state.document(&policy_name(policy.version()));
@@ -212,10 +216,10 @@ pub(super) async fn post(
             let body = Body::Policy { version: 0, text, by: actor.name.clone() };
             let answered = app.sequencer.ask(None, [0; 16], body, false).await?;
             let active = taken_version(&answered.json).unwrap_or(active);
-            return Ok(Json(PolicyTaken { rules, active, changed: true }));
+            return Ok(Json(PolicyTaken { rules, model, active, changed: true }));
         }
     }
-    Ok(Json(PolicyTaken { rules, active, changed: false }))
+    Ok(Json(PolicyTaken { rules, model, active, changed: false }))
 }
 
 /// Puts a candidate on trial, or ends the trial; gives the one before.

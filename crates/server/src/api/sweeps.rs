@@ -455,7 +455,8 @@ pub(super) async fn stop(
     let id = number(id)?;
     app.sweeps.get(id).ok_or_else(no_such_sweep)?;
     app.act("sweep.stop", id.to_string(), actor.name.clone(), None).await?;
-    app.sweeps.stop(id);
+    let sweeps = Arc::clone(&app.sweeps);
+    jobs::stopped(tokio::task::spawn_blocking(move || sweeps.stop(id)).await)?;
     let sweep = app.sweeps.get(id).ok_or_else(no_such_sweep)?;
     Ok((StatusCode::ACCEPTED, Json(SweepTold::from(&sweep))))
 }

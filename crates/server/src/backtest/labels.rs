@@ -5,10 +5,8 @@
 //! A `bank.notice` that names a bank account also labels every customer's questions that name it. Feedback that `failed` was
 //! taken back and says nothing. Where several label one question, the one told last counts.
 
-use engine::input::Body;
 use engine::{Observed, Verdict};
 use hashbrown::HashMap;
-use history::Watch;
 use model::customer::text_key;
 use model::time::DAY_US;
 use model::{EventKind, Outcome};
@@ -16,7 +14,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::comparison::{Matrix, Pair};
-use crate::past::{Past, PastError};
 
 /// How many days before a piece of feedback it labels, unless it is said.
 pub const LABEL_DAYS: u16 = 30;
@@ -97,21 +94,13 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// Reads all feedback of the journal: what labels a question comes after it.
-    pub(super) fn collect(past: &Past, days: u16, watch: &Watch) -> Result<Self, PastError> {
-        let mut labels = Self { days, ..Self::default() };
-        let (told, last) = past.span();
-        watch.expect(last.saturating_sub(told));
-        past.each_input(told, watch, |entry, input| {
-            watch.advance(1);
-            if let Body::Event(event) = &input.body {
-                labels.note(entry.seq, event);
-            }
-        })?;
-        Ok(labels)
+    /// None yet, of feedback that labels so many days.
+    pub(super) fn of(days: u16) -> Self {
+        Self { days, ..Self::default() }
     }
 
-    fn note(&mut self, seq: u64, event: &Observed) {
+    /// Notes a piece of feedback; what is none says nothing.
+    pub(super) fn note(&mut self, seq: u64, event: &Observed) {
         let says = match event.kind {
             EventKind::CustomerReport | EventKind::BankNotice => Some("fraud"),
             EventKind::CaseDisposition => {
@@ -141,15 +130,21 @@ impl Labels {
         }
     }
 
-    /// Counts a question by what feedback says of it; gives that.
-    pub(super) fn count(&mut self, event: &Observed, pair: (Verdict, Verdict)) -> Option<&'static str> {
+    /// Whether feedback calls a question fraud, if it says anything of it.
+    pub(super) fn say(&self, event: &Observed) -> Option<bool> {
         let customer = event.customer.as_ref().map(|customer| text_key(customer.as_str()));
         let of_customer = customer.and_then(|key| self.customers.get(&key));
         let of_account = event.account.as_ref().and_then(|account| self.accounts.get(&account.key));
         let at = event.time.as_us();
         let given = of_customer.into_iter().chain(of_account).flatten();
         let covering = given.filter(|given| (given.from_us..given.until_us).contains(&at));
-        let is_fraud = covering.max_by_key(|given| given.seq)?.is_fraud;
+        covering.max_by_key(|given| given.seq).map(|given| given.is_fraud)
+    }
+
+    /// Counts a question by what feedback says of it; gives that.
+    pub(super) fn count(&mut self, event: &Observed, pair: (Verdict, Verdict)) -> Option<&'static str> {
+        let is_fraud = self.say(event)?;
+        let customer = event.customer.as_ref().map(|customer| text_key(customer.as_str()));
         let counts = if is_fraud { &mut self.fraud } else { &mut self.honest };
         counts.all.count(pair.0, pair.1);
         let flags = counts.customers.entry(customer.unwrap_or(0)).or_default();

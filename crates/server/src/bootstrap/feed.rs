@@ -22,8 +22,10 @@ use serde::Serialize;
 use crate::observe::Observer;
 use crate::past::PastError;
 
-/// Events held at most: some 4 GB.
+/// Events held at most, beside the file that is being read: some 4 GB.
 const HELD_MAX: usize = 8_000_000;
+/// An event that is held, about.
+const HELD_BYTES: usize = 512;
 /// User agents and addresses remembered at most, each; then they are looked up anew.
 const REMEMBERED_MAX: usize = 1 << 20;
 /// Refused rows listed at most.
@@ -74,6 +76,9 @@ struct Read {
 /// Files, in the order of their first times.
 pub(crate) struct Feed {
     files: Vec<(i64, HistoryFile)>,
+    held_max: usize,
+    /// Where the memory is limited: how much that is, MiB.
+    memory_mib: Option<usize>,
 }
 
 impl Feed {
@@ -85,7 +90,14 @@ impl Feed {
         };
         let mut files: Vec<(i64, HistoryFile)> = opened.into_iter().map(|file| (from(&file), file)).collect();
         files.sort_by(|(one, first), (other, second)| (one, &first.path).cmp(&(other, &second.path)));
-        Ok(Self { files })
+        Ok(Self { files, held_max: HELD_MAX, memory_mib: None })
+    }
+
+    /// Holds no more than half of so many bytes, about: a quarter of what is held, another of the file that is being read.
+    pub(crate) fn with_memory(self, bytes_max: Option<usize>) -> Self {
+        let Some(bytes_max) = bytes_max else { return self };
+        let held_max = (bytes_max / (4 * HELD_BYTES)).min(HELD_MAX);
+        Self { held_max, memory_mib: Some(bytes_max >> 20), ..self }
     }
 
     /// Gives every event to `take`, in order. Where the observer's files know nothing of an address, what was recorded
@@ -101,7 +113,7 @@ impl Feed {
             // One file waits while one is taken and one is read.
             let (sender, reads) = sync_channel(0);
             let reading = scope.spawn(move || self.read(observer, watch, &sender));
-            let fed = merge(&reads, watch, &mut take);
+            let fed = self.merge(&reads, watch, &mut take);
             drop(reads);
             let read = reading.join().unwrap_or_else(|_panic| {
                 let problem = "reading the history ended unexpectedly".to_owned();
@@ -118,7 +130,7 @@ impl Feed {
     fn read(&self, observer: &Observer, watch: &Watch, sender: &SyncSender<Read>) -> Result<(), PastError> {
         let mut observing = Observing { observer, agents: HashMap::default(), places: HashMap::default() };
         for ((from_us, file), number) in self.files.iter().zip(0_u32..) {
-            let rows = usize::try_from(file.rows()).unwrap_or(0).min(HELD_MAX);
+            let rows = usize::try_from(file.rows()).unwrap_or(0).min(self.held_max);
             let mut read =
                 Read { from_us: *from_us, items: Vec::with_capacity(rows), refused: 0, listed: Vec::new() };
             events::read::<PastError>(file, watch, |told| {
@@ -132,7 +144,10 @@ impl Feed {
                         let place = (event.time.as_us(), number, row);
                         let observed = observing.observe(event, beside);
                         read.items.extend(observed.map(|observed| (place, Box::new(observed))));
-                        return Ok(());
+                        return match self.memory_mib.filter(|_| read.items.len() > self.held_max) {
+                            Some(mib) => Err(PastError::Memory { mib }),
+                            None => Ok(()),
+                        };
                     }
                     Err(NoEvent { row, invalid }) => (row, invalid.to_string()),
                 };
@@ -151,41 +166,46 @@ impl Feed {
         }
         Ok(())
     }
-}
 
-/// Gives events to `take` as soon as no further file can have earlier ones.
-fn merge(
-    reads: &Receiver<Read>,
-    watch: &Watch,
-    take: &mut impl FnMut(Box<Observed>) -> Result<(), PastError>,
-) -> Result<Fed, PastError> {
-    let mut fed = Fed::default();
-    let mut held: Vec<Item> = Vec::new();
-    for read in reads {
-        let ready = held.partition_point(|((time, ..), _)| *time < read.from_us);
-        let rest = held.split_off(ready);
+    /// Gives events to `take` as soon as no further file can have earlier ones.
+    fn merge(
+        &self,
+        reads: &Receiver<Read>,
+        watch: &Watch,
+        take: &mut impl FnMut(Box<Observed>) -> Result<(), PastError>,
+    ) -> Result<Fed, PastError> {
+        let mut fed = Fed::default();
+        let mut held: Vec<Item> = Vec::new();
+        for read in reads {
+            let ready = held.partition_point(|((time, ..), _)| *time < read.from_us);
+            let rest = held.split_off(ready);
+            give(held, &mut fed, watch, take)?;
+            held = rest;
+            if held.is_empty() {
+                held = read.items;
+            } else {
+                held.extend(read.items);
+                // Two runs in order: merged, not sorted anew.
+                held.sort_by_key(|(place, _)| *place);
+            }
+            if held.len() > self.held_max {
+                if let Some(mib) = self.memory_mib {
+                    return Err(PastError::Memory { mib });
+                }
+                let problem = format!(
+                    "more than {} events of several files overlap in time, as where they are clustered by customer; \
+                     give the files as they were imported, in order of time, or a part of them",
+                    self.held_max
+                );
+                return Err(HistoryError::Usage(problem).into());
+            }
+            fed.refused = fed.refused.saturating_add(read.refused);
+            let room = LISTED_MAX.saturating_sub(fed.refused_listed.len());
+            fed.refused_listed.extend(read.listed.into_iter().take(room));
+        }
         give(held, &mut fed, watch, take)?;
-        held = rest;
-        if held.is_empty() {
-            held = read.items;
-        } else {
-            held.extend(read.items);
-            // Two runs in order: merged, not sorted anew.
-            held.sort_by_key(|(place, _)| *place);
-        }
-        if held.len() > HELD_MAX {
-            let problem = format!(
-                "more than {HELD_MAX} events of several files overlap in time, as where they are clustered by customer; \
-                 give the files as they were imported, in order of time, or a part of them"
-            );
-            return Err(HistoryError::Usage(problem).into());
-        }
-        fed.refused = fed.refused.saturating_add(read.refused);
-        let room = LISTED_MAX.saturating_sub(fed.refused_listed.len());
-        fed.refused_listed.extend(read.listed.into_iter().take(room));
+        Ok(fed)
     }
-    give(held, &mut fed, watch, take)?;
-    Ok(fed)
 }
 
 fn give(
@@ -263,7 +283,7 @@ mod tests {
     use history::writer::{HistoryWriter, Order};
     use model::Event;
 
-    use super::{Feed, Observer};
+    use super::{Feed, HELD_BYTES, Observer, PastError};
     use crate::secret::Secret;
 
     /// A file with a login of C1 at each of these seconds.
@@ -303,6 +323,10 @@ mod tests {
         assert_eq!(ids, ["b-1", "b-2", "c-2", "a-10", "c-11", "a-30", "c-31", "a-50"]);
         assert_eq!((fed.events, fed.refused, watch.read().total), (8, 0, 8));
         assert_eq!(fed.first.unwrap().to_string(), "2020-09-16T06:05:01.000000Z");
+        // Two events may be held: the first file has three.
+        let narrow = Feed::open(&[folder.path().to_owned()]).unwrap().with_memory(Some(4 * 2 * HELD_BYTES));
+        let refused = narrow.run(&observer, &Watch::default(), |_| Ok(())).unwrap_err();
+        assert!(matches!(refused, PastError::Memory { .. }), "{refused}");
         let stopped = Watch::default();
         stopped.stop();
         assert!(feed.run(&observer, &stopped, |_| Ok(())).is_err());

@@ -82,9 +82,9 @@ fn over(jobs: &Jobs<Writing>, id: u32) -> JobState {
 fn nobody_waits_for_a_request_that_is_being_written() {
     let data = tempfile::tempdir().unwrap();
     let (jobs, threads) = start(data.path(), Writing::default(), &clock()).unwrap();
-    let taken = jobs.take_writing(&word("one"), |_, _| {
+    let taken = jobs.take_writing(&word("one"), |_, _, _| {
         assert!(jobs.list().is_empty());
-        let full = jobs.take_writing(&word("two"), |_, _| Err(std::io::Error::other("full")));
+        let full = jobs.take_writing(&word("two"), |_, _, _| Err(std::io::Error::other("full")));
         assert_eq!(full.unwrap_err().to_string(), "the request could not be kept");
         // Its number is free again, this one's is not.
         assert_eq!(jobs.take(&word("two")).unwrap(), 2);
@@ -123,14 +123,17 @@ fn what_is_not_over_is_done_after_a_restart_and_what_is_over_is_kept() {
     // Six are kept: the first made room.
     assert!(jobs.get(1).is_none() && !jobs.folder(1).exists());
     assert_eq!(jobs.request(5).unwrap().word, "later");
-    jobs.stop(4);
+    jobs.stop(4).unwrap();
+    let stopped = JobState::Failed("stopped on request".to_owned());
+    assert_eq!(jobs.get(4).unwrap().state, stopped);
     drop(jobs);
     drop(keep);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 
     let (jobs, threads) = start(data.path(), Writing::default(), &clock()).unwrap();
     assert_eq!(jobs.get(2).unwrap().state, failed);
-    for id in 3..=7 {
+    assert_eq!(jobs.get(4).unwrap().state, stopped);
+    for id in [3, 5, 6, 7] {
         assert_eq!(over(&jobs, id), JobState::Done, "{id}");
         assert!(jobs.folder(id).join(Writing::RESULT).exists());
     }
@@ -140,6 +143,64 @@ fn what_is_not_over_is_done_after_a_restart_and_what_is_over_is_kept() {
     assert_eq!(left, [7]);
     assert_eq!(jobs.take(&word("next")).unwrap(), 8);
     assert_eq!(over(&jobs, 8), JobState::Done);
+    drop(jobs);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// What a process leaves that is killed while it does a job, or while it makes or removes one.
+#[test]
+fn a_job_that_the_server_does_not_survive_twice_is_not_begun_again() {
+    let data = tempfile::tempdir().unwrap();
+    let place = data.path().join(Writing::FOLDER);
+    let killed = |id: u32| {
+        let folder = place.join(super::folder_name(id));
+        write_json(&folder.join("begun.json"), &1).unwrap();
+        folder
+    };
+    let folders = super::Folders::of(place.clone());
+    (1..=2).for_each(|id| folders.make(id, &word("word")).unwrap());
+    killed(1);
+    write_json(&killed(2).join("begun.json"), &2).unwrap();
+    for left in [".new-000003", ".gone-000003"] {
+        std::fs::create_dir(place.join(left)).unwrap();
+        std::fs::write(place.join(left).join("request.json"), "{").unwrap();
+    }
+    let (jobs, threads) = start(data.path(), Writing::default(), &clock()).unwrap();
+    assert_eq!(over(&jobs, 1), JobState::Done);
+    let JobState::Failed(problem) = over(&jobs, 2) else { panic!("it was begun a third time") };
+    assert!(problem.starts_with("the server ended 2 times in a row"), "{problem}");
+    let left: Vec<_> = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(jobs.take(&word("next")).unwrap(), 3);
+    assert_eq!(over(&jobs, 3), JobState::Done);
+    drop(jobs);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let (jobs, threads) = start(data.path(), Writing::default(), &clock()).unwrap();
+    assert_eq!(jobs.get(2).unwrap().problem(), Some(problem.as_str()));
+    drop(jobs);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// A server that is asked to end is not one that did not survive.
+#[test]
+fn ends_on_request_are_not_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let held = Arc::new(Mutex::new(()));
+    for _start in 0..4 {
+        let keep = held.lock().unwrap();
+        let (jobs, threads) = start(data.path(), Writing { held: Arc::clone(&held) }, &clock()).unwrap();
+        if jobs.get(1).is_none() {
+            jobs.take(&word("word")).unwrap();
+        }
+        while !jobs.folder(1).join("begun.json").exists() {
+            std::thread::yield_now();
+        }
+        drop(jobs);
+        drop(keep);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+    let (jobs, threads) = start(data.path(), Writing::default(), &clock()).unwrap();
+    assert_eq!(over(&jobs, 1), JobState::Done);
     drop(jobs);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }

@@ -22,6 +22,8 @@ pub(crate) const READ_BYTES: usize = 8 << 20;
 const CACHE_BYTES: u32 = 128 << 20;
 /// Reads on their way to be applied.
 const AHEAD_MAX: usize = 4;
+/// Keys, next to each other in the file, that one of the readers looks for.
+const RUN_KEYS: usize = 64;
 /// Records read at once.
 const SCAN_RECORDS: usize = 1_024;
 
@@ -169,21 +171,24 @@ pub(crate) fn last_policy(state: &State, wanted: impl Fn(&Document) -> bool) -> 
     Some((version, String::from_utf8_lossy(&last.bytes).into_owned()))
 }
 
+/// Kind and bytes of a key, and the key.
+type Wanted = (u8, Vec<u8>, RecordKey);
+
 /// Those of the records that are stored. Each reader looks for half of them.
 fn load(
     readers: &mut [StateReader; 2],
     keys: impl Iterator<Item = RecordKey>,
 ) -> Result<Vec<(RecordKey, Record)>, StartError> {
-    let mut wanted: Vec<(u8, Vec<u8>, RecordKey)> = keys.map(|key| (key.kind(), key.bytes(), key)).collect();
-    // In the order in which they are stored.
+    let mut wanted: Vec<Wanted> = keys.map(|key| (key.kind(), key.bytes(), key)).collect();
+    // In the order in which they are stored. Kinds differ in what it takes to find one, so each reader gets some of all.
     wanted.sort_unstable();
-    let (first, second) = wanted.split_at(wanted.len() / 2);
+    let (first, second) = alternating(&wanted);
     let [one, other] = readers;
     std::thread::scope(|threads| {
         let helping = std::thread::Builder::new()
             .name("recovery".to_owned())
-            .spawn_scoped(threads, || load_with(other, second))?;
-        let mut records = load_with(one, first)?;
+            .spawn_scoped(threads, || load_with(other, &second))?;
+        let mut records = load_with(one, &first)?;
         match helping.join() {
             Ok(loaded) => records.extend(loaded?),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -192,10 +197,13 @@ fn load(
     })
 }
 
-fn load_with(
-    stored: &mut StateReader,
-    wanted: &[(u8, Vec<u8>, RecordKey)],
-) -> Result<Vec<(RecordKey, Record)>, StartError> {
+/// Every other run of keys, and those between.
+fn alternating(wanted: &[Wanted]) -> (Vec<&Wanted>, Vec<&Wanted>) {
+    let runs = || wanted.chunks(RUN_KEYS);
+    (runs().step_by(2).flatten().collect(), runs().skip(1).step_by(2).flatten().collect())
+}
+
+fn load_with(stored: &mut StateReader, wanted: &[&Wanted]) -> Result<Vec<(RecordKey, Record)>, StartError> {
     let named: Vec<(u8, &[u8])> = wanted.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
     let loaded = wanted.iter().zip(stored.load_many(&named)?);
     let decoded = loaded.filter_map(|((_, _, key), bytes)| {

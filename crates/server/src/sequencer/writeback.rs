@@ -34,6 +34,8 @@ const REST_RATIO: u64 = 2;
 const CHUNKS_MAX: usize = 4;
 /// Records a chunk has about.
 const CHUNK_RECORDS: usize = 4_096;
+/// Bytes of records that are put in order and written at once: the more, the fewer pages are written twice.
+const RUN_BYTES: usize = 128 << 20;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
 /// How long the thread is idle before it looks for stored records that count as none.
@@ -373,25 +375,33 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The records of the next part in the order in which they are stored; none after the last. A round whose end does not
+    /// The records of the next parts in the order in which they are stored; none after the last. A round whose end does not
     /// come is given up.
     fn next(&mut self) -> Option<Vec<ToWrite>> {
-        let chunk = match self.first.take() {
-            Some(first) => first,
-            None if self.ended => return None,
-            None => match self.chunks.recv() {
-                Ok(chunk) => chunk,
-                Err(_gone) => {
-                    self.ended = true;
-                    return Some(vec![Err(StoreError::GivenUp)]);
-                }
-            },
-        };
-        self.ended = chunk.last;
-        self.keys.extend(chunk.copies.iter().map(|(key, _)| key));
-        let mut records: Vec<_> =
-            chunk.copies.iter().map(|(key, bytes)| (key.kind(), key.bytes(), Some(bytes.to_vec()))).collect();
+        if self.ended {
+            return None;
+        }
+        let mut records: Vec<(u8, Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut bytes = 0;
+        while !self.ended && bytes < RUN_BYTES {
+            let chunk = match self.first.take() {
+                Some(first) => first,
+                None => match self.chunks.recv() {
+                    Ok(chunk) => chunk,
+                    Err(_gone) => {
+                        self.ended = true;
+                        return Some(vec![Err(StoreError::GivenUp)]);
+                    }
+                },
+            };
+            self.ended = chunk.last;
+            for (key, record) in chunk.copies.iter() {
+                bytes += record.len();
+                self.keys.push(key);
+                records.push((key.kind(), key.bytes(), record.to_vec()));
+            }
+        }
         records.sort_unstable();
-        Some(records.into_iter().map(Ok).collect())
+        Some(records.into_iter().map(|(kind, key, record)| Ok((kind, key, Some(record)))).collect())
     }
 }

@@ -15,13 +15,16 @@ use history::{HistoryError, Watch};
 use intel::Intel;
 use model::Procedure;
 use model::time::DAY_US;
+use serde::{Deserialize, Serialize};
 
-use super::{Source, SweepRequest, Sweeping, is_below};
-use crate::jobs::{Work as _, folder_name};
+use super::{AskedProcedure, Source, SweepRequest, Sweeping, is_below};
+use crate::jobs::{Work as _, folder_name, read_json, write_json};
 use crate::ledger::{self, LedgerError};
 
 /// Threads that scan: the others are for decisions.
 const THREADS: usize = 1;
+/// What a sweep by the ledger took out of history, in its folder.
+const EXAMINED: &str = "examined.json";
 
 /// Why a sweep has no results.
 #[derive(Debug, thiserror::Error)]
@@ -50,14 +53,17 @@ pub(super) fn sweep(
         true => open_all(&[history_folder(data, &request.history).map_err(HistoryError::Usage)?])?,
         false => Vec::new(),
     };
-    let mut examined = match request.procedures.is_empty() {
-        true => procedures_of_history(&files, &request.kinds, request.since, request.until, watch)?,
-        false => request.procedures.iter().map(examined).collect(),
+    let before =
+        request.rest_of.map(|before| (before, data.join(Sweeping::FOLDER).join(folder_name(before))));
+    let mut examined = match (request.procedures.as_slice(), &before) {
+        ([], Some((_, before))) => kept(before)?,
+        ([], None) => procedures_of_history(&files, &request.kinds, request.since, request.until, watch)?,
+        (procedures, _) => procedures.iter().map(examined).collect(),
     };
     let length = i64::from(request.window_days).saturating_mul(DAY_US);
     let window = Window::asked(&examined, Some(length), None, None)?;
-    if let Some(before) = request.rest_of {
-        let rest = uncertain(&data.join(Sweeping::FOLDER).join(folder_name(before)).join(RESULT_CSV))?;
+    if let Some((before, folder)) = before {
+        let rest = uncertain(&folder.join(RESULT_CSV))?;
         examined.retain(|each| rest.contains(each.procedure.id.as_str()));
         if examined.is_empty() {
             return Err(HistoryError::Usage(format!("sweep {before} was certain of every procedure")).into());
@@ -66,11 +72,42 @@ pub(super) fn sweep(
     match request.source {
         Source::History => of_history(request, folder, (&examined, window), &files, &means.intel, watch)?,
         Source::Ledger => {
+            if request.procedures.is_empty() {
+                keep(folder, &examined)?;
+            }
             let to = (folder, request.unmask);
             ledger::sweep(&means.sequencer, &examined, &means.intel, window, to, watch)?;
         }
     }
     Ok(())
+}
+
+/// A procedure that was taken out of history, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    procedure: AskedProcedure,
+    country: Option<[u8; 2]>,
+    asn: Option<u32>,
+}
+
+/// Keeps what was taken out of history: taken out again, after more of it came, it might be named otherwise.
+fn keep(folder: &Path, all: &[Examined]) -> std::io::Result<()> {
+    let kept = all.iter().map(|Examined { procedure, recorded }| {
+        let Procedure { id, customer, time, kind, ip, device } = procedure.clone();
+        let procedure = AskedProcedure { id, customer, time, kind, ip, device };
+        Kept { procedure, country: recorded.country, asn: recorded.asn }
+    });
+    write_json(&folder.join(EXAMINED), &kept.collect::<Vec<Kept>>())
+}
+
+/// What a sweep by the ledger took out of history.
+fn kept(folder: &Path) -> std::io::Result<Vec<Examined>> {
+    let all: Vec<Kept> = read_json(&folder.join(EXAMINED))?;
+    let examined = all.into_iter().map(|Kept { procedure, country, asn }| {
+        let recorded = Recorded { country, asn };
+        Examined { recorded, ..examined(&procedure) }
+    });
+    Ok(examined.collect())
 }
 
 /// The procedures that a sweep by the ledger was not certain of, by their identifiers.
@@ -120,7 +157,7 @@ fn of_history(
     Ok(())
 }
 
-fn examined(asked: &super::AskedProcedure) -> Examined {
+fn examined(asked: &AskedProcedure) -> Examined {
     let asked = asked.clone();
     let procedure = Procedure {
         id: asked.id,

@@ -10,5 +10,6 @@
 mod exporter;
 mod fixture;
 mod memory;
+mod past;
 mod trimming;
 mod warm;

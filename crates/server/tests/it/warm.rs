@@ -81,23 +81,14 @@ fn event(draw: &mut Draw, number: u64) -> Event {
         ..model::Client::default()
     };
     Event {
-        id: format!("e{number}").parse().unwrap(),
-        time: draw.time(),
-        kind: draw.of(&KINDS),
         customer: Some(format!("C{customer}").parse().unwrap()),
-        channel: None,
         client,
-        outcome: draw.of(&[Outcome::Succeeded, Outcome::Succeeded, Outcome::Failed, Outcome::Attempted]),
-        reason: None,
-        credential: None,
-        factor: None,
-        username_hash: None,
-        amount: None,
-        balance_share: None,
-        bank_account: None,
-        contact: None,
-        order: None,
-        payment: None,
+        ..Event::bare(
+            format!("e{number}").parse().unwrap(),
+            draw.time(),
+            draw.of(&KINDS),
+            draw.of(&[Outcome::Succeeded, Outcome::Succeeded, Outcome::Failed, Outcome::Attempted]),
+        )
     }
 }
 

@@ -95,6 +95,40 @@ fn files_that_do_not_belong_together_are_refused() {
     assert!(matches!(refused, StoreError::Disagree { state: 50, first: 1, last: 0, .. }), "{refused:?}");
 }
 
+/// What a version of the program with other records left: the journal has everything, was trimmed, or a bootstrap was made.
+#[test]
+fn records_of_an_old_form_are_made_anew_only_from_a_whole_journal() {
+    for (trimmed, bootstrapped) in [(false, false), (true, false), (false, true)] {
+        let place = tempfile::tempdir().unwrap();
+        fill(place.path());
+        let folder = DataFolder::open(place.path()).unwrap();
+        if trimmed {
+            let (mut journal, _state) = folder.files(&Limits::default()).unwrap();
+            journal.mark(Mark::Exported, 40).unwrap();
+            journal.mark(Mark::Checkpointed, 40).unwrap();
+            while journal.trim(40).unwrap().more {}
+        }
+        if bootstrapped {
+            std::fs::write(folder.view().base_path(), "").unwrap();
+        }
+        let path = folder.view().state_path();
+        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        match folder.files(&Limits::default()) {
+            Ok((journal, state)) => {
+                assert!(!trimmed && !bootstrapped);
+                assert_eq!((journal.last_seq(), state.seq().unwrap()), (100, 0));
+                assert!(state.scan(1, &[], 1).unwrap().is_empty());
+            }
+            Err(refused) => {
+                assert!(trimmed || bootstrapped);
+                assert!(matches!(refused, StoreError::OldForm { .. }), "{refused:?}");
+                assert_eq!(std::fs::read(&path).unwrap(), before);
+            }
+        }
+    }
+}
+
 /// A server that appends, checkpoints and trims as fast as it can, while backup after backup is made.
 #[test]
 fn backups_made_under_load_fit_together() {

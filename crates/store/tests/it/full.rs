@@ -7,7 +7,7 @@ use crate::fixture::{append, check_rows, id, open, path};
 #[test]
 fn after_a_failed_write_nothing_more_is_taken_until_it_is_opened_again() {
     let place = tempfile::tempdir().unwrap();
-    let limits = Limits { pages_max: Some(100), ..Limits::default() };
+    let limits = Limits { file_bytes_max: Some(400 << 10), ..Limits::default() };
     let mut journal = Journal::open(&path(place.path()), limits.clone()).unwrap();
     let error = loop {
         if let Err(error) = append(&mut journal, 20) {

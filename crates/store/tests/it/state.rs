@@ -63,7 +63,7 @@ fn scans_go_in_the_order_of_keys_from_one_on() {
 #[test]
 fn a_failing_checkpoint_leaves_the_old_one_whole() {
     let place = tempfile::tempdir().unwrap();
-    let limits = Limits { blob_bytes_max: 100_000, pages_max: Some(200), ..Limits::default() };
+    let limits = Limits { blob_bytes_max: 100_000, file_bytes_max: Some(800 << 10), ..Limits::default() };
     let mut state = State::open(&place.path().join("state.db"), limits).unwrap();
     let old: [Change<'_>; 2] = [(1, b"a", Some(b"old")), (1, b"b", Some(b"old"))];
     state.checkpoint(5, old).unwrap();
@@ -129,7 +129,10 @@ proptest! {
 
     /// Against a plain map.
     #[test]
-    fn a_state_is_a_map(checkpoints in prop::collection::vec(prop::collection::vec(change(), 0..30), 1..8)) {
+    fn a_state_is_a_map(
+        checkpoints in prop::collection::vec(prop::collection::vec(change(), 0..30), 1..8),
+        marks in prop::collection::vec(key(), 5),
+    ) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("state.db");
         let mut map = BTreeMap::new();
@@ -145,7 +148,16 @@ proptest! {
             for kind in 0..3 {
                 let expected: Vec<_> =
                     map.iter().filter(|((of, _), _)| *of == kind).map(|((_, key), bytes)| (key.clone(), bytes.clone())).collect();
-                prop_assert_eq!(state.scan(kind, &[], 1_000).unwrap(), expected);
+                prop_assert_eq!(state.scan(kind, &[], 1_000).unwrap(), expected.clone());
+                for at in &marks {
+                    let (from, before): (Vec<_>, Vec<_>) = expected.iter().cloned().partition(|(key, _)| key >= at);
+                    prop_assert_eq!(state.scan(kind, at, 1_000).unwrap(), from);
+                    let back: Vec<_> = before.into_iter().rev().take(3).collect();
+                    prop_assert_eq!(state.scan_back(kind, at, 3).unwrap(), back);
+                }
+                for (key, bytes) in &expected {
+                    prop_assert_eq!(state.load(kind, key).unwrap(), Some(bytes.clone()));
+                }
             }
         }
     }
@@ -153,5 +165,20 @@ proptest! {
 
 fn change() -> impl Strategy<Value = (u8, Vec<u8>, Option<Vec<u8>>)> {
     let bytes = || prop::collection::vec(any::<u8>(), 0..3);
-    (0..3_u8, bytes(), prop::option::of(bytes()))
+    (0..3_u8, key(), prop::option::of(bytes()))
+}
+
+/// Short ones, and such that lie about those of eight bytes, few enough to meet again.
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    let byte = || prop::sample::select(vec![0_u8, 1, 0x7F, 0x80, 0xFF]);
+    let eight =
+        (byte(), byte()).prop_map(|(first, last)| [&[first], [first; 6].as_slice(), &[last]].concat());
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..3),
+        eight.clone(),
+        (eight, 0..10_usize).prop_map(|(mut key, length)| {
+            key.resize(length, 0);
+            key
+        }),
+    ]
 }

@@ -65,6 +65,8 @@ fn what_is_no_list_is_refused() {
         (r#"{"kind":"tor","networks":["192.0.2.1","x"]}"#, "networks[1]", "neither an address"),
         (r#"{"kind":"tor"}"#, ".", "networks"),
         (r#"{"kind":"tor","networks":[],"name":"x"}"#, "name", "unknown field"),
+        (r#"{"kind":"tor","networks":[],"values":null}"#, "values", "null"),
+        (r#"{"kind":"thin_symbols","networks":null,"values":[]}"#, "networks", "null"),
     ] {
         let problem = refused(admin.put("/v1/lists/x", body), 422);
         assert_eq!(problem["field"], field, "{problem}");

@@ -97,3 +97,51 @@ fn a_candidate_on_trial_is_counted_and_changes_nothing() {
     refused(api.of("admin").delete("/v1/policies/shadow"), 404);
     assert!(good(api.of("reader").get("/v1/policies")).get("shadow").is_none());
 }
+
+/// A model is a part of the policy's text, so that the journal holds what decided: after a restart it says the same.
+#[test]
+fn a_policy_with_a_model_is_replayed_with_it() {
+    let with_model = |points: i32| {
+        format!(
+            "{}\n[model]\nversion = 1\ntrained = \"by hand\"\n[[model.card]]\nkinds = [\"login\"]\nbase = -50\n\
+             signals = [ {{ signal = \"velocity\", bounds = [], points = [{points}] }} ]\n\
+             bands = [ {{ from = -100, questions = 10, fraud = 2 }} ]\n[[rule]]\nname = \"model\"\nkinds = [\"login\"]\n\
+             when = \"signal.velocity < 5.0 && signal.model.risk >= 10.0\"\npoints = 40\n\
+             reason = {{ ja = \"モデル\", en = \"model\" }}\n",
+            policy(0)
+        )
+    };
+    let api = Api::start();
+    let alone = with_model(60).replace("signal.velocity < 5.0 && ", "");
+    let bad = refused(post(&api, "validate", &alone), 422);
+    assert!(bad["detail"].as_str().unwrap().contains("not enough by itself"), "{bad}");
+    let taken = good(post(&api, "activate", &with_model(60)));
+    assert_eq!((&taken["active"], taken["model"].as_str().unwrap().len()), (&2.into(), 16), "{taken}");
+    let other = good(post(&api, "validate", &with_model(61)));
+    assert_ne!(taken["model"], other["model"], "another model");
+    let decided = decide(&api, "1");
+    assert_eq!((&decided["decision"], &decided["score"]), (&"step_up".into(), &40.into()), "{decided}");
+    good(post(&api, "activate", &with_model(20)));
+    assert_eq!(decide(&api, "2")["decision"], "allow");
+    let api = api.killed();
+    assert_eq!(decide(&api, "3")["decision"], "allow");
+    for (id, points, verdict) in [("1", 10, "step_up"), ("2", -30, "allow"), ("3", -30, "allow")] {
+        let told = loop {
+            let told = good(api.of("reader").get(&format!("/v1/decisions/{id}/explain")));
+            if told["state"] == "done" {
+                break told["explanation"].clone();
+            }
+        };
+        assert_eq!(
+            (&told["model"]["points"], &told["decision"]),
+            (&points.into(), &verdict.into()),
+            "{told}"
+        );
+        assert_eq!(told["decision"], told["answered"]["decision"]);
+        let part = &told["model"]["parts"][0];
+        assert_eq!((&part["signal"], &part["points"]), (&"velocity".into(), &(points + 50).into()));
+        assert_eq!(told["model"]["band"]["questions"], 10);
+        let signal = told["signals"].as_array().unwrap().iter().find(|each| each["signal"] == "model.risk");
+        assert_eq!(signal.unwrap()["value"], f64::from(points));
+    }
+}

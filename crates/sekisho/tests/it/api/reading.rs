@@ -116,3 +116,30 @@ fn an_address_is_told_with_what_is_known_of_it() {
     assert!(unknown.get("first").is_none(), "{unknown}");
     refused(reader.get("/v1/ips/192.0.2.300"), 400);
 }
+
+/// Places are 1 to 2^63 − 1, a batch holds something, and where the schema says that a body may be absent it may.
+#[test]
+fn what_is_asked_is_what_the_schema_says() {
+    let api = Api::start();
+    for path in ["/v1/events", "/v1/holds", "/v1/audit"] {
+        let mut admin = api.of("admin");
+        for before in ["0", "9223372036854775808", "18446744073709551615"] {
+            let problem = refused(admin.get(&format!("{path}?before={before}")), 400);
+            assert!(problem["detail"].as_str().unwrap().contains("allowed: 1 to 9223372036854775807"));
+        }
+        good(admin.get(&format!("{path}?before=9223372036854775807")));
+    }
+    for body in ["", " \n"] {
+        refused(api.of("sender").post("/v1/events", body), 400);
+    }
+    assert_eq!(good(api.of("sender").post("/v1/events", "[]"))["accepted"], 0);
+    let schema = good(api.of("reader").get("/openapi.json"));
+    let body = |path: &str| &schema["paths"][path]["post"]["requestBody"];
+    assert_eq!(body("/v1/events")["required"], true);
+    for path in ["/v1/policies/{version}/backtest", "/v1/holds/{id}/release", "/v1/holds/{id}/refuse"] {
+        assert_ne!(body(path)["required"], true, "{path}: {}", body(path));
+    }
+    for body in ["", "null", "{}"] {
+        good(api.of("operator").post("/v1/policies/1/backtest", body));
+    }
+}
