@@ -98,7 +98,7 @@ impl RecordKey {
         }
     }
 
-    /// The key within its kind, big endian, so that order by bytes is order by number.
+    /// The key within its kind, big endian.
     #[must_use]
     pub fn bytes(self) -> Vec<u8> {
         match self {

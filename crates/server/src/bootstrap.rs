@@ -108,7 +108,6 @@ pub fn bootstrap(
         until: floor.max(fed.last.unwrap_or(Time::MIN)),
         events: before.events.saturating_add(fed.events),
     };
-    announce_base(data)?;
     write(&mut stored, &state, &audit, &files, base, now)?;
     keep_base(data, &stored)?;
     Ok(done)
@@ -263,17 +262,9 @@ fn write(
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         taken::row(&file.digest, &Taken { file: name, at: now, seq: base.seq })
     }));
+    stored.go_beyond_journal();
     stored.checkpoint_unless(base.seq, records.chain(acts).chain(kept.into_iter().map(Ok)))?;
     stored.sync()?;
-    Ok(())
-}
-
-/// Puts an empty file in the copy's place before the journal lacks anything, so that nobody makes the records anew from it.
-fn announce_base(data: &Path) -> Result<(), PastError> {
-    let path = data.join(BASE_FILE);
-    let opened = std::fs::File::options().append(true).create(true).open(&path);
-    let synced = opened.and_then(|_| std::fs::File::open(data)?.sync_all());
-    synced.map_err(|source| StoreError::Io { path, doing: "creating", source })?;
     Ok(())
 }
 

@@ -21,13 +21,19 @@ pub(crate) fn line(event: &str, detail: &str) {
 
 /// A text for who asks over the network: where the data folder lies is nothing for them.
 pub(crate) fn without_place(text: &str, data: &std::path::Path) -> String {
-    let place = format!("{}/", data.display());
-    let mut parts = text.split(place.as_str());
+    let place = data.display().to_string();
+    let place = match place.trim_end_matches('/') {
+        "" => return text.to_owned(),
+        place => place,
+    };
+    let is_word = |letter: char| letter.is_alphanumeric() || "._-".contains(letter);
+    let mut parts = text.split(place);
     let mut hidden = parts.next().unwrap_or("").to_owned();
     for part in parts {
-        // A folder called `d` is not the end of a word.
-        let is_inside = hidden.ends_with(|before: char| before.is_alphanumeric() || "/._-".contains(before));
-        hidden += if is_inside { place.as_str() } else { "DATA/" };
+        // A folder called `d` is not the end of a word, nor the word "d"; "/srv/data" is no beginning of "/srv/database".
+        let begins = !hidden.ends_with(|before| is_word(before) || before == '/');
+        let ends = part.starts_with('/') || place.contains('/') && !part.starts_with(is_word);
+        hidden += if begins && ends { "DATA" } else { place };
         hidden += part;
     }
     hidden
@@ -45,5 +51,11 @@ mod tests {
         assert_eq!(told("/srv/data/a: and/or /srv/data/b", "/srv/data"), "DATA/a: and/or DATA/b");
         assert_eq!(told("d/a failed, and/or d/b ended", "d"), "DATA/a failed, and/or DATA/b ended");
         assert_eq!(told("nothing", "d"), "nothing");
+        assert_eq!(
+            told("/srv/data: syncing failed in /srv/database", "/srv/data/"),
+            "DATA: syncing failed in /srv/database"
+        );
+        assert_eq!(told("/srv/data/a", "/srv/data/"), "DATA/a");
+        assert_eq!(told("/a", "/"), "/a");
     }
 }

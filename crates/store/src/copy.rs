@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::schema::Schema;
 use crate::sqlite::{Database, sync_folder_of};
 
-/// Pages copied at a time: 4 MiB.
+/// Pages copied at a time.
 const STEP_PAGES: i32 = 1_024;
 
 const CACHE_BYTES: u32 = 4 << 20;

@@ -53,8 +53,7 @@ impl FolderView {
         self.path.join(INDEX_FILE)
     }
 
-    /// Where the records are kept that a bootstrap made, and that the journal therefore does not have. A file without records
-    /// is there before they are written, so that a folder that has them is known.
+    /// Where the records are kept that a bootstrap made, and that the journal therefore does not have.
     #[must_use]
     pub fn base_path(&self) -> PathBuf {
         self.path.join(BASE_FILE)
@@ -179,9 +178,12 @@ impl DataFolder {
         let journal = Journal::open(&self.view.journal_path(), limits.clone())?;
         let path = self.view.state_path();
         let state = match State::open(&path, limits.clone()) {
-            Err(StoreError::OldForm { .. })
-                if journal.first_seq() <= 1 && !self.view.base_path().exists() =>
-            {
+            Err(StoreError::OldForm { path }) => {
+                let old = state::look_at_old(&path)?;
+                agree(&self.view.path, old.seq, journal.first_seq(), journal.last_seq())?;
+                if journal.first_seq() > 1 || old.goes_beyond_journal || self.view.base_path().exists() {
+                    return Err(StoreError::OldForm { path });
+                }
                 remove(&path)?;
                 State::open(&path, limits.clone())?
             }

@@ -89,7 +89,17 @@ pub(crate) const STATE: Schema = Schema {
         CREATE TABLE numbered_5(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
         CREATE TABLE numbered_6(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
         CREATE TABLE numbered_7(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_8(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_9(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_10(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_11(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_12(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_13(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_14(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE numbered_15(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
     "),
+        // Two forms before this one had the same number for a while.
+        Anew,
     ],
     page_bytes: 1_024,
     synchronous: "NORMAL",

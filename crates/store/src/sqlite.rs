@@ -67,15 +67,27 @@ impl Database {
         if !path.exists() {
             return Err(StoreError::NoData { path: path.to_owned() });
         }
-        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, cache_bytes)
-            .map_err(StoreError::sqlite(path, "opening for reading"))?;
-        let found = version(path, schema, &connection)?;
+        let database = Self::read_only_of_any_version(path, schema, cache_bytes)?;
+        let found = version(path, schema, &database.connection)?;
         let known = known_version(schema);
         if found < known {
-            let problem =
-                format!("its schema is {found}, this program needs {known}: start a server on it once");
+            let problem = format!(
+                "its schema is {found}, this program needs {known}: start a server on it, which brings it up to date or says why not"
+            );
             return Err(StoreError::damaged(path, problem));
         }
+        Ok(database)
+    }
+
+    /// The same with whatever version it has, for questions that all versions answer.
+    pub(crate) fn read_only_of_any_version(
+        path: &Path,
+        schema: &Schema,
+        cache_bytes: u32,
+    ) -> Result<Self, StoreError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, cache_bytes)
+            .map_err(StoreError::sqlite(path, "opening for reading"))?;
+        version(path, schema, &connection)?;
         Ok(Self { connection, path: path.to_owned(), _file: None })
     }
 

@@ -28,6 +28,9 @@ const SEQ: &str = "seq";
 /// The name in `meta` of the sequence number up to which the state was last made durable, as 8 bytes, the highest first.
 const SYNCED: &str = "synced";
 
+/// The name in `meta` of a value that is there if records hold what the journal does not have.
+const BEYOND: &str = "beyond";
+
 /// Key and bytes of a record.
 pub type Record = (Vec<u8>, Vec<u8>);
 
@@ -82,7 +85,8 @@ impl StateReader {
     pub fn scan(&self, kind: u8, from_key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
         let failed = || self.database.failed("reading records");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        place::scan(&self.database.connection, kind, from_key, limit).map_err(failed())
+        let transaction = self.database.connection.unchecked_transaction().map_err(failed())?;
+        place::scan(&transaction, kind, from_key, limit).map_err(failed())
     }
 
     /// Records of a kind before a key, the highest key first; at most `limit`.
@@ -92,7 +96,8 @@ impl StateReader {
     pub fn scan_back(&self, kind: u8, before_key: &[u8], limit: usize) -> Result<Vec<Record>, StoreError> {
         let failed = || self.database.failed("reading records");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        place::scan_back(&self.database.connection, kind, before_key, limit).map_err(failed())
+        let transaction = self.database.connection.unchecked_transaction().map_err(failed())?;
+        place::scan_back(&transaction, kind, before_key, limit).map_err(failed())
     }
 
     /// Up to which sequence number the records are true; 0 before the first checkpoint.
@@ -119,6 +124,8 @@ pub struct State {
     limits: Limits,
     seq: u64,
     checkpoints: u64,
+    /// To be noted with the next checkpoint.
+    goes_beyond: bool,
 }
 
 impl Deref for State {
@@ -138,7 +145,13 @@ impl State {
         let database = Database::open(path, &STATE, &limits, limits.state_cache_bytes)?;
         let reader = StateReader { database };
         let (seq, checkpoints) = progress(&reader.database)?;
-        Ok(Self { reader, limits, seq, checkpoints })
+        Ok(Self { reader, limits, seq, checkpoints, goes_beyond: false })
+    }
+
+    /// From the next checkpoint on the records hold what the journal does not have, and that is known for good: they are never
+    /// made anew from it.
+    pub const fn go_beyond_journal(&mut self) {
+        self.goes_beyond = true;
     }
 
     /// Writes changed records – `None` deletes one – and that everything is now true up to `seq`, in one
@@ -191,9 +204,13 @@ impl State {
         let checkpoints = self.checkpoints.saturating_add(1);
         let progress = [seq.to_be_bytes(), checkpoints.to_be_bytes()];
         set(&transaction, SEQ, progress.as_flattened()).map_err(failed())?;
+        if self.goes_beyond {
+            set(&transaction, BEYOND, &[]).map_err(failed())?;
+        }
         transaction.commit().map_err(failed())?;
         self.seq = seq;
         self.checkpoints = checkpoints;
+        self.goes_beyond = false;
         Ok(())
     }
 
@@ -228,6 +245,19 @@ fn meta(database: &Database, name: &str) -> Result<Option<Vec<u8>>, StoreError> 
         .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
         .optional()
         .map_err(database.failed("reading a value"))
+}
+
+/// What is asked of a state of an old form before it is given up.
+#[derive(Debug)]
+pub(crate) struct Old {
+    pub(crate) seq: u64,
+    pub(crate) goes_beyond_journal: bool,
+}
+
+/// Looks into a state of an old form. All forms so far have this in common.
+pub(crate) fn look_at_old(path: &Path) -> Result<Old, StoreError> {
+    let database = Database::read_only_of_any_version(path, &STATE, READER_CACHE_BYTES)?;
+    Ok(Old { seq: seq(&database)?, goes_beyond_journal: meta(&database, BEYOND)?.is_some() })
 }
 
 /// See [`StateReader::seq`].

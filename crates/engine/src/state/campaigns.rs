@@ -146,10 +146,14 @@ impl Campaigns {
     #[must_use]
     pub fn concerning(&self, customer: Option<&str>, ip: Option<Address>, time: Time) -> Option<u32> {
         let customer = customer.map(model::customer::text_key);
-        let entered = customer.and_then(|customer| self.entered_lately(customer, time));
+        // What came later has nothing to do with it.
+        let entered = customer
+            .filter(|customer| self.entry(*customer).is_some_and(|entry| entry.at_us <= time.as_us()));
+        let entered = entered.and_then(|customer| self.entered_lately(customer, time));
         entered.or_else(|| {
             let cluster = self.cluster(facet::address(facet::machine(ip?)))?;
-            self.open(cluster.campaign, time.as_us()).map(|campaign| campaign.id)
+            let campaign = self.open(cluster.campaign, time.as_us())?;
+            (campaign.first_us <= time.as_us()).then_some(campaign.id)
         })
     }
 

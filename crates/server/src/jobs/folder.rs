@@ -57,7 +57,10 @@ impl Folders {
             let path = entry?.path();
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             if name.starts_with(NEW) || name.starts_with(GONE) {
-                std::fs::remove_dir_all(&path)?;
+                // In the way of nobody: it is tried again at the next start.
+                if let Err(error) = std::fs::remove_dir_all(&path) {
+                    crate::log::line("job.not_removed", &error.to_string());
+                }
             } else if let Ok(id) = name.parse() {
                 let problem = std::fs::read(path.join(FAILED)).ok();
                 let failed = problem.map(|problem| serde_json::from_slice(&problem).unwrap_or_default());
@@ -82,6 +85,7 @@ impl Folders {
         if made.is_err() {
             // Else it is removed at the next start.
             let _left = remove_if_there(&unfinished);
+            let _left = remove_if_there(&self.one(id));
         }
         made
     }

@@ -34,8 +34,10 @@ const REST_RATIO: u64 = 2;
 const CHUNKS_MAX: usize = 4;
 /// Records a chunk has about.
 const CHUNK_RECORDS: usize = 4_096;
-/// Bytes of records that are put in order and written at once: the more, the fewer pages are written twice.
+/// Memory for records that are put in order and written at once: the more, the fewer pages are written twice.
 const RUN_BYTES: usize = 128 << 20;
+/// What one of them takes beside its bytes, about: its place in the list, its key, and what allocations take.
+const ROW_BYTES: usize = 112;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
 /// How long the thread is idle before it looks for stored records that count as none.
@@ -329,8 +331,15 @@ impl Writer {
             true => {
                 let acts = self.audit.up_to(seq).into_iter();
                 let acts = acts.map(|(key, bytes)| Ok((Audit::KIND, key, Some(bytes))));
-                let records = std::iter::from_fn(|| parts.next()).flatten().chain(acts);
-                self.stored.checkpoint_unless(seq, records)
+                let runs = std::iter::from_fn(|| parts.next());
+                let records = runs.flat_map(|run| {
+                    let (rows, error) = match run {
+                        Ok(rows) => (rows, None),
+                        Err(error) => (Vec::new(), Some(Err(error))),
+                    };
+                    rows.into_iter().map(Ok).chain(error)
+                });
+                self.stored.checkpoint_unless(seq, records.chain(acts))
             }
             false => Err(StoreError::GivenUp),
         };
@@ -363,7 +372,7 @@ impl Writer {
 }
 
 /// A record to write: kind, key, bytes.
-type ToWrite = Result<(u8, Vec<u8>, Option<Vec<u8>>), StoreError>;
+type Row = (u8, Vec<u8>, Option<Vec<u8>>);
 
 /// The parts of a round as they come.
 struct Parts<'a> {
@@ -377,11 +386,11 @@ struct Parts<'a> {
 impl Parts<'_> {
     /// The records of the next parts in the order in which they are stored; none after the last. A round whose end does not
     /// come is given up.
-    fn next(&mut self) -> Option<Vec<ToWrite>> {
+    fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
         if self.ended {
             return None;
         }
-        let mut records: Vec<(u8, Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut records: Vec<Row> = Vec::new();
         let mut bytes = 0;
         while !self.ended && bytes < RUN_BYTES {
             let chunk = match self.first.take() {
@@ -390,18 +399,18 @@ impl Parts<'_> {
                     Ok(chunk) => chunk,
                     Err(_gone) => {
                         self.ended = true;
-                        return Some(vec![Err(StoreError::GivenUp)]);
+                        return Some(Err(StoreError::GivenUp));
                     }
                 },
             };
             self.ended = chunk.last;
             for (key, record) in chunk.copies.iter() {
-                bytes += record.len();
+                bytes += record.len() + ROW_BYTES;
                 self.keys.push(key);
-                records.push((key.kind(), key.bytes(), record.to_vec()));
+                records.push((key.kind(), key.bytes(), Some(record.to_vec())));
             }
         }
         records.sort_unstable();
-        Some(records.into_iter().map(|(kind, key, record)| Ok((kind, key, Some(record)))).collect())
+        Some(Ok(records))
     }
 }

@@ -56,7 +56,15 @@ pub(super) fn sweep(
     let before =
         request.rest_of.map(|before| (before, data.join(Sweeping::FOLDER).join(folder_name(before))));
     let mut examined = match (request.procedures.as_slice(), &before) {
-        ([], Some((_, before))) => kept(before)?,
+        ([], Some((number, before))) => kept(before).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                let problem = format!(
+                    "sweep {number} was done by an older version, which kept less: do it again first"
+                );
+                WorkError::from(HistoryError::Usage(problem))
+            }
+            _ => error.into(),
+        })?,
         ([], None) => procedures_of_history(&files, &request.kinds, request.since, request.until, watch)?,
         (procedures, _) => procedures.iter().map(examined).collect(),
     };

@@ -12,7 +12,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, ToSql};
 use super::Record;
 
 /// Kinds below it have a table for keys of eight bytes.
-const NUMBERED_KINDS: u8 = 8;
+const NUMBERED_KINDS: u8 = 16;
 
 /// What of the number is turned so that the order of rows, by signed numbers, is that of keys.
 const SIGN: u64 = 1 << 63;

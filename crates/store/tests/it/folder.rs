@@ -95,36 +95,54 @@ fn files_that_do_not_belong_together_are_refused() {
     assert!(matches!(refused, StoreError::Disagree { state: 50, first: 1, last: 0, .. }), "{refused:?}");
 }
 
-/// What a version of the program with other records left: the journal has everything, was trimmed, or a bootstrap was made.
+/// What a version of the program with other records left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Everything,
+    Trimmed,
+    /// The records of a bootstrap are in the state, by the state's own account.
+    Beyond,
+    /// The same by the copy beside it.
+    Base,
+    /// The journal is an older copy, or gone.
+    JournalBehind,
+}
+
 #[test]
 fn records_of_an_old_form_are_made_anew_only_from_a_whole_journal() {
-    for (trimmed, bootstrapped) in [(false, false), (true, false), (false, true)] {
+    for left in [Left::Everything, Left::Trimmed, Left::Beyond, Left::Base, Left::JournalBehind] {
         let place = tempfile::tempdir().unwrap();
         fill(place.path());
         let folder = DataFolder::open(place.path()).unwrap();
-        if trimmed {
-            let (mut journal, _state) = folder.files(&Limits::default()).unwrap();
-            journal.mark(Mark::Exported, 40).unwrap();
-            journal.mark(Mark::Checkpointed, 40).unwrap();
-            while journal.trim(40).unwrap().more {}
+        let (mut journal, mut state) = folder.files(&Limits::default()).unwrap();
+        match left {
+            Left::Everything => {}
+            Left::Trimmed => {
+                journal.mark(Mark::Exported, 40).unwrap();
+                journal.mark(Mark::Checkpointed, 40).unwrap();
+                while journal.trim(40).unwrap().more {}
+            }
+            Left::Beyond => {
+                state.go_beyond_journal();
+                checkpoint(&mut state, 60);
+            }
+            Left::Base => std::fs::write(folder.view().base_path(), "").unwrap(),
+            Left::JournalBehind => std::fs::remove_file(folder.view().journal_path()).unwrap(),
         }
-        if bootstrapped {
-            std::fs::write(folder.view().base_path(), "").unwrap();
-        }
+        drop((journal, state));
         let path = folder.view().state_path();
         rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
         let before = std::fs::read(&path).unwrap();
-        match folder.files(&Limits::default()) {
-            Ok((journal, state)) => {
-                assert!(!trimmed && !bootstrapped);
+        match (left, folder.files(&Limits::default())) {
+            (Left::Everything, Ok((journal, state))) => {
                 assert_eq!((journal.last_seq(), state.seq().unwrap()), (100, 0));
                 assert!(state.scan(1, &[], 1).unwrap().is_empty());
             }
-            Err(refused) => {
-                assert!(trimmed || bootstrapped);
-                assert!(matches!(refused, StoreError::OldForm { .. }), "{refused:?}");
+            (Left::JournalBehind, Err(StoreError::Disagree { last: 0, .. }))
+            | (Left::Trimmed | Left::Beyond | Left::Base, Err(StoreError::OldForm { .. })) => {
                 assert_eq!(std::fs::read(&path).unwrap(), before);
             }
+            (_, result) => panic!("{left:?}: {result:?}"),
         }
     }
 }
