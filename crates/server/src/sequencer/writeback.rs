@@ -28,7 +28,8 @@ use crate::log::with_sources;
 const TICKS_BETWEEN: u64 = 10;
 /// Changed records after which they are copied out at once: so many inputs are replayed after a crash, about a third.
 const CHANGED_MAX: usize = 300_000;
-/// A round is given this many times its own length of rest.
+/// A round is given this many times its own length of rest, but no more than [`TICKS_BETWEEN`]: where rounds take long, what a
+/// restart has to replay must not grow for it.
 const REST_RATIO: u64 = 2;
 /// Copies on their way to the thread at once.
 const CHUNKS_MAX: usize = 4;
@@ -172,7 +173,7 @@ impl Writeback {
     }
 
     fn is_time(&self, state: &State) -> bool {
-        let rest = self.ended.saturating_sub(self.began).saturating_mul(REST_RATIO);
+        let rest = self.ended.saturating_sub(self.began).saturating_mul(REST_RATIO).min(TICKS_BETWEEN);
         let rested = self.ticks >= self.ended.saturating_add(rest);
         let changed = state.changed();
         rested && (changed >= CHANGED_MAX || changed > 0 && self.ticks >= self.began + TICKS_BETWEEN)
