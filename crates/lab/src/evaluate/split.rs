@@ -46,6 +46,9 @@ struct Seeds {
     to: u64,
 }
 
+/// Seeds that a part may not have, and what they are instead.
+type NotFor = (Seeds, &'static str);
+
 impl Split {
     /// Its word.
     #[must_use]
@@ -57,7 +60,7 @@ impl Split {
     }
 
     /// Its own part, and the seeds that are not for it, each with whose they are.
-    fn parts(self) -> Result<(Part, [(Seeds, &'static str); 2]), EvaluateError> {
+    fn parts(self) -> Result<(Part, [NotFor; 2]), EvaluateError> {
         let File { tune, looked_at, report } = toml::from_str(FILE)?;
         let (own, other) = match self {
             Self::Tune => (tune, report),
