@@ -27,6 +27,7 @@ pub(crate) struct ServeConfig {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) policy: Option<PathBuf>,
     pub(crate) memory_mib: Option<u32>,
+    pub(crate) replay_max: Option<u32>,
     pub(crate) journal_days: Option<u32>,
     pub(crate) export_after_ms: Option<u64>,
     pub(crate) ask_days: Option<u32>,

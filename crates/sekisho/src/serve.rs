@@ -46,6 +46,10 @@ pub(crate) struct Args {
     /// Memory that records may take, about; further ones are read from the data folder when they are needed [default: 4096].
     #[arg(long, value_name = "MIB")]
     memory_mib: Option<u32>,
+    /// How many inputs a restart after a crash may have to replay, about; when more are not written back, answers slow down
+    /// [default: 100000].
+    #[arg(long, value_name = "INPUTS")]
+    replay_max: Option<u32>,
     /// How many days inputs stay in the journal at least, from 1. So long a repeated id is recognised and `state verify` can
     /// recompute; the history keeps events for good [default: 7].
     #[arg(long, value_name = "DAYS")]
@@ -87,6 +91,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let memory_mib = args.memory_mib.or(config.memory_mib).unwrap_or(4_096);
     ensure!(journal_days >= 1, "journal_days is 0; allowed: from 1");
     ensure!(export_after_ms <= 60_000, "export_after_ms is {export_after_ms}; allowed: up to 60000");
+    let replay_max = args.replay_max.or(config.replay_max).unwrap_or(100_000);
+    ensure!(replay_max >= 1_000, "replay_max is {replay_max}; allowed: from 1000");
     ensure!(memory_mib >= 64, "memory_mib is {memory_mib}; allowed: from 64");
     let export = ExportOptions {
         flush_after: Duration::from_millis(export_after_ms),
@@ -103,7 +109,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         export,
         ask_days: Some(ask_days).filter(|days| *days > 0),
         daily: inputs::daily(examine_at, timezone)?,
-        sequencer: Options { memory_bytes: usize::try_from(memory_mib)?.saturating_mul(1 << 20) },
+        sequencer: Options {
+            memory_bytes: usize::try_from(memory_mib)?.saturating_mul(1 << 20),
+            replay_max: u64::from(replay_max),
+        },
     };
     let data = options.data.display();
     let started = |at: SocketAddr, has_keys: bool| {

@@ -299,11 +299,13 @@ fn stopping() -> AskError {
 pub struct Options {
     /// Bytes that records may take in memory, about.
     pub memory_bytes: usize,
+    /// Inputs that a restart after a crash may have to replay, about: when more are not written back, inputs are slowed.
+    pub replay_max: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_bytes: 4 << 30 }
+        Self { memory_bytes: 4 << 30, replay_max: 100_000 }
     }
 }
 
@@ -336,7 +338,7 @@ pub fn start(
         // One that is lost comes again.
         let _sent = ticking.upgrade().is_some_and(|messages| messages.try_send(Message::Tick).is_ok());
     })?;
-    let writeback = Writeback::start(stored, options.memory_bytes, &gauges, &failure, &audit)?;
+    let writeback = Writeback::start(stored, options, &gauges, &failure, &audit)?;
     let finder = journal.finder()?;
     let committer = Committer {
         trimming: Trimming::of(&journal, &gauges)?,

@@ -142,6 +142,10 @@ impl Applier {
         if self.failure.get().is_none() {
             let at_most = inputs.saturating_mul(COPIED_PER_INPUT).saturating_add(COPIED_BETWEEN);
             self.writeback.after_batch(&mut self.state, &mut self.residence, at_most, ticked);
+            let pause = self.writeback.pause(&self.state, inputs);
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
         }
         Gauges::set(&self.gauges.seq, self.state.seq());
         Gauges::set(&self.gauges.records, self.state.records());

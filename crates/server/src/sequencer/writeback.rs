@@ -4,6 +4,9 @@
 //! A round copies the records as they are at one input and writes them in one transaction, which is finished only when the
 //! journal holds that input durably: the state is never ahead of it. After a round that could not be written its records
 //! count as changed again; the journal has everything meanwhile.
+//!
+//! What is not written yet is replayed after a crash and stays in memory until then, so it has a limit: from half of it on
+//! inputs are slowed, the more the further records lag behind, and rounds follow each other without rest.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +23,7 @@ use store::{State as Stored, StoreError};
 use super::committing::Failure;
 use super::residence::Residence;
 use super::retention::Retention;
-use super::{Audit, Gauges, StartError, trim};
+use super::{Audit, Gauges, Options, StartError, trim};
 use crate::background::{self, Priority};
 use crate::log::with_sources;
 
@@ -31,6 +34,11 @@ const CHANGED_MAX: usize = 300_000;
 /// A round is given this many times its own length of rest, but no more than [`TICKS_BETWEEN`]: where rounds take long, what a
 /// restart has to replay must not grow for it.
 const REST_RATIO: u64 = 2;
+/// The pause for each input when records lag behind by the limit; it grows with the square of what is beyond half of that. So a
+/// stream of 5,000 a second is never slowed below the limit.
+const PAUSE_AT_LIMIT: Duration = Duration::from_micros(200);
+/// The longest pause at once: what waits is looked at again.
+const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// Copies on their way to the thread at once.
 const CHUNKS_MAX: usize = 4;
 /// Records a chunk has about.
@@ -77,6 +85,9 @@ pub(super) struct Writeback {
     ticks: u64,
     began: u64,
     ended: u64,
+    /// Whether the round before could not be written.
+    failed: bool,
+    replay_max: u64,
     memory: Memory,
 }
 
@@ -106,7 +117,7 @@ struct Memory {
 impl Writeback {
     pub(super) fn start(
         stored: Stored,
-        memory_bytes: usize,
+        options: &Options,
         gauges: &Arc<Gauges>,
         failure: &Failure,
         audit: &Arc<Audit>,
@@ -123,7 +134,7 @@ impl Writeback {
         };
         let thread = background::spawn("writeback", Priority::Low, move || writer.run(&waiting, &report))?;
         let memory =
-            Memory { bytes_max: memory_bytes, bytes: 0, records: 0, part: 0, kept_inputs: KEPT_INPUTS };
+            Memory { bytes_max: options.memory_bytes, bytes: 0, records: 0, part: 0, kept_inputs: KEPT_INPUTS };
         Ok(Self {
             chunks: Some(chunks),
             reports,
@@ -134,6 +145,8 @@ impl Writeback {
             ticks: 0,
             began: 0,
             ended: 0,
+            failed: false,
+            replay_max: options.replay_max.max(1),
             memory,
         })
     }
@@ -172,7 +185,22 @@ impl Writeback {
         }
     }
 
+    /// How long to wait after so many inputs, so that records keep up.
+    pub(super) fn pause(&self, state: &State, inputs: usize) -> Duration {
+        let each = PAUSE_AT_LIMIT.mul_f64(pressure(self.behind(state), self.replay_max));
+        each.saturating_mul(u32::try_from(inputs).unwrap_or(u32::MAX)).min(PAUSE_MAX)
+    }
+
+    /// Inputs whose records are not written yet.
+    fn behind(&self, state: &State) -> u64 {
+        state.seq().saturating_sub(self.gauges.checkpoint.load(Ordering::Relaxed))
+    }
+
     fn is_time(&self, state: &State) -> bool {
+        let hurried = !self.failed && self.behind(state) > self.replay_max / 2;
+        if hurried {
+            return state.changed() > 0;
+        }
         let rest = self.ended.saturating_sub(self.began).saturating_mul(REST_RATIO).min(TICKS_BETWEEN);
         let rested = self.ticks >= self.ended.saturating_add(rest);
         let changed = state.changed();
@@ -224,6 +252,7 @@ impl Writeback {
     /// Hears what became of the round.
     fn hear(&mut self, state: &mut State) {
         while let Ok(report) = self.reports.try_recv() {
+            self.failed = matches!(report, Report::Failed(_));
             if let Report::Failed(keys) = report {
                 state.mark_changed(keys);
             }
@@ -262,6 +291,14 @@ impl Writeback {
             let _ended = thread.join();
         }
     }
+}
+
+/// 0 while no more than half of the limit waits to be written, 1 at the limit, 9 at twice of it.
+fn pressure(behind: u64, limit: u64) -> f64 {
+    let half = limit.div_ceil(2);
+    let over = u32::try_from(behind.saturating_sub(half)).unwrap_or(u32::MAX);
+    let over = f64::from(over) / f64::from(u32::try_from(half).unwrap_or(u32::MAX));
+    over * over
 }
 
 impl Memory {
@@ -413,5 +450,19 @@ impl Parts<'_> {
         }
         records.sort_unstable();
         Some(Ok(records))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pressure;
+
+    #[test]
+    fn pressure_grows_from_half_of_the_limit_on() {
+        for (behind, expected) in [(0, 0.0), (50, 0.0), (75, 0.25), (100, 1.0), (200, 9.0)] {
+            assert!((pressure(behind, 100) - expected).abs() < 1e-9, "{behind}: {}", pressure(behind, 100));
+        }
+        assert!(pressure(u64::MAX, 1).is_finite());
+        assert!(pressure(0, u64::MAX).abs() < 1e-9);
     }
 }

@@ -26,8 +26,8 @@ fn event(round: u32, customer: u32, kind: &str) -> Event {
 fn records_that_left_memory_decide_as_before() {
     let (narrow, wide) = (Place::new(), Place::new());
     let servers: [Server; 2] = [
-        narrow.server_with(&Options { memory_bytes: 1 << 20 }),
-        wide.server_with(&Options { memory_bytes: 1 << 30 }),
+        narrow.server_with(&Options { memory_bytes: 1 << 20, ..Options::default() }),
+        wide.server_with(&Options { memory_bytes: 1 << 30, ..Options::default() }),
     ];
     let records = || servers.each_ref().map(|server| read(&server.gauges().records));
     let mut round = 0;
