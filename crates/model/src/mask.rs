@@ -106,16 +106,63 @@ fn identifier(value: &str) -> String {
     let length = value.chars().count();
     let shown = (length / 4).min(IDENTIFIER_SHOWN_MAX);
     let is_shown = |place: usize| place < shown || place >= length.saturating_sub(shown);
-    value.chars().enumerate().map(|(place, character)| if is_shown(place) { character } else { SIGN }).collect()
+    value
+        .chars()
+        .enumerate()
+        .map(|(place, character)| if is_shown(place) { character } else { SIGN })
+        .collect()
 }
 
 /// The prefecture: the smallest has half a million inhabitants.
 fn address(value: &str) -> String {
     const PREFECTURES: [&str; 47] = [
-        "北海道", "青森県", "岩手県", "宮城県", "秋田県", "山形県", "福島県", "茨城県", "栃木県", "群馬県", "埼玉県", "千葉県",
-        "東京都", "神奈川県", "新潟県", "富山県", "石川県", "福井県", "山梨県", "長野県", "岐阜県", "静岡県", "愛知県", "三重県",
-        "滋賀県", "京都府", "大阪府", "兵庫県", "奈良県", "和歌山県", "鳥取県", "島根県", "岡山県", "広島県", "山口県", "徳島県",
-        "香川県", "愛媛県", "高知県", "福岡県", "佐賀県", "長崎県", "熊本県", "大分県", "宮崎県", "鹿児島県", "沖縄県",
+        "北海道",
+        "青森県",
+        "岩手県",
+        "宮城県",
+        "秋田県",
+        "山形県",
+        "福島県",
+        "茨城県",
+        "栃木県",
+        "群馬県",
+        "埼玉県",
+        "千葉県",
+        "東京都",
+        "神奈川県",
+        "新潟県",
+        "富山県",
+        "石川県",
+        "福井県",
+        "山梨県",
+        "長野県",
+        "岐阜県",
+        "静岡県",
+        "愛知県",
+        "三重県",
+        "滋賀県",
+        "京都府",
+        "大阪府",
+        "兵庫県",
+        "奈良県",
+        "和歌山県",
+        "鳥取県",
+        "島根県",
+        "岡山県",
+        "広島県",
+        "山口県",
+        "徳島県",
+        "香川県",
+        "愛媛県",
+        "高知県",
+        "福岡県",
+        "佐賀県",
+        "長崎県",
+        "熊本県",
+        "大分県",
+        "宮崎県",
+        "鹿児島県",
+        "沖縄県",
     ];
     // A postal code may stand before it.
     let rest = value.trim_start_matches(|character| is_digit(character) || is_between(character));
@@ -171,7 +218,7 @@ mod tests {
             (Kind::BirthDate, "S55.4.1", "•••.•.•"),
             (Kind::BankAccount, "1234567", "•••••67"),
             (Kind::BankAccount, "0001-001-1234567", "••••••••••••••67"),
-            (Kind::BankAccount, "みずほ銀行 丸の内 普通 １２３４５６７", "•••••••••••••••••••６７"),
+            (Kind::BankAccount, "みずほ銀行 丸の内 普通 １２３４５６７", "••••••••••••••••••６７"),
             (Kind::Card, "4111 1111 1111 1111", "•••••••••••••••1111"),
             (Kind::IndividualNumber, "1234-5678-9018", "••••-••••-••••"),
             (Kind::PostalCode, "〒100-0001", "〒•••-••••"),
@@ -209,10 +256,12 @@ mod tests {
         }
 
         #[test]
-        fn any_text_can_be_masked_and_again(came in "\\PC{0,60}") {
-            for kind in Kind::ALL {
+        fn what_stays_is_what_came_in_its_place(came in "\\PC{0,60}") {
+            for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Address) {
                 let shown = value(*kind, &came);
-                prop_assert_eq!(&value(*kind, &shown), &shown, "{} {}", kind, came);
+                prop_assert_eq!(shown.chars().count(), came.chars().count());
+                let is_right = |(shown, came): (char, char)| shown == super::SIGN || shown == came;
+                prop_assert!(shown.chars().zip(came.chars()).all(is_right), "{kind} {came} {shown}");
             }
         }
     }

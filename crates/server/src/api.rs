@@ -20,8 +20,10 @@ mod holds;
 mod ips;
 mod jobs;
 mod lists;
+mod mask;
 mod openapi;
 mod parts;
+mod passwords;
 mod policies;
 pub mod problem;
 mod profiles;
@@ -50,6 +52,7 @@ use crate::explanations::Explanations;
 use crate::indexer::Indexer;
 use crate::keys::{Holder, Keys, Role};
 use crate::observe::Observer;
+use crate::passwords::Passwords;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{Clock, Handle};
@@ -90,6 +93,8 @@ pub struct App {
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever changes the candidate on trial.
     pub changing_shadow: Arc<tokio::sync::Mutex<()>>,
+    /// Candidate passwords.
+    pub(crate) passwords: Arc<Passwords>,
     /// What requests leave behind.
     pub traffic: Arc<Traffic>,
     /// This API, described.
@@ -145,6 +150,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/decisions/{id}/explain", get(explanations::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/passwords/check", post(passwords::check))
+        .route("/v1/mask", post(mask::post))
         .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
         .route("/v1/campaigns", get(campaigns::list))

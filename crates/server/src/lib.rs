@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod lists;
 mod log;
 pub mod observe;
+pub mod passwords;
 pub mod past;
 pub mod policies;
 mod pressure;

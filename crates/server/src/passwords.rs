@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stepup::password::{Candidate, Filter, Judgement, Known, OtherVerifier, Personal, Profile, Question, Symbols};
+use stepup::password::{
+    Candidate, Filter, Judgement, Known, OtherVerifier, Personal, Profile, Question, Symbols,
+};
 use tokio::sync::Semaphore;
 
 pub use estimate::LENGTH_MAX as ESTIMATED_LENGTH_MAX;

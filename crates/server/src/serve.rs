@@ -19,6 +19,7 @@ use crate::explanations::PastTold;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
+use crate::passwords::{PasswordError, PasswordOptions, Passwords};
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
@@ -40,6 +41,8 @@ pub struct ServeOptions {
     pub ask_days: Option<u32>,
     /// When procedures of the last days are examined again, every day; never without.
     pub daily: Option<Daily>,
+    /// How passwords are judged.
+    pub passwords: PasswordOptions,
     /// How the sequencer runs.
     pub sequencer: sequencer::Options,
 }
@@ -59,6 +62,9 @@ pub enum ServeError {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The list of passwords.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
     /// A file or the network.
     #[error("{what} failed")]
     Io {
@@ -97,6 +103,7 @@ pub fn serve(
     started: impl FnOnce(SocketAddr, bool),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let passwords = Arc::new(Passwords::new(&options.passwords)?);
     let folder = DataFolder::open(&options.data)?;
     let policy = policy_text(options.policy.as_deref())?;
     let secret = Secret::of_folder(&options.data).map_err(io("reading or making the folder's secret"))?;
@@ -140,6 +147,7 @@ pub fn serve(
         explanations,
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
+        passwords,
         traffic: Arc::new(traffic),
         openapi,
     };

@@ -15,7 +15,7 @@ mod romaji;
 mod rule;
 mod verifier;
 
-pub use candidate::Candidate;
+pub use candidate::{Candidate, hidden};
 pub use filter::{BuildError, ENTRIES_MAX, Filter, FilterError, key};
 pub use known::Known;
 pub use personal::{BirthDate, ITEMS_MAX, Personal};

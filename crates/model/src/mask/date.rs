@@ -12,7 +12,9 @@ pub(super) fn hidden(value: &str) -> String {
 pub(super) fn length(text: &[char]) -> Option<usize> {
     let era = era(text);
     let mut rest = text.get(era..)?;
-    let year = figures(rest, 4).or_else(|| numerals(rest).filter(|_| era > 0)).or_else(|| (rest.first()? == &'元').then_some(1))?;
+    let year = figures(rest, 4)
+        .or_else(|| numerals(rest).filter(|_| era > 0))
+        .or_else(|| (rest.first()? == &'元').then_some(1))?;
     // A year without an era has four figures.
     let is_western = era == 0;
     if is_western && year != 4 {
@@ -48,7 +50,9 @@ pub(super) fn length(text: &[char]) -> Option<usize> {
 /// Characters of the name or the letter of an era.
 fn era(text: &[char]) -> usize {
     match text {
-        ['明', '治', ..] | ['大', '正', ..] | ['昭', '和', ..] | ['平', '成', ..] | ['令', '和', ..] => 2,
+        ['明', '治', ..] | ['大', '正', ..] | ['昭', '和', ..] | ['平', '成', ..] | ['令', '和', ..] => {
+            2
+        }
         ['M' | 'T' | 'S' | 'H' | 'R' | 'm' | 't' | 's' | 'h' | 'r', after, ..] if after.is_ascii_digit() => 1,
         ['㍾' | '㍽' | '㍼' | '㍻' | '㋿', ..] => 1,
         _ => 0,
@@ -69,5 +73,9 @@ fn numerals(text: &[char]) -> Option<usize> {
 
 /// The number of up to two figures; Chinese numerals are taken for one that fits.
 fn number(text: &[char]) -> u32 {
-    text.iter().try_fold(0_u32, |number, character| Some(number.saturating_mul(10).saturating_add(character.to_digit(10)?))).unwrap_or(1)
+    text.iter()
+        .try_fold(0_u32, |number, character| {
+            Some(number.saturating_mul(10).saturating_add(character.to_digit(10)?))
+        })
+        .unwrap_or(1)
 }

@@ -58,7 +58,8 @@ impl Run {
             at = at.saturating_add(digits);
             run.length = at;
             let rest = text.get(at..).unwrap_or_default();
-            let is_between = |character: &char| matches!(character, '-' | '(' | ')') || with_spaces && *character == ' ';
+            let is_between =
+                |character: &char| matches!(character, '-' | '(' | ')') || with_spaces && *character == ' ';
             let between = rest.iter().take_while(|character| is_between(character)).count();
             if !(1..=2).contains(&between) {
                 return run;
@@ -92,7 +93,14 @@ impl Run {
 
 /// Whether the last digit is the check digit of a card's number (ISO/IEC 7812-1).
 fn luhn(digits: &[u32]) -> bool {
-    let doubled = |digit: u32| if digit > 4 { digit.saturating_mul(2).saturating_sub(9) } else { digit.saturating_mul(2) };
-    let sum: u32 = digits.iter().rev().enumerate().map(|(place, digit)| if place % 2 == 1 { doubled(*digit) } else { *digit }).sum();
+    let doubled = |digit: u32| {
+        if digit > 4 { digit.saturating_mul(2).saturating_sub(9) } else { digit.saturating_mul(2) }
+    };
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| if place % 2 == 1 { doubled(*digit) } else { *digit })
+        .sum();
     sum.is_multiple_of(10)
 }

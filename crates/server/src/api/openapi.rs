@@ -12,7 +12,7 @@ use super::App;
 use super::problem::Problem;
 use super::{
     audit, backtests, campaigns, customers, decide, decisions, event_list, events, explanations, findings,
-    forward, health, holds, ips, lists, policies, profiles, sweeps,
+    forward, health, holds, ips, lists, mask, passwords, policies, profiles, sweeps,
 };
 
 /// The name of the security scheme.
@@ -32,6 +32,7 @@ const KEY: &str = "key";
         policies::list, policies::get, policies::post, policies::end_shadow,
         backtests::post, backtests::list, backtests::get, backtests::stop,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
+        passwords::check, mask::post,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),

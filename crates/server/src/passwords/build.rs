@@ -49,7 +49,9 @@ pub enum ListError {
         source: BuildError,
     },
     /// It holds hashes.
-    #[error("{0}: holds hashes, not passwords; allowed: plain text with a password a line, also packed with gzip or zstd")]
+    #[error(
+        "{0}: holds hashes, not passwords; allowed: plain text with a password a line, also packed with gzip or zstd"
+    )]
     Hashes(PathBuf),
     /// Asked to stop.
     #[error(transparent)]
@@ -70,8 +72,7 @@ pub fn build(list: &Path, out: &Path, watch: &Watch) -> Result<Built, ListError>
     keys.dedup();
     let left_out = lines.left_out;
     watch.check()?;
-    let filter =
-        Filter::build(keys).map_err(|source| ListError::Build { path: list.to_owned(), source })?;
+    let filter = Filter::build(keys).map_err(|source| ListError::Build { path: list.to_owned(), source })?;
     let bytes = filter.to_bytes();
     watch.check()?;
     let folder = match out.parent() {
@@ -94,7 +95,11 @@ struct Lines {
     hashes: usize,
 }
 
-fn read<F>(list: &Path, watch: &Watch, io: &impl Fn(&'static str, &Path) -> F) -> Result<(Vec<u64>, Lines), ListError>
+fn read<F>(
+    list: &Path,
+    watch: &Watch,
+    io: &impl Fn(&'static str, &Path) -> F,
+) -> Result<(Vec<u64>, Lines), ListError>
 where
     F: FnOnce(std::io::Error) -> ListError,
 {

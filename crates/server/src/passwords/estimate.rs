@@ -6,7 +6,7 @@
 //! guessed at once.
 
 use stepup::password::{Candidate, Estimate, Personal};
-use zxcvbn::matching::MatchPattern;
+use zxcvbn::matching::patterns::MatchPattern;
 
 /// Characters that are looked at; docs/passwords.md has the figures.
 pub const LENGTH_MAX: usize = 64;
@@ -19,8 +19,7 @@ pub(super) fn estimate(candidate: &Candidate, personal: &Personal) -> Estimate {
     let text = candidate.normal();
     let end = text.char_indices().nth(LENGTH_MAX).map_or(text.len(), |(end, _)| end);
     let text = text.get(..end).unwrap_or_default();
-    history::guard::silently(|| of(text, &inputs))
-        .unwrap_or(Estimate { score: 0, has_word: false })
+    history::guard::silently(|| of(text, &inputs)).unwrap_or(Estimate { score: 0, has_word: false })
 }
 
 fn of(text: &str, inputs: &[&str]) -> Estimate {

@@ -13,7 +13,8 @@ static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| [texts(J
 /// The texts of the table `[password.rule]`. A test holds them to be there for every rule.
 fn texts(file: &str) -> HashMap<String, String> {
     let table: toml::Table = file.parse().unwrap_or_default();
-    let rules = table.get("password").and_then(|password| password.get("rule")).and_then(toml::Value::as_table);
+    let rules =
+        table.get("password").and_then(|password| password.get("rule")).and_then(toml::Value::as_table);
     let text = |(rule, text): (&String, &toml::Value)| Some((rule.clone(), text.as_str()?.to_owned()));
     rules.into_iter().flatten().filter_map(text).collect()
 }

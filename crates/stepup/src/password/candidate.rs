@@ -76,6 +76,18 @@ impl Candidate {
     }
 }
 
+/// An empty text of so many bytes that clears itself, for reading a candidate into.
+#[must_use]
+pub fn hidden(bytes: usize) -> Zeroizing<String> {
+    Zeroizing::new(String::with_capacity(bytes))
+}
+
+impl From<String> for Candidate {
+    fn from(raw: String) -> Self {
+        Self::new(Zeroizing::new(raw))
+    }
+}
+
 impl fmt::Debug for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Candidate(…)")

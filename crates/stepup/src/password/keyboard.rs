@@ -6,22 +6,46 @@ const RUN: usize = 4;
 /// Rows of keyboards: US and JIS, plain and shifted, kana, the slanting columns, and the number pad. As they are found after
 /// NFKC and in lower case; both directions count.
 const ROWS: &[&str] = &[
-    "1234567890-=", "!@#$%^&*()_+", "qwertyuiop[]\\", "asdfghjkl;'", "zxcvbnm,./",
-    "qwertyuiop{}|", "asdfghjkl:\"", "zxcvbnm<>?",
-    "1234567890-^¥", "1234567890-^\\", "!\"#$%&'()=~|", "qwertyuiop@[", "asdfghjkl;:]", "zxcvbnm,./_",
-    "qwertyuiop`{", "asdfghjkl+*}", "zxcvbnm<>?_",
-    "ぬふあうえおやゆよわほへ", "たていすかんなにらせ", "ちとしはきくまのりれけむ", "つさそひこみもねるめろ",
-    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/", "!qaz@wsx#edc$rfv%tgb^yhn&ujm", "!qaz\"wsx#edc$rfv%tgb&yhn'ujm",
-    "qazwsxedcrfvtgbyhnujmik,ol.p;/", "1q2w3e4r5t6y7u8i9o0p", "q1w2e3r4t5y6u7i8o9p0",
-    "789456123", "741852963", "147258369",
+    "1234567890-=",
+    "!@#$%^&*()_+",
+    "qwertyuiop[]\\",
+    "asdfghjkl;'",
+    "zxcvbnm,./",
+    "qwertyuiop{}|",
+    "asdfghjkl:\"",
+    "zxcvbnm<>?",
+    "1234567890-^¥",
+    "1234567890-^\\",
+    "!\"#$%&'()=~|",
+    "qwertyuiop@[",
+    "asdfghjkl;:]",
+    "zxcvbnm,./_",
+    "qwertyuiop`{",
+    "asdfghjkl+*}",
+    "zxcvbnm<>?_",
+    "ぬふあうえおやゆよわほへ",
+    "たていすかんなにらせ",
+    "ちとしはきくまのりれけむ",
+    "つさそひこみもねるめろ",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/",
+    "!qaz@wsx#edc$rfv%tgb^yhn&ujm",
+    "!qaz\"wsx#edc$rfv%tgb&yhn'ujm",
+    "qazwsxedcrfvtgbyhnujmik,ol.p;/",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "q1w2e3r4t5y6u7i8o9p0",
+    "789456123",
+    "741852963",
+    "147258369",
 ];
 
 /// Alphabets, and digits, in order; both directions count, and digits and letters go on from their beginning.
 const ORDERS: &[&str] = &[
-    "abcdefghijklmnopqrstuvwxyzabc", "01234567890123",
+    "abcdefghijklmnopqrstuvwxyzabc",
+    "01234567890123",
     "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん",
     "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン",
-    "いろはにほへとちりぬるを", "イロハニホヘトチリヌルヲ",
+    "いろはにほへとちりぬるを",
+    "イロハニホヘトチリヌルヲ",
 ];
 
 /// Whether four keys that lie side by side come one after the other.
@@ -74,8 +98,20 @@ mod tests {
     #[test]
     fn runs_of_keys_are_seen_in_both_directions_and_on_both_keyboards() {
         for text in [
-            "xqwertx", "POIU", "asdf", "1qaz", "zaq1", "p@[x@[", "ytrewq", "!@#$", "!\"#$", "1q2w", "たていす",
-            "7894", "x4rfvx", "l;:]",
+            "xqwertx",
+            "POIU",
+            "asdf",
+            "1qaz",
+            "zaq1",
+            "p@[x@[",
+            "ytrewq",
+            "!@#$",
+            "!\"#$",
+            "1q2w",
+            "たていす",
+            "7894",
+            "x4rfvx",
+            "l;:]",
         ] {
             assert_eq!(has_run(text), text != "p@[x@[", "{text}");
         }
@@ -86,7 +122,8 @@ mod tests {
 
     #[test]
     fn orders_and_repetitions_are_seen() {
-        for text in ["abcd", "xWXYZ", "yzab", "4567", "9876", "8901", "あいうえ", "えういあ", "いろはに"] {
+        for text in ["abcd", "xWXYZ", "yzab", "4567", "9876", "8901", "あいうえ", "えういあ", "いろはに"]
+        {
             assert!(has_sequence(text), "{text}");
         }
         for text in ["abd", "abc", "1357", "2018", "acbd"] {

@@ -14,7 +14,7 @@ pub const ITEMS_MAX: usize = 64;
 /// Characters of an item that are looked at.
 const ITEM_LENGTH_MAX: usize = 128;
 /// Strings that are given to an estimator at most.
-const INPUTS_MAX: usize = 64;
+const INPUTS_MAX: usize = 128;
 /// Letters of a part of a name that is looked for wherever it stands, and of one that must stand by itself.
 const LETTERS_MIN: usize = 4;
 const LETTERS_ALONE_MIN: usize = 3;
@@ -52,7 +52,10 @@ impl BirthDate {
         const ERAS: [(char, u16, u16); 5] =
             [('m', 1867, 1912), ('t', 1911, 1926), ('s', 1925, 1989), ('h', 1988, 2019), ('r', 2018, 2999)];
         let is_of = |(_, before, until): &(char, u16, u16)| self.year > *before && self.year <= *until;
-        ERAS.iter().filter(|era| is_of(era)).map(|(letter, before, _)| (*letter, self.year.saturating_sub(*before))).collect()
+        ERAS.iter()
+            .filter(|era| is_of(era))
+            .map(|(letter, before, _)| (*letter, self.year.saturating_sub(*before)))
+            .collect()
     }
 
     fn written(self) -> Vec<String> {
@@ -162,8 +165,10 @@ impl Needles {
 
     fn add_text(&mut self, text: &str) {
         let text = lower(text);
-        let parts: Vec<&str> =
-            text.split(|character: char| !character.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> = text
+            .split(|character: char| !character.is_alphanumeric())
+            .filter(|part| !part.is_empty())
+            .collect();
         for part in &parts {
             self.add_part(part);
             // The letters and the digits of `taro1980` by themselves.
@@ -171,7 +176,10 @@ impl Needles {
                 let of_sort = |sort: fn(char) -> bool| part.split(move |character| !sort(character));
                 let digits = of_sort(|character| character.is_ascii_digit());
                 let letters = of_sort(|character| !character.is_ascii_digit());
-                digits.chain(letters).filter(|piece| !piece.is_empty()).for_each(|piece| self.add_part(piece));
+                digits
+                    .chain(letters)
+                    .filter(|piece| !piece.is_empty())
+                    .for_each(|piece| self.add_part(piece));
             }
         }
         let whole = parts.concat();
@@ -228,7 +236,9 @@ mod tests {
 
     #[test]
     fn dates_are_days() {
-        for bad in ["", "1980", "1980-4-1", "1980-13-01", "1980-01-32", "1980-01-01-01", "19800401", "+980-01-01"] {
+        for bad in
+            ["", "1980", "1980-4-1", "1980-13-01", "1980-01-32", "1980-01-01-01", "19800401", "+980-01-01"]
+        {
             assert_eq!(BirthDate::parse(bad), None, "{bad}");
         }
         let born = BirthDate::parse("1980-04-01").unwrap();

@@ -59,7 +59,8 @@ impl Forms {
     /// or digit is at either side.
     pub(super) fn marks(&self, anywhere: &[Needle], whole: &[Needle]) -> Marks {
         let mut marks = Marks(vec![false; self.length]);
-        let sorted = anywhere.iter().map(|needle| (needle, false)).chain(whole.iter().map(|needle| (needle, true)));
+        let sorted =
+            anywhere.iter().map(|needle| (needle, false)).chain(whole.iter().map(|needle| (needle, true)));
         for (needle, is_whole) in sorted {
             let forms = if needle.is_folded { &self.folded } else { &self.readings };
             for form in forms {

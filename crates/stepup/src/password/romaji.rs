@@ -36,36 +36,126 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("mb", "nb"),
     ("mp", "np"),
     ("mm", "nm"),
-    ("ou", "o"),
 ];
 
 /// Katakana with what stands for it; two characters before one.
 const KANA: &[(&str, &str)] = &[
-    ("キャ", "kya"), ("キュ", "kyu"), ("キョ", "kyo"), ("シャ", "sya"), ("シュ", "syu"), ("ショ", "syo"),
-    ("チャ", "tya"), ("チュ", "tyu"), ("チョ", "tyo"), ("ニャ", "nya"), ("ニュ", "nyu"), ("ニョ", "nyo"),
-    ("ヒャ", "hya"), ("ヒュ", "hyu"), ("ヒョ", "hyo"), ("ミャ", "mya"), ("ミュ", "myu"), ("ミョ", "myo"),
-    ("リャ", "rya"), ("リュ", "ryu"), ("リョ", "ryo"), ("ギャ", "gya"), ("ギュ", "gyu"), ("ギョ", "gyo"),
-    ("ジャ", "zya"), ("ジュ", "zyu"), ("ジョ", "zyo"), ("ビャ", "bya"), ("ビュ", "byu"), ("ビョ", "byo"),
-    ("ピャ", "pya"), ("ピュ", "pyu"), ("ピョ", "pyo"),
-    ("ア", "a"), ("イ", "i"), ("ウ", "u"), ("エ", "e"), ("オ", "o"),
-    ("カ", "ka"), ("キ", "ki"), ("ク", "ku"), ("ケ", "ke"), ("コ", "ko"),
-    ("サ", "sa"), ("シ", "si"), ("ス", "su"), ("セ", "se"), ("ソ", "so"),
-    ("タ", "ta"), ("チ", "ti"), ("ツ", "tu"), ("テ", "te"), ("ト", "to"),
-    ("ナ", "na"), ("ニ", "ni"), ("ヌ", "nu"), ("ネ", "ne"), ("ノ", "no"),
-    ("ハ", "ha"), ("ヒ", "hi"), ("フ", "hu"), ("ヘ", "he"), ("ホ", "ho"),
-    ("マ", "ma"), ("ミ", "mi"), ("ム", "mu"), ("メ", "me"), ("モ", "mo"),
-    ("ヤ", "ya"), ("ユ", "yu"), ("ヨ", "yo"),
-    ("ラ", "ra"), ("リ", "ri"), ("ル", "ru"), ("レ", "re"), ("ロ", "ro"),
-    ("ワ", "wa"), ("ヲ", "o"), ("ン", "n"),
-    ("ガ", "ga"), ("ギ", "gi"), ("グ", "gu"), ("ゲ", "ge"), ("ゴ", "go"),
-    ("ザ", "za"), ("ジ", "zi"), ("ズ", "zu"), ("ゼ", "ze"), ("ゾ", "zo"),
-    ("ダ", "da"), ("ヂ", "zi"), ("ヅ", "zu"), ("デ", "de"), ("ド", "do"),
-    ("バ", "ba"), ("ビ", "bi"), ("ブ", "bu"), ("ベ", "be"), ("ボ", "bo"),
-    ("パ", "pa"), ("ピ", "pi"), ("プ", "pu"), ("ペ", "pe"), ("ポ", "po"),
-    ("ァ", "a"), ("ィ", "i"), ("ゥ", "u"), ("ェ", "e"), ("ォ", "o"),
-    ("ャ", "ya"), ("ュ", "yu"), ("ョ", "yo"), ("ヴ", "bu"),
+    ("キャ", "kya"),
+    ("キュ", "kyu"),
+    ("キョ", "kyo"),
+    ("シャ", "sya"),
+    ("シュ", "syu"),
+    ("ショ", "syo"),
+    ("チャ", "tya"),
+    ("チュ", "tyu"),
+    ("チョ", "tyo"),
+    ("ニャ", "nya"),
+    ("ニュ", "nyu"),
+    ("ニョ", "nyo"),
+    ("ヒャ", "hya"),
+    ("ヒュ", "hyu"),
+    ("ヒョ", "hyo"),
+    ("ミャ", "mya"),
+    ("ミュ", "myu"),
+    ("ミョ", "myo"),
+    ("リャ", "rya"),
+    ("リュ", "ryu"),
+    ("リョ", "ryo"),
+    ("ギャ", "gya"),
+    ("ギュ", "gyu"),
+    ("ギョ", "gyo"),
+    ("ジャ", "zya"),
+    ("ジュ", "zyu"),
+    ("ジョ", "zyo"),
+    ("ビャ", "bya"),
+    ("ビュ", "byu"),
+    ("ビョ", "byo"),
+    ("ピャ", "pya"),
+    ("ピュ", "pyu"),
+    ("ピョ", "pyo"),
+    ("ア", "a"),
+    ("イ", "i"),
+    ("ウ", "u"),
+    ("エ", "e"),
+    ("オ", "o"),
+    ("カ", "ka"),
+    ("キ", "ki"),
+    ("ク", "ku"),
+    ("ケ", "ke"),
+    ("コ", "ko"),
+    ("サ", "sa"),
+    ("シ", "si"),
+    ("ス", "su"),
+    ("セ", "se"),
+    ("ソ", "so"),
+    ("タ", "ta"),
+    ("チ", "ti"),
+    ("ツ", "tu"),
+    ("テ", "te"),
+    ("ト", "to"),
+    ("ナ", "na"),
+    ("ニ", "ni"),
+    ("ヌ", "nu"),
+    ("ネ", "ne"),
+    ("ノ", "no"),
+    ("ハ", "ha"),
+    ("ヒ", "hi"),
+    ("フ", "hu"),
+    ("ヘ", "he"),
+    ("ホ", "ho"),
+    ("マ", "ma"),
+    ("ミ", "mi"),
+    ("ム", "mu"),
+    ("メ", "me"),
+    ("モ", "mo"),
+    ("ヤ", "ya"),
+    ("ユ", "yu"),
+    ("ヨ", "yo"),
+    ("ラ", "ra"),
+    ("リ", "ri"),
+    ("ル", "ru"),
+    ("レ", "re"),
+    ("ロ", "ro"),
+    ("ワ", "wa"),
+    ("ヲ", "o"),
+    ("ン", "n"),
+    ("ガ", "ga"),
+    ("ギ", "gi"),
+    ("グ", "gu"),
+    ("ゲ", "ge"),
+    ("ゴ", "go"),
+    ("ザ", "za"),
+    ("ジ", "zi"),
+    ("ズ", "zu"),
+    ("ゼ", "ze"),
+    ("ゾ", "zo"),
+    ("ダ", "da"),
+    ("ヂ", "zi"),
+    ("ヅ", "zu"),
+    ("デ", "de"),
+    ("ド", "do"),
+    ("バ", "ba"),
+    ("ビ", "bi"),
+    ("ブ", "bu"),
+    ("ベ", "be"),
+    ("ボ", "bo"),
+    ("パ", "pa"),
+    ("ピ", "pi"),
+    ("プ", "pu"),
+    ("ペ", "pe"),
+    ("ポ", "po"),
+    ("ァ", "a"),
+    ("ィ", "i"),
+    ("ゥ", "u"),
+    ("ェ", "e"),
+    ("ォ", "o"),
+    ("ャ", "ya"),
+    ("ュ", "yu"),
+    ("ョ", "yo"),
+    ("ヴ", "bu"),
     // A small tsu doubles what follows, and a bar lengthens what came: folded, both are nothing.
-    ("ッ", ""), ("ー", ""),
+    ("ッ", ""),
+    ("ー", ""),
 ];
 
 /// The spelling at the beginning of `rest`, how many characters it has, and what stands for it.
@@ -100,7 +190,7 @@ pub(super) fn fold(form: &[Placed]) -> Vec<Placed> {
         };
         match meant {
             Some(meant) => meant.chars().for_each(&mut push),
-            None if is_long_h(rest, &characters, at) => {}
+            None if only_lengthens(rest, &characters, at) => {}
             None => push(plain(placed.character)),
         }
         at = at.saturating_add(count);
@@ -108,11 +198,15 @@ pub(super) fn fold(form: &[Placed]) -> Vec<Placed> {
     folded
 }
 
-/// Whether the `h` here only lengthens an `o`: Ohno, Satoh.
-fn is_long_h(rest: &[char], characters: &[char], at: usize) -> bool {
+/// Whether the `h` or `u` here only lengthens an `o`: Ohno, Satoh, Satou.
+fn only_lengthens(rest: &[char], characters: &[char], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| characters.get(at));
     let after = rest.get(1).copied().unwrap_or(' ');
-    rest.first() == Some(&'h') && before == Some(&'o') && !"aiueoy".contains(after)
+    let lengthens = match rest.first() {
+        Some('h') => !"aiueoy".contains(after),
+        first => first == Some(&'u'),
+    };
+    lengthens && before == Some(&'o')
 }
 
 /// A letter without its bar.
@@ -129,8 +223,11 @@ fn plain(character: char) -> char {
 
 /// Folded, of a text that is no candidate.
 pub(super) fn folded(text: &str) -> Vec<char> {
-    let form: Vec<Placed> =
-        text.chars().enumerate().map(|(place, character)| Placed { character, start: place, end: place }).collect();
+    let form: Vec<Placed> = text
+        .chars()
+        .enumerate()
+        .map(|(place, character)| Placed { character, start: place, end: place })
+        .collect();
     fold(&form).iter().map(|placed| placed.character).collect()
 }
 

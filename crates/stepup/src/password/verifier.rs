@@ -226,7 +226,8 @@ mod tests {
             assert_eq!(format!("{other:?}"), "OtherVerifier(…)");
         }
         // bcrypt looks at 72 bytes only; a candidate that goes on after them is the same to it.
-        let long = OtherVerifier::parse("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i").unwrap();
+        let long =
+            OtherVerifier::parse("$2b$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i").unwrap();
         assert!(long.is(&candidate(&"x".repeat(72))) && long.is(&candidate(&"x".repeat(80))));
         assert!(!long.is(&candidate(&"x".repeat(71))));
     }
