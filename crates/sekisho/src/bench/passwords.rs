@@ -15,6 +15,9 @@ use crate::passwords::bits_an_entry;
 use crate::session::{Session, Stopwatch};
 use crate::{own_server, say};
 
+/// A sort of candidates: what it is called, and one for each number.
+type Sort = (&'static str, fn(u64) -> String);
+
 /// How much.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
@@ -58,7 +61,7 @@ pub(super) fn run(size: Size, folder: &Path, session: &Session) -> anyhow::Resul
         ..PasswordOptions::default()
     };
     let judge = Judge::new(&options)?;
-    let sorts: [(&str, fn(u64) -> String); 3] = [
+    let sorts: [Sort; 3] = [
         ("usual", usual),
         ("made of patterns, as long as is estimated", patterned),
         ("of 256 characters", longest),
