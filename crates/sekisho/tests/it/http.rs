@@ -61,7 +61,7 @@ impl Connection {
     ) -> std::io::Result<Answer> {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.key,
             body.len()
         );
@@ -78,7 +78,7 @@ impl Connection {
             headers += &line.to_ascii_lowercase();
             raw_headers += &line;
         }
-        let length = headers.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let length = headers.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         self.stream.read_exact(&mut body)?;
         let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
