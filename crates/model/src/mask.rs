@@ -10,6 +10,8 @@ mod text;
 
 pub use text::{Found, text};
 
+use crate::ContactType;
+
 /// Stands for a hidden character.
 pub const SIGN: char = '•';
 
@@ -45,6 +47,16 @@ crate::words! {
         PostalCode = "postal_code",
         /// An identifier of a customer: up to two characters at each end stay.
         Identifier = "identifier",
+    }
+}
+
+impl From<ContactType> for Kind {
+    fn from(contact: ContactType) -> Self {
+        match contact {
+            ContactType::Email => Self::Email,
+            ContactType::Phone => Self::Phone,
+            ContactType::Address => Self::Address,
+        }
     }
 }
 

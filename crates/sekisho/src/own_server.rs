@@ -56,6 +56,7 @@ pub(crate) fn with_passwords<T>(
         ask_days: None,
         passwords: passwords.clone(),
         sequencer: server::sequencer::Options::default(),
+        proof: server::proof::ProofSettings::default(),
     };
     let (told, started) = mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -232,20 +232,11 @@ fn opened(app: &App, id: &CustomerId, sealed: &[u8]) -> Option<ProfileForm> {
     serde_json::from_slice(&profile::open(&app.secret, id, sealed)?).ok()
 }
 
-/// How a contact is masked.
-const fn kind_of(sort: ContactType) -> mask::Kind {
-    match sort {
-        ContactType::Email => mask::Kind::Email,
-        ContactType::Phone => mask::Kind::Phone,
-        ContactType::Address => mask::Kind::Address,
-    }
-}
-
 impl From<&ProfileForm> for MaskedProfile {
     fn from(form: &ProfileForm) -> Self {
         let contacts = form.contacts.iter().map(|contact| MaskedContact {
             r#type: contact.r#type.as_str(),
-            value: mask::value(kind_of(contact.r#type), contact.value.as_str()),
+            value: mask::value(contact.r#type.into(), contact.value.as_str()),
         });
         Self {
             holder: form.holder.as_ref().map(|holder| mask::value(mask::Kind::Name, holder.as_str())),
