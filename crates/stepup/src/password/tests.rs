@@ -84,7 +84,7 @@ fn composition_is_asked_for_by_the_classic_profile_only() {
         ("kX7#qmTp2v", ""),
         ("sakura7#xQz2", "word"),
         ("5akur@7#xQz2", "word"),
-        ("7#aruk@sxQz2", "word"),
+        ("7#arukasxQz2", "word"),
         ("7xasdfq#Zz2k", "keyboard_run"),
         ("7xabcdq#Zz2k", "sequence"),
         ("7xaaaaq#Zz2k", "repeat"),
