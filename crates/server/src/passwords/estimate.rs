@@ -1,25 +1,64 @@
 //! How many guesses a candidate takes, by zxcvbn: names, words, dates, keyboards, repetitions, and the customer's own data.
 //!
-//! Not in `stepup`: zxcvbn reads the clock, for the year that dates are near to. It takes longer the more a candidate is made
-//! of patterns, faster than in proportion to its length, so no more of it is looked at than [`LENGTH_MAX`]: the score of a
-//! longer one is at least this. A fault in it must not tell what it was given: it is caught, and the candidate counts as
-//! guessed at once.
+//! Not in `stepup`: zxcvbn reads the clock, for the year that dates are near to. How long it takes grows much faster than the
+//! candidate: with its length, and with the number of different signs that may stand for letters, of which it tries every
+//! combination. So no more is looked at than [`LENGTH_MAX`] characters – the score of a longer one is at least this – and
+//! where there are many such signs, the letters they stand for are put in their place first. A fault in it must not tell
+//! what it was given: it is caught, and the candidate counts as guessed at once.
+
+use std::collections::BTreeSet;
 
 use stepup::password::{Candidate, Estimate, Personal};
+use zeroize::Zeroizing;
 use zxcvbn::matching::patterns::MatchPattern;
 
 /// Characters that are looked at; docs/passwords.md has the figures.
-pub const LENGTH_MAX: usize = 64;
+pub const LENGTH_MAX: usize = 32;
 /// Letters of a word.
 const WORD_MIN: usize = 4;
+/// Signs that zxcvbn takes for letters, and the letter that each stands for first.
+const SIGNS: [(char, char); 20] = [
+    ('4', 'a'),
+    ('@', 'a'),
+    ('8', 'b'),
+    ('(', 'c'),
+    ('{', 'c'),
+    ('[', 'c'),
+    ('<', 'c'),
+    ('3', 'e'),
+    ('6', 'g'),
+    ('9', 'g'),
+    ('1', 'i'),
+    ('!', 'i'),
+    ('|', 'i'),
+    ('7', 't'),
+    ('0', 'o'),
+    ('$', 's'),
+    ('5', 's'),
+    ('+', 't'),
+    ('%', 'x'),
+    ('2', 'z'),
+];
+/// Different signs in one candidate that are left to zxcvbn.
+const SIGNS_MAX: usize = 6;
 
 pub(super) fn estimate(candidate: &Candidate, personal: &Personal) -> Estimate {
     let inputs = personal.inputs();
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    let text = candidate.normal();
-    let end = text.char_indices().nth(LENGTH_MAX).map_or(text.len(), |(end, _)| end);
-    let text = text.get(..end).unwrap_or_default();
-    history::guard::silently(|| of(text, &inputs)).unwrap_or(Estimate { score: 0, has_word: false })
+    let text: Zeroizing<String> = Zeroizing::new(candidate.normal().chars().take(LENGTH_MAX).collect());
+    history::guard::silently(|| of(&with_few_signs(&text), &inputs))
+        .unwrap_or(Estimate { score: 0, has_word: false })
+}
+
+/// The text, with letters for signs where there are too many different ones.
+fn with_few_signs(text: &str) -> Zeroizing<String> {
+    let meant = |character: char| SIGNS.iter().find(|(sign, _)| *sign == character).map(|(_, letter)| *letter);
+    let signs: BTreeSet<char> = text.chars().filter(|character| meant(*character).is_some()).collect();
+    let letter = |character: char| match signs.len() > SIGNS_MAX {
+        true => meant(character).unwrap_or(character),
+        false => character,
+    };
+    Zeroizing::new(text.chars().map(letter).collect())
 }
 
 fn of(text: &str, inputs: &[&str]) -> Estimate {
