@@ -5,6 +5,7 @@ mod child;
 mod day;
 mod decide;
 mod http;
+mod proof;
 mod restart;
 mod warm;
 
@@ -21,6 +22,7 @@ use history::sweep::{Columns, SweepOptions, Window};
 use history::writer::Order;
 use intel::Intel;
 use lab::bulk::BulkOptions;
+use lab::proof::ProofLoad;
 
 use crate::say;
 use crate::session::{Session, Stopwatch};
@@ -80,6 +82,8 @@ enum What {
     Durable,
     /// Decisions over HTTP.
     Http,
+    /// Challenges, and passkeys that answer them, over HTTP.
+    Proof,
     /// 10,005 procedures by the ledger.
     Warm,
     /// Killed under load, and back. Only where it is named, because with millions of customers it takes minutes.
@@ -140,6 +144,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     }
     if wanted(What::Durable) {
         decide::durable(size, runs)?;
+    }
+    if wanted(What::Proof) {
+        let rounds = if args.smoke { 50 } else { 2_000 };
+        proof::run(ProofLoad { connections: 16, rounds }, runs, session)?;
     }
     if wanted(What::Warm) {
         warm::run(size, runs, session)?;

@@ -155,6 +155,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
         .route("/v1/customers/{id}/authenticators", get(authenticators::list))
         .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
+        .route("/v1/customers/{id}/passkeys", post(authenticators::enrol))
         .route("/v1/challenges", post(challenges::post))
         .route("/v1/challenges/{id}", get(challenges::get))
         .route("/v1/challenges/{id}/redeem", post(challenges::redeem))

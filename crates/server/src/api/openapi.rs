@@ -33,7 +33,7 @@ const KEY: &str = "key";
         backtests::post, backtests::list, backtests::get, backtests::stop,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
         challenges::post, challenges::get, challenges::redeem, challenges::answer, challenges::passkey,
-        handovers::post, sign_ins::post, sign_ins::end, authenticators::list, authenticators::remove,
+        handovers::post, sign_ins::post, sign_ins::end, authenticators::enrol, authenticators::list, authenticators::remove,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),

@@ -236,6 +236,27 @@ impl Proofs {
             .await
     }
 
+    /// Uses a proof up that was given for adding an authenticator.
+    pub(super) async fn redeem_for_enrolment(
+        &self,
+        id: ChallengeId,
+        customer: &CustomerId,
+    ) -> Result<Passed, ProofError> {
+        let (customer, now) = (customer.clone(), self.now());
+        self.keeper
+            .act(move |kept| {
+                let mut challenge = own_challenge(kept, id, &customer)?;
+                if challenge.action().kind != EventKind::FactorEnroll {
+                    return Err(ProofError::Conflict("the challenge is not for `factor.enroll`".to_owned()));
+                }
+                let action = challenge.action().clone();
+                let passed = challenge.redeem(&action, now)?;
+                kept.put_challenge(&id.0, &challenge)?;
+                Ok(passed)
+            })
+            .await
+    }
+
     /// The customer says that it was not them: the challenge is over, and the journal is told.
     pub(crate) async fn report(
         &self,
