@@ -178,6 +178,8 @@ struct Shared<W: Work> {
     jobs: Mutex<BTreeMap<u32, Job<W::About>>>,
     /// Numbers of jobs whose requests are being written.
     taking: Mutex<BTreeSet<u32>>,
+    /// Held while one is removed.
+    removing: Mutex<()>,
     /// The server stops: what is not over is done after the next start.
     is_closing: AtomicBool,
 }
@@ -230,6 +232,7 @@ pub(crate) fn start<W: Work>(data: &Path, work: W, clock: &Clock) -> std::io::Re
     let shared = Arc::new(Shared {
         jobs: Mutex::new(jobs),
         taking: Mutex::default(),
+        removing: Mutex::default(),
         is_closing: AtomicBool::new(false),
     });
     let work = Arc::new(work);
@@ -332,19 +335,39 @@ impl<W: Work> Jobs<W> {
         Ok(id)
     }
 
-    /// Removes the oldest that are over where too many are kept.
+    /// Removes the oldest that are over where too many are kept; fails where none of them can be removed.
     fn make_room(&self) -> std::io::Result<()> {
         if !W::MAKES_ROOM {
             return Ok(());
         }
+        let (mut after, mut problem) = (0, None);
         loop {
-            let mut jobs = self.shared.lock();
-            let oldest = jobs.values().find(|job| job.state.is_over()).map(|job| job.id);
-            let Some(oldest) = oldest.filter(|_| jobs.len() >= W::KEPT_MAX) else { return Ok(()) };
-            jobs.remove(&oldest);
+            let jobs = self.shared.lock();
+            let oldest = jobs.values().find(|job| job.state.is_over() && job.id > after).map(|job| job.id);
+            let is_full = jobs.len() >= W::KEPT_MAX;
             drop(jobs);
-            self.folders.remove(oldest)?;
+            if !is_full {
+                return Ok(());
+            }
+            let Some(oldest) = oldest else { return problem.map_or(Ok(()), Err) };
+            after = oldest;
+            problem = self.remove(oldest).err().or(problem);
         }
+    }
+
+    /// Removes one that is over: it is in the list until its folder is not in its place any more. What fails is told.
+    fn remove(&self, id: u32) -> std::io::Result<()> {
+        let told = |error: &std::io::Error| {
+            let (one, _) = W::NAMES;
+            line(&format!("{one}.not_removed"), &format!("{one} {id}: {error}"));
+        };
+        let removing = self.shared.removing.lock().unwrap_or_else(PoisonError::into_inner);
+        let aside = self.folders.set_aside(id).inspect_err(told)?;
+        self.shared.lock().remove(&id);
+        drop(removing);
+        // It is in nobody's way; what is left of it is removed at the next start.
+        let _told = self.folders.clear(&aside).inspect_err(told);
+        Ok(())
     }
 
     /// All of them, the newest first.
@@ -386,18 +409,13 @@ impl<W: Work> Jobs<W> {
         }
     }
 
-    /// Removes those that are over and that `is_old` says so of. Blocks on the disk.
-    ///
-    /// # Errors
-    /// A folder cannot be removed.
-    pub(crate) fn forget(&self, is_old: impl Fn(&Job<W::About>) -> bool) -> std::io::Result<()> {
+    /// Removes those that are over and that `is_old` says so of. One that cannot be removed is told, and stays. Blocks on the disk.
+    pub(crate) fn forget(&self, is_old: impl Fn(&Job<W::About>) -> bool) {
         for job in self.list() {
             if job.state.is_over() && is_old(&job) {
-                self.shared.lock().remove(&job.id);
-                self.folders.remove(job.id)?;
+                let _told = self.remove(job.id);
             }
         }
-        Ok(())
     }
 
     /// The folder of one's results.

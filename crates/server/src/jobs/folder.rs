@@ -94,13 +94,20 @@ impl Folders {
         read_json(&self.one(id).join(REQUEST))
     }
 
-    /// Removes one: at once, and its content by and by.
-    pub(super) fn remove(&self, id: u32) -> std::io::Result<()> {
+    /// Takes one out of its place, if it is there. Gives where it is now.
+    pub(super) fn set_aside(&self, id: u32) -> std::io::Result<PathBuf> {
         let gone = self.place.join(format!("{GONE}{}", folder_name(id)));
         remove_if_there(&gone)?;
-        std::fs::rename(self.one(id), &gone)?;
+        match std::fs::rename(self.one(id), &gone) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(gone),
+        }
+    }
+
+    /// Removes one that was set aside, for good.
+    pub(super) fn clear(&self, aside: &Path) -> std::io::Result<()> {
         sync(&self.place)?;
-        std::fs::remove_dir_all(gone)
+        remove_if_there(aside)
     }
 
     /// Keeps why one ended without a result.

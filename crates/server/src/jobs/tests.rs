@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use history::Watch;
 use model::Time;
@@ -12,6 +13,9 @@ use crate::background::Priority;
 use crate::sequencer::Clock;
 
 const FAILS: &str = "fails";
+
+/// How long a test waits for what must come at last.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Request {
@@ -68,13 +72,19 @@ fn word(word: &str) -> Request {
     Request { word: word.to_owned() }
 }
 
-fn over(jobs: &Jobs<Writing>, id: u32) -> JobState {
-    loop {
-        match jobs.get(id).unwrap().state {
-            state @ (JobState::Done | JobState::Failed(_)) => return state,
-            _ => std::thread::yield_now(),
-        }
+/// Waits until something has come true.
+fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_true() {
+        assert!(began.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+fn over(jobs: &Jobs<Writing>, id: u32) -> JobState {
+    let state = || jobs.get(id).unwrap().state;
+    until("the end of a job", || state().is_over());
+    state()
 }
 
 /// While one request is being written, jobs are shown, taken and refused as if it were there.
@@ -113,9 +123,7 @@ fn what_is_not_over_is_done_after_a_restart_and_what_is_over_is_kept() {
     let keep = held.lock().unwrap();
     // One runs, the others wait.
     assert_eq!(jobs.take(&word("three")).unwrap(), 3);
-    while jobs.get(3).unwrap().state == JobState::Waiting {
-        std::thread::yield_now();
-    }
+    until("a job that runs", || jobs.get(3).unwrap().state == JobState::Running);
     let waiting: Vec<u32> = (0..4).map(|_| jobs.take(&word("later")).unwrap()).collect();
     assert_eq!(waiting, [4, 5, 6, 7]);
     let busy = jobs.take(&word("more")).unwrap_err();
@@ -138,11 +146,48 @@ fn what_is_not_over_is_done_after_a_restart_and_what_is_over_is_kept() {
         assert!(jobs.folder(id).join(Writing::RESULT).exists());
     }
     assert_eq!(jobs.get(7).unwrap().about, "later");
-    jobs.forget(|job| job.id < 7).unwrap();
+    jobs.forget(|job| job.id < 7);
     let left: Vec<u32> = jobs.list().iter().map(|job| job.id).collect();
     assert_eq!(left, [7]);
     assert_eq!(jobs.take(&word("next")).unwrap(), 8);
     assert_eq!(over(&jobs, 8), JobState::Done);
+    drop(jobs);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// A folder that stays where it is stays in the list; another one makes room.
+#[test]
+fn what_cannot_be_removed_is_still_listed() {
+    let data = tempfile::tempdir().unwrap();
+    let (jobs, threads) = start(data.path(), Writing::default(), &clock()).unwrap();
+    for id in 1..=6 {
+        assert_eq!(jobs.take(&word("word")).unwrap(), id);
+        assert_eq!(over(&jobs, id), JobState::Done);
+    }
+    let listed = || Vec::from_iter(jobs.list().iter().rev().map(|job| job.id));
+    let in_the_way = |id: u32| data.path().join("words").join(format!(".gone-{id:06}"));
+    std::fs::write(in_the_way(1), "no folder").unwrap();
+    assert_eq!(jobs.take(&word("word")).unwrap(), 7);
+    assert_eq!(over(&jobs, 7), JobState::Done);
+    assert_eq!(listed(), [1, 3, 4, 5, 6, 7]);
+    assert!(jobs.folder(1).join(Writing::RESULT).exists() && !jobs.folder(2).exists());
+    // None can be removed: the next one is refused, and nothing is lost.
+    (3..=7).for_each(|id| std::fs::write(in_the_way(id), "no folder").unwrap());
+    assert!(matches!(jobs.take(&word("word")), Err(JobError::Io(_))));
+    jobs.forget(|_| true);
+    assert_eq!(listed(), [1, 3, 4, 5, 6, 7]);
+    (3..=7).for_each(|id| std::fs::remove_file(in_the_way(id)).unwrap());
+    jobs.forget(|_| true);
+    assert_eq!(listed(), [1]);
+    std::fs::remove_file(in_the_way(1)).unwrap();
+    jobs.forget(|_| true);
+    assert_eq!((listed(), jobs.folder(1).exists()), (vec![], false));
+    // One that somebody removed by hand is no longer there, either.
+    assert_eq!(jobs.take(&word("word")).unwrap(), 1);
+    assert_eq!(over(&jobs, 1), JobState::Done);
+    std::fs::remove_dir_all(jobs.folder(1)).unwrap();
+    jobs.forget(|_| true);
+    assert_eq!(listed(), [0; 0]);
     drop(jobs);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
@@ -192,9 +237,7 @@ fn ends_on_request_are_not_counted() {
         if jobs.get(1).is_none() {
             jobs.take(&word("word")).unwrap();
         }
-        while !jobs.folder(1).join("begun.json").exists() {
-            std::thread::yield_now();
-        }
+        until("a job that has begun", || jobs.folder(1).join("begun.json").exists());
         drop(jobs);
         drop(keep);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
