@@ -36,7 +36,7 @@ fn a_base_that_is_larger_than_the_memory_is_refused_while_it_is_loaded() {
     assert_eq!(open(None).unwrap().base().from, "bootstrap");
     open(Some(1 << 30)).unwrap();
     let refused = open(Some(1 << 20)).unwrap_err();
-    assert!(matches!(refused, PastError::Memory { mib: 1 }), "{refused}");
+    assert!(matches!(refused, PastError::BaseMemory { mib: 1 }), "{refused}");
     assert!(refused.to_string().contains("`--memory-mib`") && refused.to_string().contains("backup"));
     let stopped = Watch::default();
     stopped.stop();
