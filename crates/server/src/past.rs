@@ -32,7 +32,7 @@ const PAST_SEQ: u64 = HISTORY_SEQ + (1 << 50);
 /// Records read at once.
 const SCAN_RECORDS: usize = 4_096;
 /// Inputs between two looks at the memory that records take.
-const LOOK_INPUTS: u64 = 65_536;
+pub(crate) const LOOK_INPUTS: u64 = 65_536;
 /// An identifier of an event in memory, about.
 const ID_BYTES: usize = 18;
 
@@ -93,6 +93,16 @@ pub enum PastError {
     )]
     Memory {
         /// How much it may take.
+        mib: usize,
+    },
+    /// Too much feedback.
+    #[error(
+        "what feedback says takes more than the {mib} MiB of memory that are allowed (`--memory-mib`) leave beside what was known \
+         then: ask about a shorter time (`from`, `to`) or with fewer `label_days`, or run `sekisho policy` on a backup of the data folder \
+         where there is memory"
+    )]
+    FeedbackMemory {
+        /// How much all of it may take.
         mib: usize,
     },
 }
@@ -172,6 +182,11 @@ impl Memory {
     fn check(self, state: &State) -> Result<(), PastError> {
         self.exceeded(state, 0).map_or(Ok(()), |mib| Err(PastError::Memory { mib }))
     }
+
+    /// That there is room for so many bytes of feedback beside the records.
+    pub(crate) fn check_feedback(self, state: &State, bytes: usize) -> Result<(), PastError> {
+        self.exceeded(state, bytes).map_or(Ok(()), |mib| Err(PastError::FeedbackMemory { mib }))
+    }
 }
 
 impl Past {
@@ -231,6 +246,11 @@ impl Past {
     #[must_use]
     pub const fn base(&self) -> &Base {
         &self.base
+    }
+
+    /// How much memory it may take, and everything as it is.
+    pub(crate) const fn held(&self) -> (Memory, &State) {
+        (self.memory, &self.state)
     }
 
     /// The input told last, and the last there was when it was opened.
