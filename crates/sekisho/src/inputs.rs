@@ -8,6 +8,7 @@ use history::import::{parse_time, parse_timezone};
 use intel::{Intel, IntelConfig};
 use serde::Deserialize;
 use server::daily::Daily;
+use server::proof::ProofSettings;
 
 /// `sekisho.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -17,6 +18,8 @@ struct Config {
     intel: Option<toml::Table>,
     #[serde(default)]
     serve: ServeConfig,
+    #[serde(default)]
+    proof: ProofConfig,
 }
 
 /// The `[serve]` table: what `sekisho serve` is not told by its arguments. Paths count from the file's folder.
@@ -33,6 +36,44 @@ pub(crate) struct ServeConfig {
     pub(crate) ask_days: Option<u32>,
     pub(crate) examine_at: Option<String>,
     pub(crate) timezone: Option<String>,
+}
+
+/// The `[proof]` table: how customers prove themselves.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProofConfig {
+    origin: Option<String>,
+    relying_party: Option<String>,
+    name: Option<String>,
+    related_origins: Option<Vec<String>>,
+    return_origins: Option<Vec<String>>,
+    cooling_hours: Option<u32>,
+    open_seconds: Option<u32>,
+    fallback: Option<Vec<String>>,
+}
+
+/// Reads the `[proof]` table of a configuration; without one, pages on this machine at the port that is listened at.
+pub(crate) fn proof_settings(config: Option<&Path>, port: u16) -> anyhow::Result<ProofSettings> {
+    let told = config.map(read_config).transpose()?.unwrap_or_default().proof;
+    let usual = ProofSettings::default();
+    let method = |word: &String| {
+        let allowed = "allowed: passkey, phone, totp, sms, mail, recovery";
+        stepup::Method::of(word).with_context(|| format!("[proof] fallback: came {word:?}; {allowed}"))
+    };
+    let origin = told.origin.unwrap_or_else(|| format!("http://localhost:{port}"));
+    let host = origin.split_once("://").map_or("", |(_, rest)| rest).split(':').next().unwrap_or("");
+    let settings = ProofSettings {
+        relying_party: told.relying_party.unwrap_or_else(|| host.to_owned()),
+        name: told.name.unwrap_or(usual.name),
+        related_origins: told.related_origins.unwrap_or_default(),
+        return_origins: told.return_origins.unwrap_or_default(),
+        cooling_hours: told.cooling_hours.unwrap_or(usual.cooling_hours),
+        open_s: told.open_seconds.unwrap_or(usual.open_s),
+        fallback: told.fallback.iter().flatten().map(method).collect::<anyhow::Result<_>>()?,
+        origin,
+    };
+    settings.check().context("[proof]")?;
+    Ok(settings)
 }
 
 /// Reads the `[serve]` table of a configuration, if there is one.

@@ -43,6 +43,7 @@ pub(crate) fn with<T>(
         daily: None,
         ask_days: None,
         sequencer: server::sequencer::Options::default(),
+        proof: server::proof::ProofSettings::default(),
     };
     let (told, started) = mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -99,16 +99,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         journal_keep: Duration::from_secs(u64::from(journal_days) * 24 * 60 * 60),
         ..ExportOptions::default()
     };
+    let listen = args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
+    let proof = inputs::proof_settings(args.config.as_deref(), listen.port())?;
     let ask_days = args.ask_days.or(config.ask_days).unwrap_or(400);
     let examine_at = args.examine_at.as_deref().or(config.examine_at.as_deref()).unwrap_or("04:30");
     let timezone = args.timezone.as_deref().or(config.timezone.as_deref()).unwrap_or("Asia/Tokyo");
     let options = ServeOptions {
         data: args.data.clone().or(config.data).unwrap_or_else(|| PathBuf::from("sekisho-data")),
-        listen: args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN),
+        listen,
         policy: args.policy.clone().or(config.policy),
         export,
         ask_days: Some(ask_days).filter(|days| *days > 0),
         daily: inputs::daily(examine_at, timezone)?,
+        proof,
         sequencer: Options {
             memory_bytes: usize::try_from(memory_mib)?.saturating_mul(1 << 20),
             replay_max: u64::from(replay_max),

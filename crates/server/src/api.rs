@@ -3,8 +3,10 @@
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
 mod audit;
+mod authenticators;
 mod backtests;
 mod campaigns;
+mod challenges;
 mod customers;
 pub mod decide;
 mod decisions;
@@ -15,6 +17,7 @@ pub mod events;
 mod explanations;
 mod findings;
 pub mod forward;
+mod handovers;
 pub mod health;
 mod holds;
 mod ips;
@@ -44,12 +47,14 @@ use axum::routing::{any, delete, get, post};
 use tower_service::Service as _;
 
 use self::problem::Problem;
+pub(crate) use self::profiles::masked_contact;
 use self::traffic::Traffic;
 use crate::backtests::Backtests;
 use crate::explanations::Explanations;
 use crate::indexer::Indexer;
 use crate::keys::{Holder, Keys, Role};
 use crate::observe::Observer;
+use crate::proof::Proofs;
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{Clock, Handle};
@@ -86,6 +91,8 @@ pub struct App {
     pub(crate) backtests: Arc<Backtests>,
     /// Decisions taken apart.
     pub(crate) explanations: Arc<Explanations>,
+    /// Challenges, and what customers answer them with.
+    pub(crate) proofs: Arc<Proofs>,
     /// Held by whoever changes lists.
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever changes the candidate on trial.
@@ -145,6 +152,14 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/decisions/{id}/explain", get(explanations::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/customers/{id}/authenticators", get(authenticators::list))
+        .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
+        .route("/v1/challenges", post(challenges::post))
+        .route("/v1/challenges/{id}", get(challenges::get))
+        .route("/v1/challenges/{id}/redeem", post(challenges::redeem))
+        .route("/v1/challenges/{id}/answer", post(challenges::answer))
+        .route("/v1/challenges/{id}/passkey", post(challenges::passkey))
+        .route("/v1/handovers", post(handovers::post))
         .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
         .route("/v1/campaigns", get(campaigns::list))
@@ -173,6 +188,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .merge(crate::pages::routes())
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), traffic::observe))
@@ -200,7 +216,7 @@ impl App {
 }
 
 /// The body of a request that was let through, in time and of at most this size.
-async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
     let mut reading = pin!(axum::body::to_bytes(request.into_body(), bytes_max));
     // Nearly always it came with the head; setting a timer would cost more than reading it.
     let first = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
@@ -221,7 +237,7 @@ async fn read_body(request: Request, bytes_max: usize) -> Result<Bytes, Problem>
 }
 
 /// Whether reasons are told in Japanese: unless the request prefers English.
-fn prefers_japanese(headers: &HeaderMap) -> bool {
+pub(crate) fn prefers_japanese(headers: &HeaderMap) -> bool {
     let languages = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let first = languages.split([',', ';']).next().unwrap_or("").trim().to_ascii_lowercase();
     !first.starts_with("en")

@@ -17,6 +17,7 @@ pub struct Secret {
     accounts: [u8; 32],
     digests: [u8; 32],
     profiles: [u8; 32],
+    proof: [u8; 32],
     history_tag: u32,
 }
 
@@ -65,6 +66,7 @@ impl Secret {
             accounts: blake3::derive_key("sekisho state bank account v1", bytes),
             digests: blake3::derive_key("sekisho journal event digest v1", bytes),
             profiles: blake3::derive_key("sekisho profile envelope v1", bytes),
+            proof: blake3::derive_key("sekisho proof v1", bytes),
         }
     }
 
@@ -95,6 +97,11 @@ impl Secret {
     /// What profiles are sealed with.
     pub(crate) const fn profile_key(&self) -> &[u8; 32] {
         &self.profiles
+    }
+
+    /// What the keys of everything about proof are derived from.
+    pub(crate) const fn proof_key(&self) -> &[u8; 32] {
+        &self.proof
     }
 
     /// The identifier under which the settlement of a held event is journaled, so that it happens once. No sender can

@@ -9,7 +9,7 @@ use std::task::Poll;
 use engine::Policy;
 use intel::Intel;
 use model::Time;
-use store::{DataFolder, StoreError};
+use store::{DataFolder, Limits, StoreError};
 use tokio::net::TcpListener;
 
 use crate::api::{App, Front, description};
@@ -19,6 +19,7 @@ use crate::explanations::PastTold;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
+use crate::proof::{ProofSettings, Proofs};
 use crate::readers::Readers;
 use crate::secret::Secret;
 use crate::sequencer::{self, Clock, StartError};
@@ -42,6 +43,8 @@ pub struct ServeOptions {
     pub daily: Option<Daily>,
     /// How the sequencer runs.
     pub sequencer: sequencer::Options,
+    /// How customers prove themselves.
+    pub proof: ProofSettings,
 }
 
 /// Why the server cannot start.
@@ -126,6 +129,11 @@ pub fn serve(
     working.extend(testing);
     let (explanations, explaining) = explanations::start(folder.view(), &options.data, memory_bytes, told)
         .map_err(io("starting a thread"))?;
+    let vault = folder.vault(&Limits::default())?;
+    let (proofs, proving) =
+        Proofs::start(vault, &secret, options.proof.clone(), sequencer.clone(), Arc::clone(&clock))
+            .map_err(io("setting up proof"))?;
+    working.push(proving);
     let (openapi, traffic) = description();
     let app = App {
         sequencer,
@@ -138,6 +146,7 @@ pub fn serve(
         sweeps,
         backtests,
         explanations,
+        proofs: Arc::new(proofs),
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
         traffic: Arc::new(traffic),

@@ -13,14 +13,15 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::copy::Snapshot;
-use crate::schema::{JOURNAL, STATE};
+use crate::schema::{JOURNAL, STATE, VAULT};
 use crate::sqlite::sync_folder_of;
-use crate::{Journal, JournalReader, Limits, State, StateReader, StoreError, journal, state};
+use crate::{Journal, JournalReader, Limits, State, StateReader, StoreError, Vault, journal, state};
 
 /// Names of the files.
 const JOURNAL_FILE: &str = "journal.db";
 const STATE_FILE: &str = "state.db";
 const INDEX_FILE: &str = "index.db";
+const VAULT_FILE: &str = "proof.db";
 /// Name of the file of [`FolderView::base_path`].
 pub const BASE_FILE: &str = "bootstrap.db";
 const LOCK_FILE: &str = "lock";
@@ -53,6 +54,12 @@ impl FolderView {
         self.path.join(INDEX_FILE)
     }
 
+    /// Where `proof.db` is.
+    #[must_use]
+    pub fn vault_path(&self) -> PathBuf {
+        self.path.join(VAULT_FILE)
+    }
+
     /// Where the records are kept that a bootstrap made, and that the journal therefore does not have.
     #[must_use]
     pub fn base_path(&self) -> PathBuf {
@@ -75,14 +82,17 @@ impl FolderView {
         StateReader::open(&self.state_path())
     }
 
-    /// Copies both files, as they are at one moment, into a folder that is empty or does not exist, while a server goes on.
-    /// The folder appears whole, durable, with both files, or not at all. It is a data folder itself.
+    /// Copies journal, state and vault, each as it is at about one moment, into a folder that is empty or does not exist, while a server goes on.
+    /// The folder appears whole, durable, with all files, or not at all. It is a data folder itself.
     ///
     /// # Errors
     /// [`StoreError::NotEmpty`]; reading or writing failed; the two do not fit together.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         require_empty(to)?;
         let (state, journal) = self.snapshots()?;
+        // A folder that no server of this version had has none.
+        let vault = self.vault_path();
+        let vault = vault.exists().then(|| Snapshot::take(&vault, &VAULT)).transpose()?;
         let partial = partial_of(to)?;
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(StoreError::io(&partial, "removing an unfinished copy"))?;
@@ -91,6 +101,7 @@ impl FolderView {
         let copied = state
             .copy(&partial.join(STATE_FILE))
             .and_then(|()| journal.copy(&partial.join(JOURNAL_FILE)))
+            .and_then(|()| vault.map_or(Ok(()), |vault| vault.copy(&partial.join(VAULT_FILE))))
             .and_then(|()| {
                 // Takes the place of an empty folder.
                 fs::rename(&partial, to).map_err(StoreError::io(to, "renaming"))?;
@@ -191,6 +202,14 @@ impl DataFolder {
         };
         agree(&self.view.path, state.seq()?, journal.first_seq(), journal.last_seq())?;
         Ok((journal, state))
+    }
+
+    /// Opens the vault for writing, creating it the first time.
+    ///
+    /// # Errors
+    /// See [`Vault::open`].
+    pub fn vault(&self, limits: &Limits) -> Result<Vault, StoreError> {
+        Vault::open(&self.view.vault_path(), limits)
     }
 
     /// Makes a data folder out of a backup, or out of another data folder: the same act as [`FolderView::backup`].

@@ -3,6 +3,7 @@
 //! [`Journal`] (`journal.db`) holds every input in order with the answer given: the truth. [`State`] (`state.db`) holds
 //! what the inputs add up to, written behind and true up to a sequence number; the rest is replayed from the journal.
 //! [`Index`] (`index.db`) says which inputs concern whom; it is derived and rebuilt when it is damaged.
+//! [`Vault`] (`proof.db`) keeps what customers prove themselves with, which no journal has.
 //! [`DataFolder`] keeps two servers apart and copies both files, consistent with each other, while they are in use.
 //!
 //! The crate knows bytes, not meaning: what an input, an answer or a record is stays with its callers. It knows no clock,
@@ -21,6 +22,7 @@ mod limits;
 mod schema;
 mod sqlite;
 mod state;
+mod vault;
 mod whole;
 
 pub use error::StoreError;
@@ -31,3 +33,4 @@ pub use journal::{
 };
 pub use limits::Limits;
 pub use state::{Record, State, StateReader};
+pub use vault::{Sheet, Vault};

@@ -106,6 +106,26 @@ pub(crate) const STATE: Schema = Schema {
     progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",
 };
 
+/// `proof.db`. Synced at every commit: a challenge that was used must not be open again after a power cut.
+pub(crate) const VAULT: Schema = Schema {
+    application_id: 0x5345_4b50,
+    migrations: &[Sql("
+        CREATE TABLE kept(
+            kind INTEGER NOT NULL,
+            key BLOB NOT NULL,
+            bytes BLOB NOT NULL,
+            ends INTEGER,
+            PRIMARY KEY(kind, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX kept_ends ON kept(ends) WHERE ends IS NOT NULL;
+        CREATE TABLE mark(name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        INSERT INTO mark(name, seq) VALUES('commits', 0);
+    ")],
+    page_bytes: PAGE_BYTES,
+    synchronous: "FULL",
+    progress: "SELECT printf('%020d', seq) FROM mark WHERE name = 'commits'",
+};
+
 /// `index.db`. Derived: a power cut may take runs back, whoever follows the journal adds them again. A run's number is the
 /// last row of the journal that it covers.
 pub(crate) const INDEX: Schema = Schema {

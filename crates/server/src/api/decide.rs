@@ -14,6 +14,7 @@ use super::openapi::Refused;
 use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
+use crate::proof::ShownChallenge;
 
 /// Where decisions are asked for.
 pub(super) const PATH: &str = "/v1/decide";
@@ -25,6 +26,8 @@ const REPEATED: HeaderName = HeaderName::from_static("idempotent-replayed");
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "w-1", "decision": "step_up", "score": 0, "policy": 1, "seq": 2,
+    "challenge": {"id": "ch_q83vEjRWeJCrze8SNFZ4kA", "status": "open", "expires": "2020-09-16T03:10:00.000000Z",
+                  "methods": ["passkey"], "page": "/verify/ch_q83vEjRWeJCrze8SNFZ4kA"},
     "reasons": [{"signal": "match.history_ip", "rule": "money_needs_proof", "points": 0, "text": "普段と異なる環境からの出金です"}],
 }))]
 pub struct DecisionForm {
@@ -39,6 +42,8 @@ pub struct DecisionForm {
     /// Rules in shadow that would have fired.
     #[schema(required = false)]
     shadow: Vec<ReasonForm>,
+    /// Where proof is asked for: what the customer is to answer. Redeem it right before the event is done.
+    challenge: Option<ShownChallenge>,
     /// Where it is held.
     hold: Option<HeldForm>,
     /// The policy's version.
@@ -91,15 +96,36 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     let body = read_body(request, Event::BYTES_MAX).await?;
     let event = Event::from_json(&body).map_err(Problem::invalid_event)?;
     let id = event.id.as_str().to_owned();
+    let action = app.proofs.action(&event);
     let observed = app.observer.observe(event, true, (app.clock)());
     let (observed, digest) = observed.map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
-    let answered = app.sequencer.ask(Some(id), digest, body, japanese).await?;
+    let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, japanese).await?;
+    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json)) {
+        let challenge = app.proofs.for_decision(&id, action).await?;
+        add_challenge(&mut answered.json, &challenge);
+    }
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answered.json).into_response();
     if answered.again {
         response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// Whether an answer of the journal asks for proof. It begins with the event's identifier, in which no quotation mark stands bare.
+pub(super) fn asks_for_proof(json: &[u8]) -> bool {
+    const STEP_UP: &[u8] = b"\",\"decision\":\"step_up\",";
+    memchr::memmem::find(json, STEP_UP).is_some()
+}
+
+/// Adds a challenge to an answer: a JSON object that is not empty.
+pub(super) fn add_challenge(json: &mut Vec<u8>, challenge: &ShownChallenge) {
+    if let (Some(b'}'), Ok(challenge)) = (json.last(), serde_json::to_vec(challenge)) {
+        json.pop();
+        json.extend_from_slice(b",\"challenge\":");
+        json.extend_from_slice(&challenge);
+        json.push(b'}');
+    }
 }
 
 /// The same path with another method.

@@ -15,7 +15,7 @@ use model::{Address, Channel, Client, Event, EventKind, Invalid, Outcome, Time};
 use serde::Deserialize;
 use std::sync::Arc;
 
-use super::decide::DecisionForm;
+use super::decide::{DecisionForm, add_challenge, asks_for_proof};
 use super::problem::Problem;
 use super::{App, prefers_japanese};
 use crate::keys::Role;
@@ -32,6 +32,7 @@ const REQUEST_ID: &str = "x-request-id";
 const DECISION: HeaderName = HeaderName::from_static("x-sekisho-decision");
 const SCORE: HeaderName = HeaderName::from_static("x-sekisho-score");
 const EVENT: HeaderName = HeaderName::from_static("x-sekisho-event");
+const CHALLENGE: HeaderName = HeaderName::from_static("x-sekisho-challenge");
 const STEP_UP: HeaderName = HeaderName::from_static("x-sekisho-step-up");
 
 /// Before the front end's identifier, so that it is never that of a fact told by the site.
@@ -109,16 +110,28 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let now = (app.clock)();
     let event = event(kind, headers, now).map_err(Problem::invalid_event)?;
     let id = event.id.as_str().to_owned();
+    let action = app.proofs.action(&event);
     // The same subrequest again comes later: what tells it from another must not be its time.
     let timeless = Event { time: Time::MIN, ..event.clone() };
     let digest = app.observer.digest(&timeless, true).map_err(Problem::invalid_event)?;
     let (observed, _) = app.observer.observe(event, true, now).map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
-    let answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
-    respond(&id, answered.json, step_up)
+    let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
+    let mut challenge = None;
+    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json)) {
+        let made = app.proofs.for_decision(&id, action).await?;
+        add_challenge(&mut answered.json, &made);
+        challenge = Some(made.id);
+    }
+    respond(&id, answered.json, step_up, challenge.as_deref())
 }
 
-fn respond(id: &str, json: Vec<u8>, step_up: StepUp) -> Result<Response, Problem> {
+fn respond(
+    id: &str,
+    json: Vec<u8>,
+    step_up: StepUp,
+    challenge: Option<&str>,
+) -> Result<Response, Problem> {
     let unreadable = |_error| Problem::unreadable("the decision cannot be told in headers");
     let decided: Decided = serde_json::from_slice(&json).map_err(unreadable)?;
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == decided.decision);
@@ -132,7 +145,8 @@ fn respond(id: &str, json: Vec<u8>, step_up: StepUp) -> Result<Response, Problem
     let told = response.headers_mut();
     told.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     told.insert(SCORE, HeaderValue::from(decided.score));
-    for (name, text) in [(DECISION, decided.decision.as_str()), (EVENT, id)] {
+    let texts = [(DECISION, Some(decided.decision.as_str())), (EVENT, Some(id)), (CHALLENGE, challenge)];
+    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
         if let Ok(value) = HeaderValue::from_str(text) {
             told.insert(name, value);
         }

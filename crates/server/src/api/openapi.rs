@@ -11,8 +11,8 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, backtests, campaigns, customers, decide, decisions, event_list, events, explanations, findings,
-    forward, health, holds, ips, lists, policies, profiles, sweeps,
+    audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, event_list, events, explanations, findings,
+    forward, handovers, health, holds, ips, lists, policies, profiles, sweeps,
 };
 
 /// The name of the security scheme.
@@ -32,6 +32,8 @@ const KEY: &str = "key";
         policies::list, policies::get, policies::post, policies::end_shadow,
         backtests::post, backtests::list, backtests::get, backtests::stop,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
+        challenges::post, challenges::get, challenges::redeem, challenges::answer, challenges::passkey,
+        handovers::post, authenticators::list, authenticators::remove,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),
@@ -46,6 +48,7 @@ const KEY: &str = "key";
         (name = "lists", description = "Lists of addresses; written by role `admin`"),
         (name = "policies", description = "Policies; written by role `admin`, tried on the past by role `operator`"),
         (name = "sweeps", description = "History re-examined; started by role `operator`"),
+        (name = "proof", description = "Challenges, and what customers answer them with: role `sender`"),
         (name = "audit", description = "Who did what; for role `admin`"),
         (name = "server", description = "The server itself, without a key"),
     ),

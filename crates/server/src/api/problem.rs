@@ -8,6 +8,7 @@ use model::Invalid;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::proof::ProofError;
 use crate::readers::ReadError;
 use crate::sequencer::AskError;
 
@@ -208,6 +209,26 @@ impl From<AskError> for Problem {
                     detail,
                 )
             },
+        }
+    }
+}
+
+impl From<ProofError> for Problem {
+    fn from(error: ProofError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ProofError::Absent(_) => Self::absent(detail),
+            ProofError::Invalid(_) => Self::invalid("proof", detail),
+            ProofError::Refused(_) => Self::new(
+                StatusCode::CONFLICT,
+                "urn:sekisho:problem:proof-refused",
+                "The proof is not taken",
+                detail,
+            ),
+            ProofError::Conflict(_) | ProofError::Visit => Self::conflict(detail),
+            ProofError::Busy => Self::not_now(detail, 1),
+            ProofError::Broken(_) => Self::not_now(detail, 30),
+            ProofError::Ask(error) => error.into(),
         }
     }
 }

@@ -227,7 +227,8 @@ impl From<&ProfileForm> for MaskedProfile {
 }
 
 /// Of a mail address the first character and the domain stay, of a number the last two digits, of a postal address nothing.
-fn masked_contact(sort: ContactType, value: &str) -> String {
+/// A contact with most of it hidden.
+pub(crate) fn masked_contact(sort: ContactType, value: &str) -> String {
     match sort {
         ContactType::Email => match value.rsplit_once('@') {
             Some((local, domain)) => format!("{}@{domain}", hidden(local, 1, 0)),

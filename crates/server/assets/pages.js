@@ -1,0 +1,186 @@
+// What only a script can do on the pages: ask for a passkey, send what was typed, say what came of it. It decides nothing.
+"use strict";
+
+const main = document.querySelector("main");
+const base = main.dataset.base;
+const message = document.getElementById("message");
+const problem = document.getElementById("problem");
+
+const bytes = (text) => {
+  const padded = text.replaceAll("-", "+").replaceAll("_", "/");
+  return Uint8Array.from(atob(padded), (character) => character.charCodeAt(0));
+};
+const text = (buffer) => {
+  const characters = Array.from(new Uint8Array(buffer), (byte) => String.fromCharCode(byte)).join("");
+  return btoa(characters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+};
+
+class Told extends Error {}
+
+async function send(path, body) {
+  const response = await fetch(base + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body ?? {}),
+  });
+  const told = await response.json();
+  if (!response.ok) throw new Told(told.text);
+  return told;
+}
+
+function descriptors(list) {
+  return (list ?? []).map((each) => ({ ...each, id: bytes(each.id) }));
+}
+
+async function create(options) {
+  const publicKey = options.publicKey;
+  publicKey.challenge = bytes(publicKey.challenge);
+  publicKey.user.id = bytes(publicKey.user.id);
+  publicKey.excludeCredentials = descriptors(publicKey.excludeCredentials);
+  const made = await navigator.credentials.create({ publicKey });
+  return {
+    id: made.id,
+    rawId: text(made.rawId),
+    type: made.type,
+    extensions: made.getClientExtensionResults(),
+    response: {
+      attestationObject: text(made.response.attestationObject),
+      clientDataJSON: text(made.response.clientDataJSON),
+      transports: made.response.getTransports?.(),
+    },
+  };
+}
+
+async function get(options) {
+  const publicKey = options.publicKey;
+  publicKey.challenge = bytes(publicKey.challenge);
+  publicKey.allowCredentials = descriptors(publicKey.allowCredentials);
+  const given = await navigator.credentials.get({ publicKey });
+  const handle = given.response.userHandle;
+  return {
+    id: given.id,
+    rawId: text(given.rawId),
+    type: given.type,
+    extensions: given.getClientExtensionResults(),
+    response: {
+      authenticatorData: text(given.response.authenticatorData),
+      clientDataJSON: text(given.response.clientDataJSON),
+      signature: text(given.response.signature),
+      userHandle: handle ? text(handle) : undefined,
+    },
+  };
+}
+
+// Begins on the server, asks the browser, ends on the server.
+async function withPasskey(path, ask, more) {
+  if (!window.PublicKeyCredential) throw new Told(main.dataset.unsupported);
+  const { options } = await send(path);
+  const credential = await ask(options);
+  return send(path, { credential, ...more });
+}
+
+function done(told) {
+  message.textContent = told.text ?? "";
+  if (told.next) location.assign(told.next);
+  else if (main.dataset.page === "verify") location.reload();
+}
+
+// Does one thing at a time and says what came of it.
+async function run(act) {
+  problem.textContent = "";
+  message.textContent = "";
+  const buttons = [...main.querySelectorAll("button")];
+  buttons.forEach((button) => (button.disabled = true));
+  try {
+    await act();
+  } catch (error) {
+    const cancelled = error instanceof DOMException;
+    problem.textContent = error instanceof Told ? error.message : cancelled ? main.dataset.cancelled : main.dataset.unsupported;
+    problem.scrollIntoView({ block: "nearest" });
+  } finally {
+    buttons.forEach((button) => (button.disabled = false));
+  }
+}
+
+const again = () => location.reload();
+
+const acts = {
+  passkey: async () => done(await withPasskey("/passkey", get)),
+  report: async (button) => {
+    if (!confirm(button.dataset.ask)) return;
+    done(await send("/report"));
+  },
+  confirm: async () => {
+    await withPasskey("/confirm", get);
+    again();
+  },
+  enrol: async () => {
+    await withPasskey("/passkey", create);
+    again();
+  },
+  totp: async () => {
+    const begun = await send("/totp");
+    const form = document.getElementById("totp");
+    form.dataset.token = begun.token;
+    document.getElementById("secret").textContent = begun.secret;
+    // A picture of the server's own, without script.
+    const image = document.createElement("img");
+    image.alt = "QR";
+    image.src = "data:image/svg+xml;base64," + btoa(begun.picture);
+    document.getElementById("picture").replaceChildren(image);
+    form.hidden = false;
+    form.elements.code.focus();
+  },
+  recovery: async (button) => {
+    if (!confirm(button.dataset.ask)) return;
+    const made = await send("/recovery");
+    message.textContent = made.text;
+    const list = document.getElementById("codes");
+    list.replaceChildren(...made.codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
+    list.hidden = false;
+  },
+  rename: async (button) => {
+    const item = button.closest("[data-id]");
+    const name = prompt(button.dataset.ask, item.querySelector("h3").textContent);
+    if (name === null) return;
+    await send("/rename", { id: item.dataset.id, name });
+    again();
+  },
+  remove: async (button) => {
+    if (!confirm(button.dataset.ask)) return;
+    await send("/remove", { id: button.closest("[data-id]").dataset.id });
+    again();
+  },
+};
+
+for (const button of document.querySelectorAll("button[data-act]")) {
+  button.addEventListener("click", () => run(() => acts[button.dataset.act](button)));
+}
+
+for (const form of document.querySelectorAll("form.code")) {
+  const input = form.elements.code;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run(async () => {
+      try {
+        done(await send("/answer", { method: form.dataset.method, code: input.value }));
+      } finally {
+        input.value = "";
+      }
+    });
+  });
+  for (const key of form.querySelectorAll("[data-key]")) {
+    key.addEventListener("click", () => {
+      input.value = key.dataset.key === "back" ? input.value.slice(0, -1) : input.value + key.dataset.key;
+    });
+  }
+}
+
+document.getElementById("totp")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.target;
+  run(async () => {
+    await send("/totp", { token: form.dataset.token, code: form.elements.code.value });
+    again();
+  });
+});

@@ -1,0 +1,263 @@
+//! Challenges for the broker: made, looked at, redeemed; and answered from pages of the broker's own. Must not know what makes
+//! an answer right.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use model::event::EventId;
+use model::{BankAccount, Contact, CustomerId, Event, EventKind, Money, Order, Outcome, Payment};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stepup::Method;
+use utoipa::ToSchema;
+
+use super::App;
+use super::openapi::Refused;
+use super::parts::{Named, name, read_json};
+use super::problem::Problem;
+use crate::keys::Role;
+use crate::proof::{ChallengeId, ShownChallenge};
+
+/// Bytes of a body at most.
+const BODY_BYTES_MAX: usize = 16 << 10;
+
+/// What is to be confirmed, in the words of events.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "customer": "C0012345", "kind": "withdrawal", "amount": {"minor": 5000000, "currency": "JPY"},
+    "bank_account": {"bank": "0001", "branch": "001", "number": "1234567"},
+}))]
+pub(super) struct ActionSent {
+    /// In whose name.
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
+    customer: CustomerId,
+    /// What is done.
+    #[schema(value_type = String, example = "withdrawal")]
+    kind: EventKind,
+    /// How much.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    amount: Option<Money>,
+    /// To which bank account.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    bank_account: Option<BankAccount>,
+    /// Which contact.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    contact: Option<Contact>,
+    /// What is bought or sold.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    order: Option<Order>,
+    /// Whom the treasury pays.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    payment: Option<Payment>,
+}
+
+/// An answer by a code.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"customer": "C0012345", "method": "totp", "code": "123456"}))]
+pub(super) struct AnswerSent {
+    /// Who answers: the customer signed in at the broker's site.
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
+    customer: CustomerId,
+    /// `totp`, `sms`, `mail` or `recovery`.
+    #[schema(value_type = String, example = "totp")]
+    method: String,
+    /// What was typed.
+    #[schema(max_length = 64)]
+    code: String,
+}
+
+/// Who answers with a passkey.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"customer": "C0012345"}))]
+pub(super) struct PasskeySent {
+    /// The customer signed in at the broker's site.
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
+    customer: CustomerId,
+    /// What `navigator.credentials.get` gave, as JSON; nothing to begin.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    credential: Option<Value>,
+}
+
+/// What a browser is given to ask for a passkey.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PasskeyOptions {
+    /// For `navigator.credentials.get`, or `create`, as JSON.
+    #[schema(value_type = Object)]
+    options: Value,
+}
+
+impl ActionSent {
+    fn into_event(self, id: EventId, now: model::Time) -> Event {
+        let mut event = Event::bare(id, now, self.kind, Outcome::Attempted);
+        event.customer = Some(self.customer);
+        event.amount = self.amount;
+        event.bank_account = self.bank_account;
+        event.contact = self.contact;
+        event.order = self.order;
+        event.payment = self.payment;
+        event
+    }
+
+    /// As an event, so that it is bound exactly as the event of a decision would be.
+    fn event(self, app: &App) -> Result<Event, Problem> {
+        let id = "action".parse().map_err(Problem::invalid_event)?;
+        Ok(self.into_event(id, (app.clock)()))
+    }
+}
+
+/// Makes a challenge that no decision asked for.
+#[utoipa::path(
+    post, path = "/v1/challenges", tag = "proof", request_body = ActionSent,
+    responses(
+        (status = 201, body = ShownChallenge, description = "The challenge, open"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<(StatusCode, Json<ShownChallenge>), Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
+    let made = app.proofs.for_broker(&action.event(&app)?).await?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Where a challenge stands.
+#[utoipa::path(
+    get, path = "/v1/challenges/{id}", tag = "proof",
+    params(("id" = String, Path, description = "`challenge.id` of a decision", max_length = 64,
+            example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
+    responses(
+        (status = 200, body = ShownChallenge, description = "The challenge"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "There is none, or it is over for more than a day"),
+        Refused,
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<Json<ShownChallenge>, Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    Ok(Json(app.proofs.find(name(id)?).await?.shown))
+}
+
+/// Lets an action through, once, if it is the one that was proven: ask right before it is done.
+#[utoipa::path(
+    post, path = "/v1/challenges/{id}/redeem", tag = "proof", request_body = ActionSent,
+    params(("id" = String, Path, description = "The challenge", max_length = 64,
+            example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
+    responses(
+        (status = 200, body = ShownChallenge, description = "The action may be done, now and once"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is none"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "It was not proven, was redeemed before, is over, or was proven for another action"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn redeem(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<Json<ShownChallenge>, Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let id: ChallengeId = name(id)?;
+    let action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
+    let action = app.proofs.action(&action.event(&app)?);
+    let action = action.ok_or_else(|| Problem::invalid("customer", "is missing"))?;
+    Ok(Json(app.proofs.redeem(id, action).await?))
+}
+
+/// Answers with a code, from a page of the broker's own.
+#[utoipa::path(
+    post, path = "/v1/challenges/{id}/answer", tag = "proof", request_body = AnswerSent,
+    params(("id" = String, Path, description = "The challenge", max_length = 64,
+            example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
+    responses(
+        (status = 200, body = ShownChallenge, description = "It was right"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "The customer has no such challenge"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "It was wrong, or is not looked at now; `detail` says which"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn answer(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<Json<ShownChallenge>, Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let id: ChallengeId = name(id)?;
+    let sent: AnswerSent = read_json(request, BODY_BYTES_MAX).await?;
+    let method = Method::of(&sent.method).filter(|method| method.is_guessed());
+    let method =
+        method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: totp, sms, mail, recovery"))?;
+    let guesser = app.proofs.guesser(&sent.customer, None);
+    Ok(Json(app.proofs.answer(id, &sent.customer, guesser, method, &sent.code).await?))
+}
+
+/// Answers with a passkey, from a page of the broker's own (one of `related_origins`): first without `credential` for what the
+/// browser is given, then with what it gave.
+#[utoipa::path(
+    post, path = "/v1/challenges/{id}/passkey", tag = "proof", request_body = PasskeySent,
+    params(("id" = String, Path, description = "The challenge", max_length = 64,
+            example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
+    responses(
+        (status = 200, body = ShownChallenge, description = "With `credential`: it was right"),
+        (status = 202, body = PasskeyOptions, description = "Without: what the browser is given"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "The customer has no such challenge, or no passkey for it"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "It is not answered so, or not now"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "The passkey is refused; `detail` says why"),
+        Refused,
+    ),
+)]
+pub(super) async fn passkey(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<axum::response::Response, Problem> {
+    use axum::response::IntoResponse as _;
+    app.authorize(request.headers(), Role::may_send)?;
+    let id: ChallengeId = name(id)?;
+    let sent: PasskeySent = read_json(request, BODY_BYTES_MAX).await?;
+    match sent.credential {
+        None => {
+            let options = app.proofs.begin_answer(id, &sent.customer).await?;
+            Ok((StatusCode::ACCEPTED, Json(PasskeyOptions { options })).into_response())
+        }
+        Some(credential) => {
+            Ok(Json(app.proofs.end_answer(id, &sent.customer, credential).await?).into_response())
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Pages for customers: one challenge, and what they prove themselves with. Server-rendered, phone first, in Japanese and
+//! English, with one script for what only a script can do (passkeys). Must not know what makes a proof right: that is `proof`.
+//!
+//! Nothing here takes an API key: customers come by a link of the broker's site (`/enter`), which begins a visit kept in a
+//! cookie. What changes something is a POST that the same origin sent.
+
+mod assets;
+mod security;
+mod texts;
+mod verify;
+mod visits;
+mod well_known;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use stepup::Refusal;
+
+use self::texts::Texts;
+use crate::api::App;
+use crate::proof::ProofError;
+
+/// Bytes of a body at most: what a browser gives of a passkey is about a thousand.
+const BODY_BYTES_MAX: usize = 32 << 10;
+
+/// Nothing from elsewhere, nothing inline, in no frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The routes of the pages.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/enter", get(visits::enter))
+        .route("/verify/{id}", get(verify::page))
+        .route("/verify/{id}/passkey", post(verify::passkey))
+        .route("/verify/{id}/answer", post(verify::answer))
+        .route("/verify/{id}/report", post(verify::report))
+        .route("/security", get(security::page))
+        .route("/security/confirm", post(security::confirm))
+        .route("/security/passkey", post(security::passkey))
+        .route("/security/totp", post(security::totp))
+        .route("/security/recovery", post(security::recovery))
+        .route("/security/rename", post(security::rename))
+        .route("/security/remove", post(security::remove))
+        .route("/assets/pages.js", get(assets::script))
+        .route("/assets/pages.css", get(assets::style))
+        .route("/.well-known/webauthn", get(well_known::webauthn))
+        .route("/.well-known/passkey-endpoints", get(well_known::passkey_endpoints))
+        .route("/.well-known/jwks.json", get(well_known::jwks))
+        .layer(middleware::from_fn(headers))
+}
+
+/// What every answer carries.
+async fn headers(request: Request, next: Next) -> Response {
+    const ALL: [(HeaderName, &str); 4] = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in ALL {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What a customer is told that something is not possible: in their words, and without what helps a guesser.
+#[derive(Debug)]
+struct Refused {
+    status: StatusCode,
+    text: String,
+    /// A whole page, or an answer to the script.
+    page: Option<Texts>,
+}
+
+impl Refused {
+    fn new(error: ProofError, texts: Texts) -> Self {
+        let (status, text) = match &error {
+            ProofError::Refused(refusal) => (StatusCode::CONFLICT, refusal_text(refusal, texts)),
+            ProofError::Visit => (StatusCode::FORBIDDEN, texts.of("error.visit").to_owned()),
+            ProofError::Absent(_) => (StatusCode::NOT_FOUND, texts.of("error.absent").to_owned()),
+            ProofError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.refused").to_owned()),
+            ProofError::Conflict(_) => (StatusCode::CONFLICT, texts.of("error.again").to_owned()),
+            ProofError::Busy | ProofError::Broken(_) | ProofError::Ask(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, texts.of("error.later").to_owned())
+            }
+        };
+        Self { status, text, page: None }
+    }
+
+    /// As a page of its own.
+    fn as_page(self, texts: Texts) -> Self {
+        Self { page: Some(texts), ..self }
+    }
+}
+
+fn refusal_text(refusal: &Refusal, texts: Texts) -> String {
+    match refusal {
+        Refusal::Wrong { left: 0 } | Refusal::Standing("failed") => texts.of("error.failed").to_owned(),
+        Refusal::Wrong { left } => texts.of("error.wrong").replace("{left}", &left.to_string()),
+        Refusal::Wait { until } => texts.of("error.wait").replace("{time}", &texts.clock(*until)),
+        Refusal::Cooling { until } => texts.of("error.cooling").replace("{time}", &texts.time(*until)),
+        Refusal::Expired { .. } | Refusal::Standing("expired") => texts.of("error.expired").to_owned(),
+        Refusal::Standing("reported") => texts.of("error.reported").to_owned(),
+        Refusal::Standing(_) => texts.of("error.over").to_owned(),
+        Refusal::Method(_) | Refusal::SentEnough | Refusal::OtherAction { .. } => {
+            texts.of("error.refused").to_owned()
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self.page {
+            None => (self.status, axum::Json(serde_json::json!({ "text": self.text }))).into_response(),
+            Some(texts) => {
+                let page = MessagePage { texts, title: texts.of("error.title"), text: &self.text };
+                (self.status, rendered(&page)).into_response()
+            }
+        }
+    }
+}
+
+/// A page that only says something.
+#[derive(askama::Template)]
+#[template(path = "message.html")]
+struct MessagePage<'a> {
+    texts: Texts,
+    title: &'a str,
+    text: &'a str,
+}
+
+fn rendered(page: &impl askama::Template) -> Html<String> {
+    // Rendering into a string fails only where a template's own filters do; there are none.
+    Html(page.render().unwrap_or_default())
+}

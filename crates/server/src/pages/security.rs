@@ -1,0 +1,183 @@
+//! `/security`: what a customer proves themselves with, to add, name and remove. Must not know challenges.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use qrcode::QrCode;
+use qrcode::render::svg;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::texts::Texts;
+use super::visits::{Visitor, acting, keep_browser, keep_visit, visitor};
+use super::{Refused, rendered};
+use crate::api::App;
+use crate::proof::{ProofError, parse_authenticator_id};
+
+#[derive(askama::Template)]
+#[template(path = "security.html")]
+struct SecurityPage<'a> {
+    texts: Texts,
+    name: &'a str,
+    customer: String,
+    authenticators: Vec<Row>,
+    has_passkey: bool,
+    must_confirm: bool,
+    back: Option<String>,
+}
+
+struct Row {
+    id: String,
+    method: String,
+    name: String,
+    made: String,
+    used: Option<String>,
+    /// Until then it confirms no procedure.
+    cooling: Option<String>,
+    left: Option<usize>,
+    cloned: bool,
+}
+
+/// What the script sends with a passkey; no credential to begin.
+#[derive(Debug, Deserialize)]
+pub(super) struct CredentialSent {
+    #[serde(default)]
+    credential: Option<Value>,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// What the script sends for an app; no code to begin.
+#[derive(Debug, Deserialize)]
+pub(super) struct TotpSent {
+    #[serde(default)]
+    token: Option<String>,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+/// Which one, and its new name.
+#[derive(Debug, Deserialize)]
+pub(super) struct OneSent {
+    id: String,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refused> {
+    let visitor = visitor(&app, &headers).map_err(|refused| {
+        let texts = Texts { japanese: crate::api::prefers_japanese(&headers) };
+        refused.as_page(texts)
+    })?;
+    let (visit, texts) = (&visitor.visit, visitor.texts);
+    let now = (app.clock)();
+    let has = app.proofs.authenticators(&visit.customer).await;
+    let has = has.map_err(|error| Refused::new(error, texts).as_page(texts))?;
+    let passkey = |matured: bool| {
+        has.iter().any(|each| each.method == "passkey" && (!matured || now >= each.matures))
+    };
+    let rows = has.iter().map(|each| Row {
+        id: each.id.clone(),
+        method: texts.of_word("method", each.method),
+        name: each.name.clone(),
+        made: texts.time(each.made),
+        used: each.used.map(|used| texts.time(used)),
+        cooling: (now < each.matures).then(|| texts.time(each.matures)),
+        left: each.left,
+        cloned: each.cloned.is_some(),
+    });
+    let page = SecurityPage {
+        texts,
+        name: &app.proofs.settings().name,
+        customer: visit.customer.as_str().to_owned(),
+        authenticators: rows.collect(),
+        has_passkey: passkey(false),
+        must_confirm: passkey(true) && visit.proven(now).is_none(),
+        back: visit.return_to.clone(),
+    };
+    Ok(rendered(&page).into_response())
+}
+
+/// Proves that the customer has a passkey, before they change something.
+pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let (visitor, sent): (Visitor, CredentialSent) = acting(&app, request).await?;
+    let refused = |error| Refused::new(error, visitor.texts);
+    let Some(credential) = sent.credential else {
+        let options = app.proofs.begin_confirmation(&visitor.visit).await.map_err(refused)?;
+        return Ok(Json(json!({ "options": options })).into_response());
+    };
+    let proven = app.proofs.end_confirmation(&visitor.visit, credential).await.map_err(refused)?;
+    let mut response = said(visitor.texts.of("security.confirmed"));
+    keep_visit(&app.proofs, &proven, &mut response);
+    keep_browser(&app.proofs, &visitor, &mut response);
+    Ok(response)
+}
+
+/// Enrols a passkey.
+pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let (visitor, sent): (Visitor, CredentialSent) = acting(&app, request).await?;
+    let (visit, texts) = (&visitor.visit, visitor.texts);
+    let refused = |error| Refused::new(error, texts);
+    let Some(credential) = sent.credential else {
+        let options = app.proofs.begin_passkey(visit).await.map_err(refused)?;
+        return Ok(Json(json!({ "options": options })).into_response());
+    };
+    let name = sent.name.filter(|name| !name.trim().is_empty());
+    let name = name.unwrap_or_else(|| texts.of("security.passkey").to_owned());
+    app.proofs.end_passkey(&app.observer, visit, credential, &name).await.map_err(refused)?;
+    Ok(said(texts.of("security.added")))
+}
+
+/// Enrols an authenticator app: first its secret, as text and as a picture, then a code of it.
+pub(super) async fn totp(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let (visitor, sent): (Visitor, TotpSent) = acting(&app, request).await?;
+    let (visit, texts) = (&visitor.visit, visitor.texts);
+    let refused = |error| Refused::new(error, texts);
+    let (Some(token), Some(code)) = (sent.token, sent.code) else {
+        let begun = app.proofs.begin_totp(visit).await.map_err(refused)?;
+        let picture = QrCode::new(begun.uri.as_bytes())
+            .map(|code| code.render::<svg::Color<'_>>().min_dimensions(220, 220).build())
+            .unwrap_or_default();
+        let told = json!({ "token": begun.token, "secret": begun.secret, "picture": picture });
+        return Ok(Json(told).into_response());
+    };
+    let name = texts.of("security.app");
+    app.proofs.end_totp(&app.observer, visit, &token, &code, name).await.map_err(refused)?;
+    Ok(said(texts.of("security.added")))
+}
+
+/// Makes recovery codes.
+pub(super) async fn recovery(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let (visitor, _nothing): (Visitor, Value) = acting(&app, request).await?;
+    let texts = visitor.texts;
+    let name = texts.of("security.recovery");
+    let made = app.proofs.make_recovery(&app.observer, &visitor.visit, name).await;
+    let codes = made.map_err(|error| Refused::new(error, texts))?;
+    Ok(Json(json!({ "text": texts.of("security.codes_once"), "codes": codes })).into_response())
+}
+
+/// Gives one another name.
+pub(super) async fn rename(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let (visitor, sent): (Visitor, OneSent) = acting(&app, request).await?;
+    let refused = |error| Refused::new(error, visitor.texts);
+    let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
+    let name = sent.name.unwrap_or_default();
+    app.proofs.rename(&visitor.visit, id, &name).await.map_err(refused)?;
+    Ok(said(visitor.texts.of("security.renamed")))
+}
+
+/// Removes one.
+pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let (visitor, sent): (Visitor, OneSent) = acting(&app, request).await?;
+    let refused = |error| Refused::new(error, visitor.texts);
+    let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
+    app.proofs.remove(&app.observer, &visitor.visit, id).await.map_err(refused)?;
+    Ok(said(visitor.texts.of("security.removed")))
+}
+
+fn said(text: &str) -> Response {
+    Json(json!({ "text": text })).into_response()
+}

@@ -1,0 +1,179 @@
+//! The pages' texts in the customer's language, from `config/locales`, and how times and amounts are written there. Must not
+//! know where a text stands.
+
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+use model::time::HOUR_US;
+use model::{Money, Time};
+
+const JA: &str = include_str!("../../../../config/locales/ja.toml");
+const EN: &str = include_str!("../../../../config/locales/en.toml");
+
+/// Japan has kept UTC+9 without summer time since 1952.
+const JAPAN_US: i64 = 9 * HOUR_US;
+
+static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| [table(JA), table(EN)]);
+
+/// The table `[pages]` by dotted keys.
+fn table(file: &str) -> HashMap<String, String> {
+    fn flatten(prefix: &str, value: &toml::Value, found: &mut HashMap<String, String>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (name, value) in table {
+                    let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                    flatten(&key, value, found);
+                }
+            }
+            toml::Value::String(text) => {
+                found.insert(prefix.to_owned(), text.clone());
+            }
+            _ => {}
+        }
+    }
+    let mut found = HashMap::new();
+    let file: toml::Table = file.parse().unwrap_or_default();
+    if let Some(pages) = file.get("pages") {
+        flatten("", pages, &mut found);
+    }
+    found
+}
+
+/// The texts of one language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Texts {
+    pub(super) japanese: bool,
+}
+
+impl Texts {
+    /// A text; its key where there is none, which a test excludes.
+    pub(super) fn of(self, key: &'static str) -> &'static str {
+        self.find(key).unwrap_or(key)
+    }
+
+    /// A text whose key is put together.
+    pub(super) fn of_word(self, group: &str, word: &str) -> String {
+        self.find(&format!("{group}.{word}")).unwrap_or(word).to_owned()
+    }
+
+    fn find(self, key: &str) -> Option<&'static str> {
+        let [ja, en] = &*TEXTS;
+        let texts = if self.japanese { ja } else { en };
+        texts.get(key).map(String::as_str)
+    }
+
+    /// `ja` or `en`.
+    pub(super) const fn language(self) -> &'static str {
+        if self.japanese { "ja" } else { "en" }
+    }
+
+    /// Day and time of day in Japan.
+    pub(super) fn time(self, time: Time) -> String {
+        let written = if self.japanese { "%Y年%-m月%-d日 %H:%M" } else { "%-d %B %Y, %H:%M (Japan)" };
+        time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
+    }
+
+    /// Time of day in Japan, to the second.
+    pub(super) fn clock(self, time: Time) -> String {
+        time.plus_us(JAPAN_US).timestamp().strftime("%H:%M:%S").to_string()
+    }
+
+    /// An amount: `5,000,000円`, `JPY 5,000,000`, `USD 12.50`.
+    pub(super) fn money(self, money: &Money) -> String {
+        let digits = usize::from(money.currency.minor_digits());
+        let text = format!("{:0>width$}", money.minor.unsigned_abs(), width = digits.saturating_add(1));
+        let (whole, part) = text.split_at(text.len().saturating_sub(digits));
+        let mut amount = grouped(whole);
+        if !part.is_empty() {
+            amount.push('.');
+            amount.push_str(part);
+        }
+        let sign = if money.minor < 0 { "-" } else { "" };
+        match (self.japanese, money.currency.as_str()) {
+            (true, "JPY") => format!("{sign}{amount}円"),
+            (_, currency) => format!("{sign}{currency} {amount}"),
+        }
+    }
+}
+
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len().saturating_sub(place)).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Money, Time};
+
+    use super::{TEXTS, Texts};
+
+    #[test]
+    fn both_languages_have_the_same_texts_with_the_same_places_to_fill() {
+        let [ja, en] = &*TEXTS;
+        assert!(ja.len() > 60, "{}", ja.len());
+        let mut keys: Vec<_> = ja.keys().collect();
+        let mut others: Vec<_> = en.keys().collect();
+        keys.sort();
+        others.sort();
+        assert_eq!(keys, others);
+        let places = |text: &str| {
+            let mut places: Vec<String> =
+                text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect();
+            places.sort();
+            places
+        };
+        for key in keys {
+            assert_eq!(places(&ja[key]), places(&en[key]), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_text_a_page_asks_for_is_there() {
+        let sources = [
+            include_str!("../pages.rs"),
+            include_str!("verify.rs"),
+            include_str!("security.rs"),
+            include_str!("../../templates/layout.html"),
+            include_str!("../../templates/verify.html"),
+            include_str!("../../templates/security.html"),
+            include_str!("../../templates/message.html"),
+        ];
+        let mut asked = 0;
+        for source in sources {
+            for rest in source.split(".of(\"").skip(1) {
+                let key = rest.split('"').next().unwrap();
+                assert!(TEXTS[0].contains_key(key), "{key}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 50, "{asked}");
+        for kind in model::EventKind::ALL {
+            assert!(TEXTS[0].contains_key(&format!("kind.{}", kind.as_str())), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn times_and_amounts_as_people_write_them() {
+        let (ja, en) = (Texts { japanese: true }, Texts { japanese: false });
+        let time: Time = "2020-09-16T03:04:05Z".parse().unwrap();
+        assert_eq!(ja.time(time), "2020年9月16日 12:04");
+        assert_eq!(en.time(time), "16 September 2020, 12:04 (Japan)");
+        for (minor, currency, japanese, english) in [
+            (5_000_000, "JPY", "5,000,000円", "JPY 5,000,000"),
+            (0, "JPY", "0円", "JPY 0"),
+            (1_234, "USD", "USD 12.34", "USD 12.34"),
+            (5, "USD", "USD 0.05", "USD 0.05"),
+        ] {
+            let money: Money =
+                serde_json::from_value(serde_json::json!({"minor": minor, "currency": currency})).unwrap();
+            assert_eq!((ja.money(&money).as_str(), en.money(&money).as_str()), (japanese, english));
+        }
+    }
+}

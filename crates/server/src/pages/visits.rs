@@ -1,0 +1,108 @@
+//! How a page knows its customer: the link of the broker's site becomes a visit, the visit a cookie. Must not know the pages.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+
+use super::texts::Texts;
+use super::{BODY_BYTES_MAX, Refused};
+use crate::api::App;
+use crate::proof::{Page, ProofError, Proofs, Visit};
+
+const VISIT_COOKIE: &str = "sekisho_visit";
+const BROWSER_COOKIE: &str = "sekisho_browser";
+const VISIT_SECONDS: u32 = 15 * 60;
+const BROWSER_SECONDS: u32 = 400 * 24 * 60 * 60;
+
+/// Somebody on a page.
+pub(super) struct Visitor {
+    pub(super) visit: Visit,
+    pub(super) texts: Texts,
+    /// What their browser kept of an earlier proof.
+    pub(super) browser: Option<String>,
+}
+
+/// `GET /enter?token=…`
+pub(super) async fn enter(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    let texts = asked_language(request.headers());
+    let query = request.uri().query().unwrap_or("");
+    let token = query.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or("");
+    let visit = app.proofs.enter(token).await.map_err(|error| Refused::new(error, texts).as_page(texts))?;
+    let place = match visit.page {
+        Page::Verify(id) => format!("/verify/{id}"),
+        Page::Security => "/security".to_owned(),
+    };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(place) = HeaderValue::try_from(place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    keep_visit(&app.proofs, &visit, &mut response);
+    Ok(response)
+}
+
+/// The visitor of a page.
+pub(super) fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused> {
+    let texts = asked_language(headers);
+    let token = cookie(headers, &name(&app.proofs, VISIT_COOKIE)).unwrap_or_default();
+    let visit = app.proofs.visit(&token).map_err(|error| Refused::new(error, texts))?;
+    let texts = Texts { japanese: visit.japanese };
+    Ok(Visitor { texts, browser: cookie(headers, &name(&app.proofs, BROWSER_COOKIE)), visit })
+}
+
+/// The visitor who does something, and what they send. Only pages of this origin may.
+pub(super) async fn acting<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Visitor, T), Refused> {
+    let visitor = visitor(app, request.headers())?;
+    let refused = || Refused::new(ProofError::Visit, visitor.texts);
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    if origin != Some(app.proofs.settings().origin.as_str()) {
+        return Err(refused());
+    }
+    let body: Bytes = crate::api::read_body(request, BODY_BYTES_MAX).await.map_err(|_problem| refused())?;
+    let sent = serde_json::from_slice(&body);
+    let sent = sent
+        .map_err(|error| Refused::new(ProofError::Invalid(error.to_string()), visitor.texts))?;
+    Ok((visitor, sent))
+}
+
+/// Keeps a visit in its browser.
+pub(super) fn keep_visit(proofs: &Proofs, visit: &Visit, response: &mut Response) {
+    if let Some(token) = proofs.visit_token(visit) {
+        keep(proofs, VISIT_COOKIE, &token, VISIT_SECONDS, response);
+    }
+}
+
+/// Keeps in a browser that its customer proved themselves in it.
+pub(super) fn keep_browser(proofs: &Proofs, visitor: &Visitor, response: &mut Response) {
+    let known = proofs.guesser(&visitor.visit.customer, visitor.browser.as_deref()) != "stranger";
+    if let Some(token) = proofs.browser_token(&visitor.visit.customer).filter(|_| !known) {
+        keep(proofs, BROWSER_COOKIE, &token, BROWSER_SECONDS, response);
+    }
+}
+
+fn keep(proofs: &Proofs, cookie: &str, value: &str, seconds: u32, response: &mut Response) {
+    let secure = if proofs.settings().is_https() { "; Secure" } else { "" };
+    let name = name(proofs, cookie);
+    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// With the prefix by which browsers take a cookie from this host alone.
+fn name(proofs: &Proofs, cookie: &str) -> String {
+    if proofs.settings().is_https() { format!("__Host-{cookie}") } else { cookie.to_owned() }
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(each, _)| *each == name).map(|(_, value)| value.to_owned())
+}
+
+fn asked_language(headers: &HeaderMap) -> Texts {
+    Texts { japanese: crate::api::prefers_japanese(headers) }
+}

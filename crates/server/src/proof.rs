@@ -1,0 +1,116 @@
+//! Proof: challenges that a decision or the broker makes, what customers answer them with, and the pages on which they do.
+//! `stepup` says what may happen; here it is kept, durable before anybody is told. Must not know HTTP.
+//!
+//! Everything that changes is changed by one thread, in order ([`keeper`]): of two answers at once, one is second. What a proof
+//! changes for decisions – a factor enrolled, a customer's report – goes to the journal as an event ([`facts`]).
+
+pub mod settings;
+
+mod authenticators;
+mod challenges;
+mod facts;
+mod handover;
+mod keeper;
+mod kept;
+mod keys;
+mod passkeys;
+mod result;
+mod tokens;
+
+use std::sync::Arc;
+
+use model::Time;
+use stepup::Refusal;
+
+pub use self::authenticators::Shown as ShownAuthenticator;
+pub(crate) use self::authenticators::parse_id as parse_authenticator_id;
+pub use self::challenges::Shown as ShownChallenge;
+pub(crate) use self::challenges::{ChallengeId, Found};
+pub(crate) use self::handover::{Page, Visit};
+use self::keeper::Keeper;
+use self::keys::ProofKeys;
+use self::passkeys::Passkeys;
+pub use self::settings::{ProofSettings, SettingsError};
+use crate::secret::Secret;
+use crate::sequencer::{AskError, Clock, Handle};
+
+/// Why something about proof was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProofError {
+    /// The challenge, or the customer's answer, does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such thing, or it is somebody else's.
+    #[error("there is no such {0}")]
+    Absent(&'static str),
+    /// What was sent is not what it should be.
+    #[error("{0}")]
+    Invalid(String),
+    /// It does not fit what is so already.
+    #[error("{0}")]
+    Conflict(String),
+    /// The link or the visit is over.
+    #[error("the visit is over; come again from the broker's site")]
+    Visit,
+    /// Too much is going on.
+    #[error("too many are waiting; try again in a second")]
+    Busy,
+    /// Nothing can be kept.
+    #[error("proof is not taken: {0}")]
+    Broken(String),
+    /// The journal takes nothing.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
+impl From<store::StoreError> for ProofError {
+    fn from(error: store::StoreError) -> Self {
+        crate::log::line("proof.failed", &crate::log::with_sources(&error));
+        Self::Broken("the server could not read or write its records; its log says why".to_owned())
+    }
+}
+
+/// Everything about proof.
+pub struct Proofs {
+    keeper: Keeper,
+    keys: Arc<ProofKeys>,
+    settings: Arc<ProofSettings>,
+    passkeys: Passkeys,
+    sequencer: Handle,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Proofs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proofs").finish_non_exhaustive()
+    }
+}
+
+impl Proofs {
+    /// Starts the thread that keeps everything.
+    ///
+    /// # Errors
+    /// The thread cannot be started, or what the settings name is no site for passkeys.
+    pub(crate) fn start(
+        vault: store::Vault,
+        secret: &Secret,
+        settings: ProofSettings,
+        sequencer: Handle,
+        clock: Clock,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let keys = Arc::new(ProofKeys::of(secret));
+        let passkeys = Passkeys::new(&settings).map_err(std::io::Error::other)?;
+        let (keeper, thread) = keeper::start(vault, Arc::clone(&keys), Arc::clone(&clock))?;
+        let proofs = Self { keeper, keys, settings: Arc::new(settings), passkeys, sequencer, clock };
+        Ok((proofs, thread))
+    }
+
+    fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    /// How proof is set up.
+    pub(crate) fn settings(&self) -> &ProofSettings {
+        &self.settings
+    }
+}

@@ -1,0 +1,378 @@
+//! What customers prove themselves with: enrolled, shown, renamed, removed, by themselves on a visit or for them. Who has one
+//! that is strong confirms changes with it; the first one needs nothing but the visit, and cools off. Must not know pages.
+
+use model::{CustomerId, EventKind, Factor, Time};
+use serde::Serialize;
+use serde_json::Value;
+use stepup::totp::Totp;
+use stepup::{Authenticator, Kind, Method, Passed, authenticator, code, recovery};
+
+use super::facts::Fact;
+use super::handover::Visit;
+use super::kept::Kept;
+use super::keys::random;
+use super::passkeys::{Failed, credential_of};
+use super::{ProofError, Proofs};
+use crate::envelope;
+use crate::observe::Observer;
+
+/// An authenticator as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Shown {
+    /// By which it is renamed and removed.
+    pub id: String,
+    /// `passkey`, `totp` or `recovery`.
+    pub method: &'static str,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was enrolled.
+    #[schema(value_type = String, format = DateTime)]
+    pub made: Time,
+    /// From when on it confirms procedures.
+    #[schema(value_type = String, format = DateTime)]
+    pub matures: Time,
+    /// When it was used last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub used: Option<Time>,
+    /// When its counter did not grow, as that of a copy would not.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub cloned: Option<Time>,
+    /// Recovery codes that are left.
+    pub left: Option<usize>,
+}
+
+impl From<&Authenticator> for Shown {
+    fn from(authenticator: &Authenticator) -> Self {
+        Self {
+            id: data_encoding::HEXLOWER.encode(&authenticator.id),
+            method: authenticator.kind.method().as_str(),
+            name: authenticator.name.clone(),
+            made: authenticator.made,
+            matures: authenticator.matures,
+            used: authenticator.used,
+            cloned: authenticator.cloned,
+            left: match &authenticator.kind {
+                Kind::Recovery(set) => Some(set.left()),
+                Kind::Passkey(_) | Kind::Totp(_) => None,
+            },
+        }
+    }
+}
+
+/// A secret on its way to an authenticator app.
+pub(crate) struct TotpBegun {
+    /// Comes back with a code.
+    pub(crate) token: String,
+    /// To be typed.
+    pub(crate) secret: String,
+    /// For a QR code.
+    pub(crate) uri: String,
+}
+
+/// Sealed for one visit: no other customer, and no later visit, can bring it.
+fn totp_place(visit: &Visit) -> Vec<u8> {
+    [b"totp ", visit.id().as_slice()].concat()
+}
+
+/// The identifier in its written form.
+pub(crate) fn parse_id(text: &str) -> Option<[u8; 16]> {
+    data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+impl Proofs {
+    /// All that a customer has.
+    pub(crate) async fn authenticators(&self, customer: &CustomerId) -> Result<Vec<Shown>, ProofError> {
+        let customer = customer.clone();
+        let all = self.keeper.act(move |kept| kept.authenticators(&customer)).await?;
+        Ok(all.iter().map(Shown::from).collect())
+    }
+
+    /// Begins to enrol a passkey on a visit: what the browser is given.
+    pub(crate) async fn begin_passkey(&self, visit: &Visit) -> Result<Value, ProofError> {
+        let has = self.may_change(visit).await?;
+        let credentials = passkeys_of(&has).iter().filter_map(|kept| credential_of(kept)).collect();
+        let handle = self.keys.name("handle", visit.customer.as_str());
+        self.passkeys.begin_enrolment(*visit.id(), handle, visit.customer.as_str(), credentials, self.now())
+    }
+
+    /// Ends it.
+    pub(crate) async fn end_passkey(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        answer: Value,
+        name: &str,
+    ) -> Result<Shown, ProofError> {
+        self.may_change(visit).await?;
+        let now = self.now();
+        let (credential, passkey) = self.passkeys.end_enrolment(visit.id(), answer, now)?;
+        let handle = self.keys.name("handle", visit.customer.as_str());
+        let enrolled = self.new_authenticator(visit, Kind::Passkey(passkey), name)?;
+        let kept = enrolled.clone();
+        self.keeper
+            .act(move |vault| {
+                if vault.credential(&credential)?.is_some() {
+                    return Err(ProofError::Conflict("this passkey is enrolled already".to_owned()));
+                }
+                room_for(vault, &kept)?;
+                vault.put_credential(&credential, &kept.customer)?;
+                vault.put_handle(&handle, &kept.customer)?;
+                vault.put_authenticator(&kept)
+            })
+            .await?;
+        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
+        Ok(Shown::from(&enrolled))
+    }
+
+    /// A new secret for an authenticator app. It is not kept before a code of it comes: until then it travels, sealed, with
+    /// the page.
+    pub(crate) async fn begin_totp(&self, visit: &Visit) -> Result<TotpBegun, ProofError> {
+        self.may_change(visit).await?;
+        let totp = Totp::new(random()?);
+        let failed = |_error| ProofError::Broken("a secret cannot be sealed".to_owned());
+        let bytes = postcard::to_allocvec(&totp).map_err(failed)?;
+        let sealed = envelope::seal(&self.keys.envelope, &totp_place(visit), &bytes);
+        let sealed = sealed.map_err(|error| ProofError::Broken(error.to_string()))?;
+        Ok(TotpBegun {
+            token: data_encoding::BASE64URL_NOPAD.encode(&sealed),
+            secret: totp.secret_text(),
+            uri: totp.uri(&self.settings.name, visit.customer.as_str()),
+        })
+    }
+
+    /// Keeps an app of which a code came, in place of an earlier one.
+    pub(crate) async fn end_totp(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        token: &str,
+        given: &str,
+        name: &str,
+    ) -> Result<Shown, ProofError> {
+        self.may_change(visit).await?;
+        let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
+        let bytes = sealed.and_then(|sealed| envelope::open(&self.keys.envelope, &totp_place(visit), &sealed));
+        let totp = bytes.and_then(|bytes| postcard::from_bytes::<Totp>(&bytes).ok());
+        let mut totp = totp.ok_or_else(|| ProofError::Conflict("no enrolment is under way; begin again".to_owned()))?;
+        if !totp.take(&code::typed(given), self.now()) {
+            let problem = "the code is not one of this app; look whether its clock is right";
+            return Err(ProofError::Invalid(problem.to_owned()));
+        }
+        let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name)?;
+        self.keep_only_one(&enrolled).await?;
+        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
+        Ok(Shown::from(&enrolled))
+    }
+
+    /// Makes a set of recovery codes in place of any earlier one; they are shown once.
+    pub(crate) async fn make_recovery(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        name: &str,
+    ) -> Result<Vec<String>, ProofError> {
+        self.may_change(visit).await?;
+        let (set, codes) = recovery::make(&self.keys.codes, &random()?);
+        let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name)?;
+        self.keep_only_one(&enrolled).await?;
+        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
+        Ok(codes)
+    }
+
+    /// Gives one another name.
+    pub(crate) async fn rename(&self, visit: &Visit, id: [u8; 16], name: &str) -> Result<Shown, ProofError> {
+        let name = named(name)?;
+        let customer = visit.customer.clone();
+        let renamed = self.keeper.act(move |kept| {
+            let renamed = Authenticator { name, ..one_of(kept, &customer, &id)? };
+            kept.put_authenticator(&renamed)?;
+            Ok(renamed)
+        });
+        Ok(Shown::from(&renamed.await?))
+    }
+
+    /// Removes one, by its owner.
+    pub(crate) async fn remove(&self, observer: &Observer, visit: &Visit, id: [u8; 16]) -> Result<(), ProofError> {
+        self.may_change(visit).await?;
+        self.remove_for(observer, &visit.customer, id, visit.client.as_deref()).await
+    }
+
+    /// Removes one for a customer who cannot.
+    pub(crate) async fn remove_for(
+        &self,
+        observer: &Observer,
+        customer: &CustomerId,
+        id: [u8; 16],
+        client: Option<&str>,
+    ) -> Result<(), ProofError> {
+        let owner = customer.clone();
+        let removed = self.keeper.act(move |kept| {
+            let removed = one_of(kept, &owner, &id)?;
+            if let Kind::Passkey(passkey) = &removed.kind
+                && let Some(credential) = credential_of(passkey)
+            {
+                kept.remove_credential(&credential)?;
+            }
+            kept.remove_authenticator(&removed)?;
+            Ok(removed)
+        });
+        self.tell_change(observer, &removed.await?, EventKind::FactorRemove, client).await
+    }
+
+    /// Begins to prove, on a visit, that its customer has a passkey.
+    pub(crate) async fn begin_confirmation(&self, visit: &Visit) -> Result<Value, ProofError> {
+        let customer = visit.customer.clone();
+        let has = self.keeper.act(move |kept| kept.authenticators(&customer)).await?;
+        self.passkeys.begin_proof(*visit.id(), &passkeys_of(&has), self.now())
+    }
+
+    /// Ends it: the visit with what was proven.
+    pub(crate) async fn end_confirmation(&self, visit: &Visit, answer: Value) -> Result<Visit, ProofError> {
+        let passed = self.check_passkey(visit.id(), &visit.customer, answer).await?;
+        Ok(Self::proven_visit(visit, passed))
+    }
+
+    /// Checks a passkey's answer and notes its use: the proof it is.
+    pub(super) async fn check_passkey(
+        &self,
+        id: &[u8; 16],
+        customer: &CustomerId,
+        answer: Value,
+    ) -> Result<Passed, ProofError> {
+        let (owner, now) = (customer.clone(), self.now());
+        let has = self.keeper.act(move |kept| kept.authenticators(&owner)).await?;
+        let proven = match self.passkeys.end_proof(id, answer, &passkeys_of(&has), now) {
+            Ok(proven) => proven,
+            Err(Failed::NotUnderWay) => {
+                return Err(ProofError::Conflict("no proof is under way; begin again".to_owned()));
+            }
+            Err(Failed::Refused(problem)) => {
+                return Err(ProofError::Invalid(format!("the passkey is refused: {problem}")));
+            }
+            Err(Failed::Copied(credential)) => {
+                self.note_copy(customer, credential, now).await?;
+                return Err(ProofError::Invalid("the passkey is refused: it looks like a copy".to_owned()));
+            }
+        };
+        let owner = customer.clone();
+        self.keeper
+            .act(move |kept| {
+                let has = kept.authenticators(&owner)?;
+                let mut used = by_credential(has, &proven.credential).ok_or(ProofError::Absent("passkey"))?;
+                used.used = Some(now);
+                if let Some(passkey) = proven.changed {
+                    used.kind = Kind::Passkey(passkey);
+                }
+                kept.put_authenticator(&used)?;
+                let matured = now >= used.matures;
+                Ok(Passed { method: Method::Passkey, authenticator: Some(used.id), at: now, matured })
+            })
+            .await
+    }
+
+    async fn note_copy(&self, customer: &CustomerId, credential: Vec<u8>, now: Time) -> Result<(), ProofError> {
+        let owner = customer.clone();
+        self.keeper
+            .act(move |kept| match by_credential(kept.authenticators(&owner)?, &credential) {
+                Some(copied) => kept.put_authenticator(&Authenticator { cloned: Some(now), ..copied }),
+                None => Ok(()),
+            })
+            .await
+    }
+
+    /// What the customer has, if the visit may change it: who has a passkey that matured has confirmed it with one just now.
+    async fn may_change(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
+        let (customer, now) = (visit.customer.clone(), self.now());
+        let has = self.keeper.act(move |kept| kept.authenticators(&customer)).await?;
+        let strong = |each: &Authenticator| matches!(each.kind, Kind::Passkey(_)) && now >= each.matures;
+        let confirmed = visit.proven(now).is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
+        if has.iter().any(strong) && !confirmed {
+            return Err(ProofError::Conflict("confirm with a passkey you have first".to_owned()));
+        }
+        Ok(has)
+    }
+
+    fn new_authenticator(&self, visit: &Visit, kind: Kind, name: &str) -> Result<Authenticator, ProofError> {
+        let now = self.now();
+        Ok(Authenticator {
+            id: random()?,
+            customer: visit.customer.clone(),
+            kind,
+            name: named(name)?,
+            made: now,
+            matures: Authenticator::matures(now, visit.proven(now), self.settings.cooling_hours),
+            used: None,
+            cloned: None,
+        })
+    }
+
+    /// Keeps one in place of others of its method.
+    async fn keep_only_one(&self, enrolled: &Authenticator) -> Result<(), ProofError> {
+        let enrolled = enrolled.clone();
+        self.keeper
+            .act(move |kept| {
+                let method = enrolled.kind.method();
+                for other in kept.authenticators(&enrolled.customer)? {
+                    if other.kind.method() == method {
+                        kept.remove_authenticator(&other)?;
+                    }
+                }
+                room_for(kept, &enrolled)?;
+                kept.put_authenticator(&enrolled)
+            })
+            .await
+    }
+
+    async fn tell_change(
+        &self,
+        observer: &Observer,
+        changed: &Authenticator,
+        kind: EventKind,
+        client: Option<&str>,
+    ) -> Result<(), ProofError> {
+        let what = if kind == EventKind::FactorEnroll { "enrolled" } else { "removed" };
+        let factor = match changed.kind.method() {
+            Method::Recovery => Factor::None,
+            method => method.factor(),
+        };
+        let fact = Fact {
+            id: format!("factor-{}-{what}", data_encoding::HEXLOWER.encode(&changed.id)),
+            kind,
+            customer: &changed.customer,
+            factor: Some(factor),
+            client,
+        };
+        self.tell(observer, fact).await
+    }
+}
+
+fn room_for(kept: &Kept<'_>, one: &Authenticator) -> Result<(), ProofError> {
+    if kept.authenticators(&one.customer)?.len() < authenticator::AUTHENTICATORS_MAX {
+        return Ok(());
+    }
+    Err(ProofError::Conflict(format!("at most {} are kept; remove one first", authenticator::AUTHENTICATORS_MAX)))
+}
+
+fn one_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Authenticator, ProofError> {
+    let all = kept.authenticators(customer)?;
+    all.into_iter().find(|each| each.id == *id).ok_or(ProofError::Absent("authenticator"))
+}
+
+fn by_credential(has: Vec<Authenticator>, credential: &[u8]) -> Option<Authenticator> {
+    has.into_iter().find(|each| match &each.kind {
+        Kind::Passkey(kept) => credential_of(kept).is_some_and(|id| id.as_slice() == credential),
+        Kind::Totp(_) | Kind::Recovery(_) => false,
+    })
+}
+
+fn passkeys_of(has: &[Authenticator]) -> Vec<String> {
+    let passkey = |each: &Authenticator| match &each.kind {
+        Kind::Passkey(kept) => Some(kept.clone()),
+        Kind::Totp(_) | Kind::Recovery(_) => None,
+    };
+    has.iter().filter_map(passkey).collect()
+}
+
+fn named(name: &str) -> Result<String, ProofError> {
+    authenticator::name(name).ok_or_else(|| ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned()))
+}

@@ -1,0 +1,330 @@
+//! Challenges: made for a decision or by the broker, answered by the customer, redeemed by the broker. Must not know HTTP.
+
+use data_encoding::BASE64URL_NOPAD;
+use model::{ContactType, CustomerId, Event, EventKind, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code};
+
+use super::facts::Fact;
+use super::kept::Kept;
+use super::keys::{ProofKeys, random};
+use super::result::{self, About};
+use super::{ProofError, Proofs};
+use crate::observe::Observer;
+
+/// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChallengeId([u8; 16]);
+
+const PREFIX: &str = "ch_";
+
+impl std::fmt::Display for ChallengeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{PREFIX}{}", BASE64URL_NOPAD.encode(&self.0))
+    }
+}
+
+impl std::str::FromStr for ChallengeId {
+    type Err = model::Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = text.strip_prefix(PREFIX).and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok());
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| model::Invalid::value("challenge", text, "an id as `challenge.id` of a decision gives it"))
+    }
+}
+
+/// A challenge as the broker sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ChallengeShown, example = json!({
+    "id": "ch_q83vEjRWeJCrze8SNFZ4kA", "status": "open", "expires": "2020-09-16T03:10:00.000000Z",
+    "methods": ["passkey"], "page": "/verify/ch_q83vEjRWeJCrze8SNFZ4kA",
+}))]
+pub struct Shown {
+    /// Its identifier.
+    pub id: String,
+    /// `open`, `passed`, `redeemed`, `failed`, `reported` (the customer says it was not them) or `expired`.
+    pub status: &'static str,
+    /// Until when it may be answered, or redeemed.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Time,
+    /// How the customer may answer, the strongest first; none if they have nothing to prove themselves with.
+    pub methods: Vec<&'static str>,
+    /// The page on which they do, below the server's own address; the customer comes there by `POST /v1/handovers`.
+    pub page: String,
+    /// How it was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub passed: Option<ShownProof>,
+}
+
+/// A proof that was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ShownProof {
+    /// How.
+    pub method: &'static str,
+    /// Authentication context class, as RFC 9470 uses it.
+    pub acr: &'static str,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Time,
+    /// The `factor` to tell with the event when it is done.
+    pub factor: &'static str,
+}
+
+impl From<&Passed> for ShownProof {
+    fn from(passed: &Passed) -> Self {
+        Self {
+            method: passed.method.as_str(),
+            acr: passed.method.acr(),
+            at: passed.at,
+            factor: passed.method.factor().as_str(),
+        }
+    }
+}
+
+/// A challenge that was found.
+pub(crate) struct Found {
+    pub(crate) challenge: Challenge,
+    pub(crate) shown: Shown,
+}
+
+fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
+    Shown {
+        id: id.to_string(),
+        status: challenge.standing(now),
+        expires: challenge.expires(),
+        methods: challenge.allowed().iter().map(|method| method.as_str()).collect(),
+        page: format!("/verify/{id}"),
+        passed: challenge.passed().map(ShownProof::from),
+    }
+}
+
+impl Proofs {
+    /// What an event asks to confirm; none if it names no customer.
+    pub(crate) fn action(&self, event: &Event) -> Option<Action> {
+        Action::of(event, |text| self.keys.action_digest(text), mask)
+    }
+
+    /// The challenge of a decision about this event: made once, however often the event comes.
+    pub(crate) async fn for_decision(&self, event: &str, action: Action) -> Result<Shown, ProofError> {
+        let id = ChallengeId(self.keys.name("challenge", event));
+        self.make(id, action, Some(event.to_owned())).await
+    }
+
+    /// A challenge that the broker asks for.
+    pub(crate) async fn for_broker(&self, event: &Event) -> Result<Shown, ProofError> {
+        let action = self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
+        self.make(ChallengeId(random()?), action, None).await
+    }
+
+    async fn make(&self, id: ChallengeId, action: Action, event: Option<String>) -> Result<Shown, ProofError> {
+        let (now, open_s) = (self.now(), i64::from(self.settings.open_s));
+        let settings = std::sync::Arc::clone(&self.settings);
+        self.keeper
+            .act(move |kept| {
+                if let Some(made) = kept.challenge(&id.0)? {
+                    return Ok(show(id, &made, now));
+                }
+                let has: Vec<(Method, Time)> = kept
+                    .authenticators(&action.customer)?
+                    .iter()
+                    .map(|each| (each.kind.method(), each.matures))
+                    .collect();
+                let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
+                let made = Challenge::new(action, event, methods, now, open_s);
+                kept.put_challenge(&id.0, &made)?;
+                Ok(show(id, &made, now))
+            })
+            .await
+    }
+
+    /// A challenge, whoever it is for.
+    pub(crate) async fn find(&self, id: ChallengeId) -> Result<Found, ProofError> {
+        let now = self.now();
+        self.keeper
+            .act(move |kept| {
+                let challenge = challenge_of(kept, id)?;
+                Ok(Found { shown: show(id, &challenge, now), challenge })
+            })
+            .await
+    }
+
+    /// Begins to answer with a passkey.
+    pub(crate) async fn begin_answer(&self, id: ChallengeId, by: &CustomerId) -> Result<Value, ProofError> {
+        let (by, now) = (by.clone(), self.now());
+        let passkeys = self.keeper.act(move |kept| {
+            let challenge = own_challenge(kept, id, &by)?;
+            challenge.takes(Method::Passkey, now)?;
+            let has = kept.authenticators(&by)?.into_iter();
+            let kind = challenge.action().kind;
+            Ok(has.filter(|each| each.confirms(kind, now)).filter_map(passkey).collect::<Vec<_>>())
+        });
+        self.passkeys.begin_proof(id.0, &passkeys.await?, now)
+    }
+
+    /// Ends it.
+    pub(crate) async fn end_answer(
+        &self,
+        id: ChallengeId,
+        by: &CustomerId,
+        answer: Value,
+    ) -> Result<Shown, ProofError> {
+        let passed = self.check_passkey(&id.0, by, answer).await?;
+        let (by, now) = (by.clone(), self.now());
+        self.keeper
+            .act(move |kept| {
+                let mut challenge = own_challenge(kept, id, &by)?;
+                let matures = passed.authenticator.and_then(|used| {
+                    let has = kept.authenticators(&by).ok()?;
+                    has.into_iter().find(|each| each.id == used).map(|each| each.matures)
+                });
+                challenge.pass(passed, matures.unwrap_or(now))?;
+                kept.put_challenge(&id.0, &challenge)?;
+                Ok(show(id, &challenge, now))
+            })
+            .await
+    }
+
+    /// Answers with what was typed. Wrong answers are counted, by challenge and by guesser.
+    pub(crate) async fn answer(
+        &self,
+        id: ChallengeId,
+        by: &CustomerId,
+        guesser: String,
+        method: Method,
+        given: &str,
+    ) -> Result<Shown, ProofError> {
+        let (by, now, given) = (by.clone(), self.now(), given.to_owned());
+        let keys = std::sync::Arc::clone(&self.keys);
+        let answered = self.keeper.act(move |kept| {
+            let mut challenge = own_challenge(kept, id, &by)?;
+            challenge.takes(method, now)?;
+            let mut guesses = kept.guesses(&by, &guesser)?;
+            if let Some(until) = guesses.blocked_until(now) {
+                return Err(Refusal::Wait { until }.into());
+            }
+            let found = look_at(kept, &keys, (id, &challenge), (method, &given), now)?;
+            // What a wrong answer leaves behind must stay: it is no failure of the act.
+            let answered = match found {
+                Some((passed, matures)) => challenge.pass(passed, matures).map(|()| guesses.note_right()),
+                None => {
+                    guesses.note_wrong(now);
+                    Err(challenge.note_wrong(now))
+                }
+            };
+            kept.put_guesses(&by, &guesser, &guesses, now)?;
+            kept.put_challenge(&id.0, &challenge)?;
+            Ok(answered.map(|()| show(id, &challenge, now)))
+        });
+        Ok(answered.await??)
+    }
+
+    /// Lets an action through, once.
+    pub(crate) async fn redeem(&self, id: ChallengeId, action: Action) -> Result<Shown, ProofError> {
+        let now = self.now();
+        self.keeper
+            .act(move |kept| {
+                let mut challenge = challenge_of(kept, id)?;
+                challenge.redeem(&action, now)?;
+                kept.put_challenge(&id.0, &challenge)?;
+                Ok(show(id, &challenge, now))
+            })
+            .await
+    }
+
+    /// The customer says that it was not them: the challenge is over, and the journal is told.
+    pub(crate) async fn report(
+        &self,
+        observer: &Observer,
+        id: ChallengeId,
+        by: &CustomerId,
+        client: Option<&str>,
+    ) -> Result<Shown, ProofError> {
+        let (owner, now) = (by.clone(), self.now());
+        let shown = self.keeper.act(move |kept| {
+            let mut challenge = own_challenge(kept, id, &owner)?;
+            challenge.report();
+            kept.put_challenge(&id.0, &challenge)?;
+            let mut settings = kept.settings(&owner)?;
+            settings.locked.get_or_insert(now);
+            kept.put_settings(&owner, &settings)?;
+            Ok(show(id, &challenge, now))
+        });
+        let shown = shown.await?;
+        let fact = Fact {
+            id: format!("report-{id}"),
+            kind: EventKind::CustomerReport,
+            customer: by,
+            factor: None,
+            client,
+        };
+        self.tell(observer, fact).await?;
+        Ok(shown)
+    }
+
+    /// A signed result for the site that a customer returns to; none while there is nothing to tell.
+    pub(crate) fn result(&self, id: ChallengeId, challenge: &Challenge, audience: &str) -> Option<String> {
+        let (key, passed) = (self.keys.results.as_ref()?, challenge.passed()?);
+        let (id, jti) = (id.to_string(), data_encoding::HEXLOWER.encode(&random::<16>().ok()?));
+        let about = About { issuer: &self.settings.origin, audience, challenge: &id, jti: &jti };
+        result::sign(key, &about, challenge, passed, self.now())
+    }
+
+    /// The keys by which results are checked.
+    pub(crate) fn result_keys(&self) -> Value {
+        result::key_set(self.keys.results.as_ref())
+    }
+}
+
+/// What was typed, if it is right: the proof it is, and when what gave it matures.
+fn look_at(
+    kept: &Kept<'_>,
+    keys: &ProofKeys,
+    (id, challenge): (ChallengeId, &Challenge),
+    (method, given): (Method, &str),
+    now: Time,
+) -> Result<Option<(Passed, Time)>, ProofError> {
+    let passed = |authenticator, matures| (Passed { method, authenticator, at: now, matured: now >= matures }, matures);
+    if method.is_sent() {
+        let right = challenge.is_code(method, &keys.codes, &id.to_string(), &code::typed(given), now)?;
+        return Ok(right.then(|| passed(None, now)));
+    }
+    for mut each in kept.authenticators(&challenge.action().customer)? {
+        let right = match &mut each.kind {
+            Kind::Totp(totp) if method == Method::Totp => totp.take(&code::typed(given), now),
+            Kind::Recovery(set) if method == Method::Recovery => set.take(&keys.codes, given),
+            Kind::Totp(_) | Kind::Recovery(_) | Kind::Passkey(_) => false,
+        };
+        if right {
+            let used = Authenticator { used: Some(now), ..each };
+            kept.put_authenticator(&used)?;
+            return Ok(Some(passed(Some(used.id), used.matures)));
+        }
+    }
+    Ok(None)
+}
+
+fn challenge_of(kept: &Kept<'_>, id: ChallengeId) -> Result<Challenge, ProofError> {
+    kept.challenge(&id.0)?.ok_or(ProofError::Absent("challenge"))
+}
+
+/// The challenge, if it is this customer's. Of somebody else's not even its existence is told.
+fn own_challenge(kept: &Kept<'_>, id: ChallengeId, by: &CustomerId) -> Result<Challenge, ProofError> {
+    let challenge = challenge_of(kept, id)?;
+    if challenge.action().customer == *by { Ok(challenge) } else { Err(ProofError::Absent("challenge")) }
+}
+
+fn passkey(authenticator: Authenticator) -> Option<String> {
+    match authenticator.kind {
+        Kind::Passkey(kept) => Some(kept),
+        Kind::Totp(_) | Kind::Recovery(_) => None,
+    }
+}
+
+fn mask(sort: ContactType, text: &str) -> String {
+    crate::api::masked_contact(sort, text)
+}

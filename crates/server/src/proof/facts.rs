@@ -1,0 +1,38 @@
+//! What a proof changes for decisions, told to the journal as events: a factor enrolled or removed, a customer's report. They are told
+//! with an identifier of their own, so that each happens once. Must not know how it was proven.
+
+use engine::input::Body;
+use model::{Channel, CustomerId, Event, EventKind, Factor, Outcome, Time};
+
+use super::{ProofError, Proofs};
+use crate::observe::Observer;
+
+/// What is told.
+pub(crate) struct Fact<'a> {
+    /// Unique for what happened.
+    pub(crate) id: String,
+    pub(crate) kind: EventKind,
+    pub(crate) customer: &'a CustomerId,
+    pub(crate) factor: Option<Factor>,
+    /// JSON of an event's `client`, if the broker told one.
+    pub(crate) client: Option<&'a str>,
+}
+
+impl Proofs {
+    /// Tells the journal, and waits until it is durable.
+    pub(crate) async fn tell(&self, observer: &Observer, fact: Fact<'_>) -> Result<(), ProofError> {
+        let now: Time = self.now();
+        let invalid = |invalid: model::Invalid| ProofError::Invalid(invalid.to_string());
+        let mut event = Event::bare(fact.id.parse().map_err(invalid)?, now, fact.kind, Outcome::Succeeded);
+        event.customer = Some(fact.customer.clone());
+        event.channel = Some(Channel::Web);
+        event.factor = fact.factor;
+        if let Some(client) = fact.client.and_then(|client| serde_json::from_str(client).ok()) {
+            event.client = client;
+        }
+        let id = event.id.as_str().to_owned();
+        let (observed, digest) = observer.observe(event, false, now).map_err(invalid)?;
+        self.sequencer.ask(Some(id), digest, Body::Event(Box::new(observed)), true).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The one thread that changes what is kept: acts that gathered are one transaction, and each is told what came of it when that
+//! is durable. So of two acts at once one sees what the other did. After a failed write nothing more is taken.
+
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use store::{Sheet, Vault};
+use tokio::sync::{mpsc, oneshot};
+
+use super::ProofError;
+use super::kept::Kept;
+use super::keys::ProofKeys;
+use crate::log::with_sources;
+use crate::sequencer::Clock;
+
+/// Acts waiting at most.
+const WAITING_MAX: usize = 4_096;
+/// Acts in one transaction at most.
+const BATCH_MAX: usize = 256;
+/// What ended is removed so much at a time, once in so many batches.
+const ENDED_MAX: u32 = 1_000;
+const BATCHES_BETWEEN: u32 = 16;
+
+/// Told when what was done is durable, or that it is not.
+type Told = Box<dyn FnOnce(Result<(), ProofError>) + Send>;
+/// Done within a transaction.
+type Act = Box<dyn FnOnce(&Sheet<'_>, &ProofKeys) -> Told + Send>;
+
+/// Where acts go.
+pub(crate) struct Keeper {
+    acts: mpsc::Sender<Act>,
+    failure: Arc<OnceLock<String>>,
+}
+
+/// Starts the thread; it ends when the keeper is dropped.
+pub(crate) fn start(
+    vault: Vault,
+    keys: Arc<ProofKeys>,
+    clock: Clock,
+) -> std::io::Result<(Keeper, JoinHandle<()>)> {
+    let (acts, waiting) = mpsc::channel(WAITING_MAX);
+    let failure = Arc::new(OnceLock::new());
+    let writer = Writer { vault, keys, clock, failure: Arc::clone(&failure), batches: 0 };
+    let thread = std::thread::Builder::new().name("proof".to_owned()).spawn(move || writer.run(waiting))?;
+    Ok((Keeper { acts, failure }, thread))
+}
+
+impl Keeper {
+    /// Does something to what is kept, and gives what came of it when it is durable. What fails leaves nothing behind.
+    pub(crate) async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Kept<'_>) -> Result<T, ProofError> + Send + 'static,
+    ) -> Result<T, ProofError> {
+        let (sender, receiver) = oneshot::channel();
+        let act: Act = Box::new(move |sheet, keys| {
+            let done = sheet.attempt(|sheet| act(&Kept::new(sheet, keys)));
+            Box::new(move |durable| {
+                // Nobody may be waiting any more.
+                let _unheard = sender.send(durable.and(done));
+            })
+        });
+        self.acts.try_send(act).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ProofError::Busy,
+            mpsc::error::TrySendError::Closed(_) => self.ended(),
+        })?;
+        receiver.await.unwrap_or_else(|_gone| Err(self.ended()))
+    }
+
+    fn ended(&self) -> ProofError {
+        ProofError::Broken(self.failure.get().map_or_else(|| "the server is stopping".to_owned(), Clone::clone))
+    }
+}
+
+struct Writer {
+    vault: Vault,
+    keys: Arc<ProofKeys>,
+    clock: Clock,
+    failure: Arc<OnceLock<String>>,
+    batches: u32,
+}
+
+impl Writer {
+    fn run(mut self, mut waiting: mpsc::Receiver<Act>) {
+        let mut acts = Vec::with_capacity(BATCH_MAX);
+        while waiting.blocking_recv_many(&mut acts, BATCH_MAX) > 0 {
+            let mut told: Vec<Told> = Vec::with_capacity(acts.len());
+            let written = self.write(acts.drain(..), &mut told);
+            if let Err(error) = &written {
+                crate::log::line("proof.failed", &with_sources(error));
+                let problem = "what was kept could not be made durable; restart the server".to_owned();
+                let _first = self.failure.set(problem.clone());
+                told.into_iter().for_each(|tell| tell(Err(ProofError::Broken(problem.clone()))));
+                return;
+            }
+            told.into_iter().for_each(|tell| tell(Ok(())));
+        }
+    }
+
+    fn write(
+        &mut self,
+        acts: impl Iterator<Item = Act>,
+        told: &mut Vec<Told>,
+    ) -> Result<(), store::StoreError> {
+        self.batches = self.batches.wrapping_add(1);
+        let sheet = self.vault.begin()?;
+        told.extend(acts.map(|act| act(&sheet, &self.keys)));
+        if self.batches.is_multiple_of(BATCHES_BETWEEN) {
+            sheet.remove_ended((self.clock)().as_us(), ENDED_MAX)?;
+        }
+        sheet.commit()
+    }
+}

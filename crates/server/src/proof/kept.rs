@@ -1,0 +1,180 @@
+//! What is kept, as values: sealed on the way in, opened on the way out. Must not know what may be done with them.
+
+use model::{CustomerId, Time};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use stepup::guesses::Guesses;
+use stepup::{Authenticator, Challenge};
+use store::Sheet;
+
+use super::ProofError;
+use super::keys::ProofKeys;
+use crate::envelope;
+
+/// Sorts of records. A number that was given is never used for something else.
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    Challenge,
+    Authenticator,
+    Credential,
+    Guesses,
+    Spent,
+    Handle,
+    Settings,
+}
+
+impl Sort {
+    const fn kind(self) -> u8 {
+        match self {
+            Self::Challenge => 1,
+            Self::Authenticator => 2,
+            Self::Credential => 3,
+            Self::Guesses => 4,
+            Self::Spent => 5,
+            Self::Handle => 6,
+            Self::Settings => 7,
+        }
+    }
+}
+
+/// How long a challenge that is over is kept: to say what became of it.
+const CHALLENGE_KEPT_US: i64 = model::time::DAY_US;
+/// How long wrong answers are kept: until their count is surely halved to none.
+const GUESSES_KEPT_US: i64 = 32 * model::time::DAY_US;
+
+/// What a customer chose.
+#[derive(Debug, Clone, Default, Serialize, serde::Deserialize)]
+pub(crate) struct Settings {
+    /// Whether the customer locked the account.
+    pub(crate) locked: Option<Time>,
+}
+
+/// What is kept, within one act.
+pub(crate) struct Kept<'a> {
+    sheet: &'a Sheet<'a>,
+    keys: &'a ProofKeys,
+}
+
+impl<'a> Kept<'a> {
+    pub(crate) const fn new(sheet: &'a Sheet<'a>, keys: &'a ProofKeys) -> Self {
+        Self { sheet, keys }
+    }
+
+    pub(crate) fn challenge(&self, id: &[u8; 16]) -> Result<Option<Challenge>, ProofError> {
+        self.get(Sort::Challenge, id)
+    }
+
+    pub(crate) fn put_challenge(&self, id: &[u8; 16], challenge: &Challenge) -> Result<(), ProofError> {
+        self.put(Sort::Challenge, id, challenge, Some(challenge.expires().plus_us(CHALLENGE_KEPT_US)))
+    }
+
+    /// All a customer has.
+    pub(crate) fn authenticators(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
+        const AT_MOST: u32 = 64;
+        let rows = self.sheet.below(Sort::Authenticator.kind(), &self.customer(customer), AT_MOST)?;
+        rows.iter().map(|(key, bytes)| self.open(Sort::Authenticator, key, bytes)).collect()
+    }
+
+    pub(crate) fn put_authenticator(&self, authenticator: &Authenticator) -> Result<(), ProofError> {
+        let key = [self.customer(&authenticator.customer), authenticator.id].concat();
+        self.put(Sort::Authenticator, &key, authenticator, None)
+    }
+
+    pub(crate) fn remove_authenticator(&self, authenticator: &Authenticator) -> Result<(), ProofError> {
+        let key = [self.customer(&authenticator.customer), authenticator.id].concat();
+        Ok(self.sheet.remove(Sort::Authenticator.kind(), &key)?)
+    }
+
+    /// Whose credential that is.
+    pub(crate) fn credential(&self, credential: &[u8]) -> Result<Option<CustomerId>, ProofError> {
+        self.get(Sort::Credential, blake3::hash(credential).as_bytes())
+    }
+
+    pub(crate) fn put_credential(&self, credential: &[u8], of: &CustomerId) -> Result<(), ProofError> {
+        self.put(Sort::Credential, blake3::hash(credential).as_bytes(), of, None)
+    }
+
+    pub(crate) fn remove_credential(&self, credential: &[u8]) -> Result<(), ProofError> {
+        Ok(self.sheet.remove(Sort::Credential.kind(), blake3::hash(credential).as_bytes())?)
+    }
+
+    /// Wrong answers of a guesser: one of the customer's browsers, or all strangers together.
+    pub(crate) fn guesses(&self, customer: &CustomerId, guesser: &str) -> Result<Guesses, ProofError> {
+        Ok(self.get(Sort::Guesses, &self.guesser(customer, guesser))?.unwrap_or_default())
+    }
+
+    pub(crate) fn put_guesses(
+        &self,
+        customer: &CustomerId,
+        guesser: &str,
+        guesses: &Guesses,
+        now: Time,
+    ) -> Result<(), ProofError> {
+        let key = self.guesser(customer, guesser);
+        if guesses.is_forgotten(now) {
+            return Ok(self.sheet.remove(Sort::Guesses.kind(), &key)?);
+        }
+        self.put(Sort::Guesses, &key, guesses, Some(now.plus_us(GUESSES_KEPT_US)))
+    }
+
+    /// Spends what is good once; false if it was spent before. It is kept until it is good no more anyway.
+    pub(crate) fn spend(&self, id: &[u8; 16], good_until: Time) -> Result<bool, ProofError> {
+        if self.sheet.get(Sort::Spent.kind(), id)?.is_some() {
+            return Ok(false);
+        }
+        self.sheet.put(Sort::Spent.kind(), id, &[], Some(good_until.as_us()))?;
+        Ok(true)
+    }
+
+    /// Whom a passkey's user handle names.
+    pub(crate) fn handle(&self, handle: &[u8; 16]) -> Result<Option<CustomerId>, ProofError> {
+        self.get(Sort::Handle, handle)
+    }
+
+    pub(crate) fn put_handle(&self, handle: &[u8; 16], of: &CustomerId) -> Result<(), ProofError> {
+        self.put(Sort::Handle, handle, of, None)
+    }
+
+    pub(crate) fn settings(&self, customer: &CustomerId) -> Result<Settings, ProofError> {
+        Ok(self.get(Sort::Settings, &self.customer(customer))?.unwrap_or_default())
+    }
+
+    pub(crate) fn put_settings(&self, customer: &CustomerId, settings: &Settings) -> Result<(), ProofError> {
+        self.put(Sort::Settings, &self.customer(customer), settings, None)
+    }
+
+    fn customer(&self, customer: &CustomerId) -> [u8; 16] {
+        self.keys.name("customer", customer.as_str())
+    }
+
+    fn guesser(&self, customer: &CustomerId, guesser: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        let (left, right) = key.split_at_mut(16);
+        left.copy_from_slice(&self.customer(customer));
+        right.copy_from_slice(&self.keys.name("guesser", guesser));
+        key
+    }
+
+    fn get<T: DeserializeOwned>(&self, sort: Sort, key: &[u8]) -> Result<Option<T>, ProofError> {
+        let bytes = self.sheet.get(sort.kind(), key)?;
+        bytes.map(|bytes| self.open(sort, key, &bytes)).transpose()
+    }
+
+    fn put<T: Serialize>(&self, sort: Sort, key: &[u8], value: &T, ends: Option<Time>) -> Result<(), ProofError> {
+        let failed = |_error| ProofError::Broken("something cannot be kept".to_owned());
+        let bytes = postcard::to_allocvec(value).map_err(failed)?;
+        let place = [&[sort.kind()], key].concat();
+        let sealed = envelope::seal(&self.keys.envelope, &place, &bytes)
+            .map_err(|_error| ProofError::Broken("the system gives no random bytes".to_owned()))?;
+        Ok(self.sheet.put(sort.kind(), key, &sealed, ends.map(Time::as_us))?)
+    }
+
+    fn open<T: DeserializeOwned>(&self, sort: Sort, key: &[u8], sealed: &[u8]) -> Result<T, ProofError> {
+        let place = [&[sort.kind()], key].concat();
+        let opened = envelope::open(&self.keys.envelope, &place, sealed);
+        opened.and_then(|bytes| postcard::from_bytes(&bytes).ok()).ok_or_else(|| {
+            crate::log::line("proof.unreadable", "a record does not open; is `secret` the folder's own?");
+            ProofError::Broken("a record cannot be opened; the server's log says why".to_owned())
+        })
+    }
+}

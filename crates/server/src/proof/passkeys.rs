@@ -1,0 +1,180 @@
+//! Passkeys: WebAuthn ceremonies (Level 3) by `webauthn-rs`, with user verification always required. What a ceremony needs
+//! between its two halves is in memory, for five minutes and used once; after a restart the customer begins again. Must not
+//! know what a proof is for.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use model::Time;
+use model::time::SECOND_US;
+use serde_json::Value;
+use webauthn_rs::prelude::{
+    CredentialID, Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential,
+    RegisterPublicKeyCredential, Url, Uuid, WebauthnError,
+};
+use webauthn_rs::{Webauthn, WebauthnBuilder};
+
+use super::ProofError;
+use super::settings::ProofSettings;
+
+/// Ceremonies under way at most.
+const CEREMONIES_MAX: usize = 50_000;
+const CEREMONY_S: i64 = 5 * 60;
+
+/// The library, set up, and what is under way.
+pub(crate) struct Passkeys {
+    webauthn: Webauthn,
+    under_way: Mutex<HashMap<[u8; 16], UnderWay>>,
+}
+
+struct UnderWay {
+    ends: Time,
+    ceremony: Ceremony,
+}
+
+/// The half of a ceremony that stays here.
+enum Ceremony {
+    Enrol(Box<PasskeyRegistration>),
+    Prove(Box<PasskeyAuthentication>),
+}
+
+/// What proved somebody.
+pub(crate) struct Proven {
+    /// The credential's identifier.
+    pub(crate) credential: Vec<u8>,
+    /// The passkey as it is kept from now on, if it changed.
+    pub(crate) changed: Option<String>,
+}
+
+/// Why a ceremony did not end well.
+pub(crate) enum Failed {
+    /// It is not under way, or not so.
+    NotUnderWay,
+    /// The counter did not grow: there may be a copy.
+    Copied(Vec<u8>),
+    /// Anything else that the library refuses.
+    Refused(String),
+}
+
+impl Passkeys {
+    pub(crate) fn new(settings: &ProofSettings) -> Result<Self, String> {
+        let url = |origin: &str| Url::parse(origin).map_err(|error| format!("{origin}: {error}"));
+        let origin = url(&settings.origin)?;
+        let mut builder = WebauthnBuilder::new(&settings.relying_party, &origin)
+            .map_err(|error| format!("relying_party {:?}: {error}", settings.relying_party))?
+            .rp_name(&settings.name);
+        for related in &settings.related_origins {
+            builder = builder.append_allowed_origin(&url(related)?);
+        }
+        let webauthn = builder.build().map_err(|error| error.to_string())?;
+        Ok(Self { webauthn, under_way: Mutex::default() })
+    }
+
+    /// Begins to enrol one, under `id`: what the browser is given. One that the customer has is not enrolled again.
+    pub(crate) fn begin_enrolment(
+        &self,
+        id: [u8; 16],
+        handle: [u8; 16],
+        name: &str,
+        has: Vec<CredentialID>,
+        now: Time,
+    ) -> Result<Value, ProofError> {
+        let begun =
+            self.webauthn.start_passkey_registration(Uuid::from_bytes(handle), name, name, Some(has));
+        let (options, state) = begun.map_err(refused)?;
+        self.put(id, Ceremony::Enrol(Box::new(state)), now)?;
+        let mut options = json(&options)?;
+        // The library asks for none; one that can be found without a name signs in without one.
+        if let Some(selection) = options.pointer_mut("/publicKey/authenticatorSelection") {
+            selection["residentKey"] = "preferred".into();
+        }
+        Ok(options)
+    }
+
+    /// Ends it: the credential's identifier and the passkey to keep.
+    pub(crate) fn end_enrolment(
+        &self,
+        id: &[u8; 16],
+        answer: Value,
+        now: Time,
+    ) -> Result<(Vec<u8>, String), ProofError> {
+        let Some(Ceremony::Enrol(state)) = self.take(id, now) else {
+            return Err(ProofError::Conflict("no enrolment is under way; begin again".to_owned()));
+        };
+        let answer: RegisterPublicKeyCredential = serde_json::from_value(answer)
+            .map_err(|error| ProofError::Invalid(format!("not the answer of a browser: {error}")))?;
+        let passkey = self.webauthn.finish_passkey_registration(&answer, &state).map_err(refused)?;
+        Ok((passkey.cred_id().to_vec(), kept(&passkey)?))
+    }
+
+    /// Begins a proof with one of these, under `id`.
+    pub(crate) fn begin_proof(&self, id: [u8; 16], passkeys: &[String], now: Time) -> Result<Value, ProofError> {
+        let passkeys: Vec<Passkey> = passkeys.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+        if passkeys.is_empty() {
+            return Err(ProofError::Absent("passkey"));
+        }
+        let (options, state) = self.webauthn.start_passkey_authentication(&passkeys).map_err(refused)?;
+        self.put(id, Ceremony::Prove(Box::new(state)), now)?;
+        json(&options)
+    }
+
+    /// Ends it. `passkeys` are those the customer has now: one that was removed meanwhile proves nothing.
+    pub(crate) fn end_proof(
+        &self,
+        id: &[u8; 16],
+        answer: Value,
+        passkeys: &[String],
+        now: Time,
+    ) -> Result<Proven, Failed> {
+        let Some(Ceremony::Prove(state)) = self.take(id, now) else { return Err(Failed::NotUnderWay) };
+        let answer: PublicKeyCredential = serde_json::from_value(answer)
+            .map_err(|error| Failed::Refused(format!("not the answer of a browser: {error}")))?;
+        let result = self.webauthn.finish_passkey_authentication(&answer, &state).map_err(|error| match error {
+            WebauthnError::CredentialPossibleCompromise => Failed::Copied(answer.get_credential_id().to_vec()),
+            error => Failed::Refused(error.to_string()),
+        })?;
+        let credential = result.cred_id().to_vec();
+        let mut has = passkeys.iter().filter_map(|text| serde_json::from_str::<Passkey>(text).ok());
+        let Some(mut passkey) = has.find(|passkey| passkey.cred_id().as_slice() == credential) else {
+            return Err(Failed::Refused("the passkey was removed".to_owned()));
+        };
+        let changed = passkey.update_credential(&result) == Some(true);
+        let changed = if changed { kept(&passkey).ok() } else { None };
+        Ok(Proven { credential, changed })
+    }
+
+    fn put(&self, id: [u8; 16], ceremony: Ceremony, now: Time) -> Result<(), ProofError> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.len() >= CEREMONIES_MAX {
+            under_way.retain(|_, each| now < each.ends);
+            if under_way.len() >= CEREMONIES_MAX {
+                return Err(ProofError::Busy);
+            }
+        }
+        under_way.insert(id, UnderWay { ends: now.plus_us(CEREMONY_S * SECOND_US), ceremony });
+        Ok(())
+    }
+
+    /// Takes it: a second answer finds nothing.
+    fn take(&self, id: &[u8; 16], now: Time) -> Option<Ceremony> {
+        let taken = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(id)?;
+        (now < taken.ends).then_some(taken.ceremony)
+    }
+}
+
+/// The identifier of a passkey as it is kept.
+pub(crate) fn credential_of(kept: &str) -> Option<CredentialID> {
+    serde_json::from_str::<Passkey>(kept).ok().map(|passkey| passkey.cred_id().clone())
+}
+
+fn kept(passkey: &Passkey) -> Result<String, ProofError> {
+    serde_json::to_string(passkey).map_err(|error| ProofError::Broken(error.to_string()))
+}
+
+fn json(options: &impl serde::Serialize) -> Result<Value, ProofError> {
+    serde_json::to_value(options).map_err(|error| ProofError::Broken(error.to_string()))
+}
+
+fn refused(error: WebauthnError) -> ProofError {
+    ProofError::Invalid(format!("the passkey is refused: {error}"))
+}

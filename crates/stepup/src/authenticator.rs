@@ -1,0 +1,140 @@
+//! What a customer proves themselves with, as it is kept: its kind, name, age, and how long it must cool off before it may let
+//! money out. Must not know how a proof is checked.
+//!
+//! Whoever took over a session enrols an authenticator of their own first. So a new one waits before it can confirm a procedure
+//! (12 hours unless the broker chooses otherwise: MAS and ABS, 2024), and its owner is told; unless an old strong one confirmed it.
+
+use model::time::HOUR_US;
+use model::{CustomerId, EventKind, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::challenge::{Method, Passed};
+use crate::recovery;
+use crate::totp::Totp;
+
+/// Authenticators a customer may have.
+pub const AUTHENTICATORS_MAX: usize = 20;
+/// Characters of a name.
+pub const NAME_CHARS_MAX: usize = 40;
+/// How long a new one waits, unless it is told.
+pub const COOLING_HOURS: u32 = 12;
+
+/// An authenticator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Authenticator {
+    /// By which it is named.
+    pub id: [u8; 16],
+    /// Whose.
+    pub customer: CustomerId,
+    /// What it is.
+    pub kind: Kind,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was enrolled.
+    pub made: Time,
+    /// From when on it confirms procedures.
+    pub matures: Time,
+    /// When it was used last.
+    pub used: Option<Time>,
+    /// When it first looked like a copy: its counter did not grow.
+    pub cloned: Option<Time>,
+}
+
+/// What it is, and what is kept to check it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Kind {
+    /// WebAuthn credential: what the library that checks it keeps, as JSON.
+    Passkey(String),
+    /// Time-based codes.
+    Totp(Totp),
+    /// Recovery codes.
+    Recovery(recovery::Set),
+}
+
+impl Kind {
+    /// How it proves.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        match self {
+            Self::Passkey(_) => Method::Passkey,
+            Self::Totp(_) => Method::Totp,
+            Self::Recovery(_) => Method::Recovery,
+        }
+    }
+}
+
+impl Authenticator {
+    /// From when on one enrolled now confirms procedures: at once if `with`, a proof just given, was by a passkey that had
+    /// itself matured; else after so many hours.
+    #[must_use]
+    pub fn matures(now: Time, with: Option<&Passed>, hours: u32) -> Time {
+        let waits = !with.is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
+        if waits { now.plus_us(i64::from(hours).saturating_mul(HOUR_US)) } else { now }
+    }
+
+    /// Whether it may confirm this now.
+    #[must_use]
+    pub fn confirms(&self, kind: EventKind, now: Time) -> bool {
+        now >= self.matures || !needs_mature(kind)
+    }
+}
+
+/// Whether only an authenticator that cooled off confirms it: what moves money or securities, or changes who can reach them.
+#[must_use]
+pub const fn needs_mature(kind: EventKind) -> bool {
+    kind.is_procedure() || matches!(kind, EventKind::PaymentInstruction)
+}
+
+/// A name as it is kept: without control characters, not longer than allowed; `None` if nothing is left.
+#[must_use]
+pub fn name(text: &str) -> Option<String> {
+    let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+    Some(kept).filter(|kept| !kept.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::time::HOUR_US;
+    use model::{EventKind, Time};
+
+    use super::{Authenticator, name, needs_mature};
+    use crate::challenge::{Method, Passed};
+
+    #[test]
+    fn a_new_one_waits_unless_an_old_passkey_confirmed_it() {
+        let now = Time::from_us(1_600_000_000_000_000).unwrap();
+        let later = now.plus_us(12 * HOUR_US);
+        let passed = |method, matured| Passed { method, authenticator: None, at: now, matured };
+        for (with, expected) in [
+            (None, later),
+            (Some(passed(Method::Passkey, true)), now),
+            (Some(passed(Method::Passkey, false)), later),
+            (Some(passed(Method::Totp, true)), later),
+            (Some(passed(Method::Recovery, true)), later),
+        ] {
+            assert_eq!(Authenticator::matures(now, with.as_ref(), 12), expected, "{with:?}");
+        }
+    }
+
+    #[test]
+    fn logins_and_orders_do_not_wait() {
+        for (kind, waits) in [
+            (EventKind::Login, false),
+            (EventKind::Order, false),
+            (EventKind::Withdrawal, true),
+            (EventKind::BankAccountChange, true),
+            (EventKind::ContactChange, true),
+            (EventKind::FactorEnroll, true),
+            (EventKind::PaymentInstruction, true),
+        ] {
+            assert_eq!(needs_mature(kind), waits, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_plain() {
+        assert_eq!(name("  母の\u{7}iPhone "), Some("母のiPhone".to_owned()));
+        assert_eq!(name(&"x".repeat(100)).unwrap().len(), 40);
+        assert_eq!(name(" \n"), None);
+    }
+}

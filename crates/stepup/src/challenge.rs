@@ -1,0 +1,415 @@
+//! A challenge: a demand for proof of one action, as a state machine. It is short-lived, is answered in the ways it allows, is
+//! passed once and redeemed once, for the action it is bound to and no other. Must not know how a passkey is checked: who did
+//! says so with [`Challenge::pass`].
+//!
+//! ```text
+//! open ──pass──► passed ──redeem──► redeemed
+//!   │  ╲             │
+//!   │   ╲──report────┴──► reported        (the customer says: this was not me)
+//!   └── too many wrong answers ──► failed
+//! ```
+//! Time ends every state but the last two of a way: what is not passed, or not redeemed, in time is over.
+
+use model::time::SECOND_US;
+use model::{EventKind, Factor, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::Action;
+use crate::code::Sent;
+
+/// Wrong answers to one challenge.
+pub const WRONG_MAX: u8 = 5;
+/// Codes sent for one challenge.
+pub const SENT_MAX: u8 = 3;
+/// Between two codes at least.
+pub const RESEND_S: i64 = 30;
+/// How long a code is good.
+pub const CODE_S: i64 = 5 * 60;
+/// How long a challenge that was passed waits to be redeemed.
+pub const REDEEM_S: i64 = 5 * 60;
+/// How long a challenge is open, unless it is told.
+pub const OPEN_S: i64 = 10 * 60;
+
+/// How a challenge may be answered, the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A WebAuthn credential with user verification: bound to the site, so that no page in between can use it.
+    Passkey,
+    /// The support centre called the registered number back.
+    Phone,
+    /// A time-based code of an app.
+    Totp,
+    /// A code by SMS, beside amount and destination.
+    Sms,
+    /// A code by mail, beside amount and destination.
+    Mail,
+    /// A recovery code.
+    Recovery,
+}
+
+impl Method {
+    /// All, the strongest first.
+    pub const ALL: [Self; 6] =
+        [Self::Passkey, Self::Phone, Self::Totp, Self::Sms, Self::Mail, Self::Recovery];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passkey => "passkey",
+            Self::Phone => "phone",
+            Self::Totp => "totp",
+            Self::Sms => "sms",
+            Self::Mail => "mail",
+            Self::Recovery => "recovery",
+        }
+    }
+
+    /// The method of this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == word)
+    }
+
+    /// Whether somebody who does not have it could guess the answer: then answers are counted and slowed.
+    #[must_use]
+    pub const fn is_guessed(self) -> bool {
+        matches!(self, Self::Totp | Self::Sms | Self::Mail | Self::Recovery)
+    }
+
+    /// Whether a code is sent for it.
+    #[must_use]
+    pub const fn is_sent(self) -> bool {
+        matches!(self, Self::Sms | Self::Mail)
+    }
+
+    /// Authentication context class (OpenID Connect EAP ACR values 1.0 for `phr`): what RFC 9470 asks for and answers with.
+    #[must_use]
+    pub const fn acr(self) -> &'static str {
+        match self {
+            Self::Passkey => "phr",
+            Self::Phone => "urn:sekisho:acr:call-back",
+            Self::Totp | Self::Sms | Self::Mail => "urn:sekisho:acr:one-time-code",
+            Self::Recovery => "urn:sekisho:acr:recovery",
+        }
+    }
+
+    /// Authentication methods (RFC 8176).
+    #[must_use]
+    pub const fn amr(self) -> &'static [&'static str] {
+        match self {
+            Self::Passkey => &["swk", "user", "mfa"],
+            Self::Phone => &["tel"],
+            Self::Totp | Self::Mail | Self::Recovery => &["otp"],
+            Self::Sms => &["sms", "otp"],
+        }
+    }
+
+    /// The factor of an event that was proven so.
+    #[must_use]
+    pub const fn factor(self) -> Factor {
+        match self {
+            Self::Passkey => Factor::Passkey,
+            Self::Totp => Factor::Totp,
+            Self::Sms => Factor::Sms,
+            Self::Mail => Factor::Email,
+            Self::Phone | Self::Recovery => Factor::None,
+        }
+    }
+}
+
+/// A proof that was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// How.
+    pub method: Method,
+    /// With which authenticator, if it is one that is kept.
+    pub authenticator: Option<[u8; 16]>,
+    /// When.
+    pub at: Time,
+    /// Whether it had cooled off.
+    pub matured: bool,
+}
+
+/// Where a challenge stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It waits for an answer.
+    Open,
+    /// It was answered rightly.
+    Passed(Passed),
+    /// What it protects was let through.
+    Redeemed(Passed),
+    /// Too many answers were wrong.
+    Failed,
+    /// The customer said it was not them.
+    Reported,
+}
+
+/// A challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    action: Action,
+    /// The event that was asked about, if it came of a decision.
+    event: Option<String>,
+    made: Time,
+    expires: Time,
+    allowed: Vec<Method>,
+    standing: Standing,
+    wrong: u8,
+    sent: u8,
+    code: Option<(Method, Sent)>,
+}
+
+/// Why an answer was not taken, or the action not let through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It came too late.
+    #[error("the challenge is over since {since}; ask for a new one")]
+    Expired {
+        /// Since when.
+        since: Time,
+    },
+    /// It is not open, or not passed.
+    #[error("the challenge is {0}")]
+    Standing(&'static str),
+    /// It is not answered in this way.
+    #[error("the challenge is not answered by {0}")]
+    Method(&'static str),
+    /// The answer is wrong.
+    #[error("the answer is wrong; {left} more are looked at")]
+    Wrong {
+        /// Further answers that are looked at.
+        left: u8,
+    },
+    /// It must wait.
+    #[error("the next one is taken at {until}")]
+    Wait {
+        /// Until then.
+        until: Time,
+    },
+    /// Enough codes were sent.
+    #[error("no further code is sent for this challenge; ask for a new one")]
+    SentEnough,
+    /// It is bound to another action.
+    #[error("the proof is for another action: {} differs", fields.join(", "))]
+    OtherAction {
+        /// What differs.
+        fields: Vec<&'static str>,
+    },
+    /// The authenticator is too new for this.
+    #[error("the authenticator is new and confirms this from {until} on")]
+    Cooling {
+        /// From then on.
+        until: Time,
+    },
+}
+
+impl Challenge {
+    /// A challenge made now, open so many seconds.
+    #[must_use]
+    pub fn new(action: Action, event: Option<String>, allowed: Vec<Method>, now: Time, open_s: i64) -> Self {
+        Self {
+            action,
+            event,
+            made: now,
+            expires: now.plus_us(open_s.saturating_mul(SECOND_US)),
+            allowed,
+            standing: Standing::Open,
+            wrong: 0,
+            sent: 0,
+            code: None,
+        }
+    }
+
+    /// What it protects.
+    #[must_use]
+    pub const fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// The event it came of.
+    #[must_use]
+    pub fn event(&self) -> Option<&str> {
+        self.event.as_deref()
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub const fn made(&self) -> Time {
+        self.made
+    }
+
+    /// When it is over: for an answer, or to be redeemed.
+    #[must_use]
+    pub const fn expires(&self) -> Time {
+        self.expires
+    }
+
+    /// How it may be answered.
+    #[must_use]
+    pub fn allowed(&self) -> &[Method] {
+        &self.allowed
+    }
+
+    /// Where it stands now, as a word.
+    #[must_use]
+    pub fn standing(&self, now: Time) -> &'static str {
+        match &self.standing {
+            Standing::Open | Standing::Passed(_) if now >= self.expires => "expired",
+            Standing::Open => "open",
+            Standing::Passed(_) => "passed",
+            Standing::Redeemed(_) => "redeemed",
+            Standing::Failed => "failed",
+            Standing::Reported => "reported",
+        }
+    }
+
+    /// The proof, once it was given.
+    #[must_use]
+    pub const fn passed(&self) -> Option<&Passed> {
+        match &self.standing {
+            Standing::Passed(passed) | Standing::Redeemed(passed) => Some(passed),
+            Standing::Open | Standing::Failed | Standing::Reported => None,
+        }
+    }
+
+    /// Whether an answer in this way is looked at now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn takes(&self, method: Method, now: Time) -> Result<(), Refusal> {
+        self.is_open(now)?;
+        if self.allowed.contains(&method) { Ok(()) } else { Err(Refusal::Method(method.as_str())) }
+    }
+
+    /// Notes that a code was sent; any earlier one is void.
+    ///
+    /// # Errors
+    /// No code is sent in this way, not yet again, or not any more.
+    pub fn send(&mut self, method: Method, sent: Sent, now: Time) -> Result<(), Refusal> {
+        self.takes(method, now)?;
+        if !method.is_sent() {
+            return Err(Refusal::Method(method.as_str()));
+        }
+        if self.sent >= SENT_MAX {
+            return Err(Refusal::SentEnough);
+        }
+        if let Some((_, before)) = &self.code {
+            let until = before.at.plus_us(RESEND_S * SECOND_US);
+            if now < until {
+                return Err(Refusal::Wait { until });
+            }
+        }
+        self.sent = self.sent.saturating_add(1);
+        self.code = Some((method, sent));
+        Ok(())
+    }
+
+    /// Whether this is the code that was sent. A wrong answer is for the caller to note.
+    ///
+    /// # Errors
+    /// No code is looked at now.
+    pub fn is_code(
+        &self,
+        method: Method,
+        key: &[u8; 32],
+        id: &str,
+        given: &str,
+        now: Time,
+    ) -> Result<bool, Refusal> {
+        self.takes(method, now)?;
+        let Some((_, sent)) = self.code.as_ref().filter(|(way, _)| *way == method) else { return Ok(false) };
+        Ok(now < sent.at.plus_us(CODE_S * SECOND_US) && sent.is(key, id, given))
+    }
+
+    /// Notes a wrong answer, and says so.
+    pub fn note_wrong(&mut self, now: Time) -> Refusal {
+        if let Err(refusal) = self.is_open(now) {
+            return refusal;
+        }
+        self.wrong = self.wrong.saturating_add(1);
+        if self.wrong >= WRONG_MAX {
+            self.standing = Standing::Failed;
+        }
+        Refusal::Wrong { left: WRONG_MAX.saturating_sub(self.wrong) }
+    }
+
+    /// Notes that it was answered rightly. From now on it waits to be redeemed.
+    ///
+    /// # Errors
+    /// It is not open, not to be answered so, or by an authenticator that is too new for the action.
+    pub fn pass(&mut self, passed: Passed, matures: Time) -> Result<(), Refusal> {
+        let now = passed.at;
+        self.takes(passed.method, now)?;
+        if !passed.matured && crate::authenticator::needs_mature(self.action.kind) {
+            return Err(Refusal::Cooling { until: matures });
+        }
+        self.standing = Standing::Passed(passed);
+        self.code = None;
+        self.expires = now.plus_us(REDEEM_S * SECOND_US);
+        Ok(())
+    }
+
+    /// Lets the action through, once.
+    ///
+    /// # Errors
+    /// It is another action, the proof was not given, is too old, or was used.
+    pub fn redeem(&mut self, action: &Action, now: Time) -> Result<Passed, Refusal> {
+        let fields = self.action.differences(action);
+        if !fields.is_empty() {
+            return Err(Refusal::OtherAction { fields });
+        }
+        let Standing::Passed(passed) = &self.standing else {
+            return Err(Refusal::Standing(self.standing(now)));
+        };
+        if now >= self.expires {
+            return Err(Refusal::Expired { since: self.expires });
+        }
+        let passed = passed.clone();
+        self.standing = Standing::Redeemed(passed.clone());
+        Ok(passed)
+    }
+
+    /// The customer says that it was not them: it can neither be answered nor redeemed any more. False if it was before.
+    pub fn report(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.standing, Standing::Reported);
+        self.code = None;
+        before != Standing::Reported
+    }
+
+    fn is_open(&self, now: Time) -> Result<(), Refusal> {
+        match &self.standing {
+            Standing::Open if now < self.expires => Ok(()),
+            Standing::Open => Err(Refusal::Expired { since: self.expires }),
+            Standing::Passed(_) | Standing::Redeemed(_) | Standing::Failed | Standing::Reported => {
+                Err(Refusal::Standing(self.standing(now)))
+            }
+        }
+    }
+}
+
+/// Ways in which a customer may answer for an action, the strongest first: what they have, as far as it is strong enough. Who has
+/// a passkey that may confirm it is not asked for less, or a thief would choose the weakest way; `fallback` are ways that are
+/// open beside it nevertheless.
+#[must_use]
+pub fn methods(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[Method]) -> Vec<Method> {
+    let usable = |method: Method, matures: Time| {
+        let recovers = method != Method::Recovery || !crate::authenticator::needs_mature(kind);
+        recovers && (now >= matures || !crate::authenticator::needs_mature(kind))
+    };
+    let passkey = has.iter().any(|(method, matures)| *method == Method::Passkey && usable(*method, *matures));
+    let mut methods: Vec<Method> = has
+        .iter()
+        .filter(|(method, matures)| usable(*method, *matures))
+        .map(|(method, _)| *method)
+        .filter(|method| !passkey || *method == Method::Passkey || fallback.contains(method))
+        .collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use model::time::{HOUR_US, SECOND_US};
+use model::{Event, EventKind, Time};
+
+use super::{CODE_S, Challenge, Method, OPEN_S, Passed, REDEEM_S, Refusal, SENT_MAX, WRONG_MAX, methods};
+use crate::Action;
+use crate::code::Sent;
+
+fn at(seconds: i64) -> Time {
+    Time::from_us((1_600_000_000 + seconds) * SECOND_US).unwrap()
+}
+
+fn action(event: &str) -> Action {
+    let event = Event::from_json(event.as_bytes()).unwrap();
+    Action::of(&event, |text| *blake3::hash(text.as_bytes()).as_bytes(), |_, text| text.to_owned()).unwrap()
+}
+
+const WITHDRAWAL: &str = r#"{"id":"w","time":"2020-09-16T03:00:00Z","kind":"withdrawal","customer":"C1","outcome":"attempted",
+    "amount":{"minor":5000000,"currency":"JPY"},
+    "bank_account":{"bank":"0001","branch":"001","number":"1234567","holder":"ヤマダ タロウ"}}"#;
+
+fn withdrawal() -> Challenge {
+    let allowed = vec![Method::Passkey, Method::Totp, Method::Sms];
+    Challenge::new(action(WITHDRAWAL), Some("w".to_owned()), allowed, at(0), OPEN_S)
+}
+
+fn by(method: Method, now: Time) -> Passed {
+    Passed { method, authenticator: Some([1; 16]), at: now, matured: true }
+}
+
+#[test]
+fn a_proof_lets_its_own_action_through_once() {
+    let mut challenge = withdrawal();
+    assert_eq!(challenge.standing(at(1)), "open");
+    assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(1)), Err(Refusal::Standing("open")));
+    challenge.pass(by(Method::Passkey, at(2)), at(0)).unwrap();
+    assert_eq!(challenge.pass(by(Method::Passkey, at(2)), at(0)), Err(Refusal::Standing("passed")));
+    assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(3)), Ok(by(Method::Passkey, at(2))));
+    assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(3)), Err(Refusal::Standing("redeemed")));
+}
+
+#[test]
+fn every_bound_field_voids_the_proof_when_it_changes() {
+    let order = r#"{"id":"o","time":"2020-09-16T03:00:00Z","kind":"order","customer":"C1","outcome":"attempted",
+        "order":{"symbol":"7203","side":"buy","effect":"open","quantity":100,"notional":{"minor":200000,"currency":"JPY"}}}"#;
+    let contact = r#"{"id":"c","time":"2020-09-16T03:00:00Z","kind":"contact.change","customer":"C1","outcome":"attempted",
+        "contact":{"type":"email","old":"a@example.jp","new":"b@example.jp"}}"#;
+    let payment = r#"{"id":"p","time":"2020-09-16T03:00:00Z","kind":"payment.instruction","outcome":"attempted","customer":"C1",
+        "amount":{"minor":1,"currency":"JPY"},"payment":{"payee_domain":"example.co.jp"}}"#;
+    for (event, from, to, field) in [
+        (WITHDRAWAL, "\"C1\"", "\"C2\"", "customer"),
+        (WITHDRAWAL, "\"withdrawal\"", "\"transfer\"", "kind"),
+        (WITHDRAWAL, "5000000", "5000001", "amount"),
+        (WITHDRAWAL, "JPY", "USD", "amount"),
+        (WITHDRAWAL, "\"0001\"", "\"0002\"", "bank_account"),
+        (WITHDRAWAL, "\"001\"", "\"002\"", "bank_account"),
+        (WITHDRAWAL, "1234567", "2234567", "bank_account"),
+        (WITHDRAWAL, "ヤマダ", "ヤマモト", "bank_account"),
+        (order, "7203", "7204", "order"),
+        (order, "\"buy\"", "\"sell\"", "order"),
+        (order, "\"open\"", "\"close\"", "order"),
+        (order, "\"quantity\":100", "\"quantity\":101", "order"),
+        (order, "200000", "200001", "order"),
+        (contact, "\"email\"", "\"address\"", "contact"),
+        (contact, "b@example.jp", "c@example.jp", "contact"),
+        (contact, "a@example.jp", "c@example.jp", "contact"),
+        (payment, "example.co.jp", "examp1e.co.jp", "payment"),
+    ] {
+        let mut challenge = Challenge::new(action(event), None, vec![Method::Passkey], at(0), OPEN_S);
+        challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+        let other = event.replacen(from, to, 1);
+        assert_ne!(other, event, "{from} is in the event");
+        let refused = challenge.redeem(&action(&other), at(2));
+        assert_eq!(refused, Err(Refusal::OtherAction { fields: vec![field] }), "{from} -> {to}");
+        assert!(challenge.redeem(&action(event), at(2)).is_ok(), "a wrong question uses nothing up");
+    }
+}
+
+#[test]
+fn what_is_only_told_beside_an_action_does_not_bind() {
+    let mut challenge = withdrawal();
+    challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+    let again = WITHDRAWAL.replace("\"w\"", "\"w-2\"").replace("03:00", "03:01").replace("attempted", "succeeded");
+    assert!(challenge.redeem(&action(&again), at(2)).is_ok());
+}
+
+#[test]
+fn time_ends_it() {
+    let mut late = withdrawal();
+    assert_eq!(late.takes(Method::Passkey, at(OPEN_S - 1)), Ok(()));
+    assert_eq!(late.pass(by(Method::Passkey, at(OPEN_S)), at(0)), Err(Refusal::Expired { since: at(OPEN_S) }));
+    assert_eq!(late.standing(at(OPEN_S)), "expired");
+    let mut passed = withdrawal();
+    passed.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+    let over = at(1 + REDEEM_S);
+    assert_eq!(passed.redeem(&action(WITHDRAWAL), over), Err(Refusal::Expired { since: over }));
+}
+
+#[test]
+fn only_allowed_ways_answer() {
+    let mut challenge = withdrawal();
+    for method in [Method::Mail, Method::Phone, Method::Recovery] {
+        assert_eq!(challenge.pass(by(method, at(1)), at(0)), Err(Refusal::Method(method.as_str())));
+    }
+    let sent = Sent::new(&[0; 32], "id", "000000", at(1));
+    assert_eq!(challenge.send(Method::Totp, sent, at(1)), Err(Refusal::Method("totp")), "nothing is sent for it");
+}
+
+#[test]
+fn a_code_is_good_for_its_challenge_and_its_time() {
+    let key = [7; 32];
+    let mut challenge = withdrawal();
+    assert_eq!(challenge.is_code(Method::Sms, &key, "id", "123456", at(1)), Ok(false), "none was sent");
+    challenge.send(Method::Sms, Sent::new(&key, "id", "123456", at(1)), at(1)).unwrap();
+    for (method, id, given, now, good) in [
+        (Method::Sms, "id", "123456", 2, true),
+        (Method::Sms, "id", "123457", 2, false),
+        (Method::Sms, "other", "123456", 2, false),
+        (Method::Sms, "id", "123456", CODE_S, true),
+        (Method::Sms, "id", "123456", 1 + CODE_S, false),
+    ] {
+        assert_eq!(challenge.is_code(method, &key, id, given, at(now)), Ok(good), "{id} {given} {now}");
+    }
+    assert_eq!(challenge.is_code(Method::Mail, &key, "id", "123456", at(2)), Err(Refusal::Method("mail")));
+}
+
+#[test]
+fn codes_are_sent_seldom_and_the_last_one_counts() {
+    let key = [7; 32];
+    let mut challenge = withdrawal();
+    for number in 0..i64::from(SENT_MAX) {
+        let (now, code) = (at(number * 30), format!("{number:06}"));
+        challenge.send(Method::Sms, Sent::new(&key, "id", &code, now), now).unwrap();
+        let again = challenge.send(Method::Sms, Sent::new(&key, "id", &code, now), now);
+        let waits = Refusal::Wait { until: at(number * 30 + 30) };
+        assert_eq!(again, Err(if number + 1 < i64::from(SENT_MAX) { waits } else { Refusal::SentEnough }));
+    }
+    assert_eq!(challenge.is_code(Method::Sms, &key, "id", "000001", at(70)), Ok(false));
+    assert_eq!(challenge.is_code(Method::Sms, &key, "id", "000002", at(70)), Ok(true));
+}
+
+#[test]
+fn five_wrong_answers_end_it() {
+    let mut challenge = withdrawal();
+    for left in (0..WRONG_MAX).rev() {
+        assert_eq!(challenge.note_wrong(at(1)), Refusal::Wrong { left });
+    }
+    assert_eq!(challenge.note_wrong(at(1)), Refusal::Standing("failed"));
+    assert_eq!(challenge.pass(by(Method::Passkey, at(2)), at(0)), Err(Refusal::Standing("failed")));
+}
+
+#[test]
+fn what_the_customer_reports_is_over() {
+    for pass_first in [false, true] {
+        let mut challenge = withdrawal();
+        if pass_first {
+            challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+        }
+        assert!(challenge.report());
+        assert!(!challenge.report(), "once");
+        assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(2)), Err(Refusal::Standing("reported")));
+        assert_eq!(challenge.pass(by(Method::Passkey, at(2)), at(0)), Err(Refusal::Standing("reported")));
+    }
+}
+
+#[test]
+fn a_new_authenticator_confirms_no_withdrawal() {
+    let mut challenge = withdrawal();
+    let young = Passed { matured: false, ..by(Method::Passkey, at(1)) };
+    assert_eq!(challenge.pass(young.clone(), at(43_200)), Err(Refusal::Cooling { until: at(43_200) }));
+    assert_eq!(challenge.standing(at(1)), "open", "another one may still answer");
+    let login = r#"{"id":"l","time":"2020-09-16T03:00:00Z","kind":"login","customer":"C1","outcome":"attempted"}"#;
+    let mut login = Challenge::new(action(login), None, vec![Method::Passkey], at(0), OPEN_S);
+    assert_eq!(login.pass(young, at(43_200)), Ok(()));
+}
+
+#[test]
+fn nobody_chooses_a_weaker_way_than_the_customer_has() {
+    use Method::{Mail, Passkey, Recovery, Sms, Totp};
+    let (old, young) = (at(0), at(0).plus_us(HOUR_US));
+    let (login, withdrawal) = (EventKind::Login, EventKind::Withdrawal);
+    let cases: [(&[(Method, Time)], EventKind, &[Method], &[Method]); 8] = [
+        (&[(Sms, old), (Totp, old)], withdrawal, &[], &[Totp, Sms]),
+        (&[(Sms, old), (Passkey, old), (Totp, old)], withdrawal, &[], &[Passkey]),
+        (&[(Passkey, old), (Totp, old), (Mail, old)], withdrawal, &[Totp], &[Passkey, Totp]),
+        (&[(Passkey, young), (Totp, old)], withdrawal, &[], &[Totp]),
+        (&[(Passkey, young), (Totp, old)], login, &[], &[Passkey]),
+        (&[(Recovery, old)], withdrawal, &[], &[]),
+        (&[(Recovery, old)], login, &[], &[Recovery]),
+        (&[(Passkey, young)], withdrawal, &[], &[]),
+    ];
+    for (has, kind, fallback, expected) in cases {
+        assert_eq!(methods(kind, has, at(1), fallback), expected, "{has:?} {kind:?} {fallback:?}");
+    }
+}
