@@ -3,6 +3,7 @@
 //! Each check reads text (tracked files, `cargo tree`, `Cargo.lock`) and returns the problems it found; only
 //! `shell` starts processes. Nothing here knows what the product does, and no product crate may depend on it.
 
+mod browser;
 mod ci;
 mod edges;
 mod files;

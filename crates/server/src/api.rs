@@ -28,6 +28,7 @@ mod parts;
 mod policies;
 pub mod problem;
 mod profiles;
+mod sign_ins;
 mod sweeps;
 pub mod traffic;
 
@@ -160,6 +161,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/challenges/{id}/answer", post(challenges::answer))
         .route("/v1/challenges/{id}/passkey", post(challenges::passkey))
         .route("/v1/handovers", post(handovers::post))
+        .route("/v1/sign-ins", post(sign_ins::post))
+        .route("/v1/sign-ins/{id}", post(sign_ins::end))
         .route("/v1/audit", get(audit::list))
         .route("/v1/ips/{ip}", get(ips::get))
         .route("/v1/campaigns", get(campaigns::list))

@@ -14,6 +14,8 @@ pub(crate) struct Connection {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: String,
+    /// As they came: values keep their case.
+    pub(crate) raw_headers: String,
     pub(crate) body: String,
 }
 
@@ -59,12 +61,12 @@ impl Connection {
     ) -> std::io::Result<Answer> {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.key,
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
-        let mut headers = String::new();
+        let (mut headers, mut raw_headers) = (String::new(), String::new());
         loop {
             let mut line = String::new();
             if self.stream.read_line(&mut line)? == 0 {
@@ -74,11 +76,12 @@ impl Connection {
                 break;
             }
             headers += &line.to_ascii_lowercase();
+            raw_headers += &line;
         }
-        let length = headers.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let length = headers.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         self.stream.read_exact(&mut body)?;
         let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        Ok(Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Answer { status, headers, raw_headers, body: String::from_utf8_lossy(&body).into_owned() })
     }
 }

@@ -10,6 +10,7 @@
 mod api;
 mod bad_input;
 mod bootstrap;
+mod browser;
 mod demo;
 mod evaluate;
 mod export;
@@ -18,6 +19,8 @@ mod http;
 mod load;
 mod nginx;
 mod process;
+mod proof;
+mod proof_pages;
 mod replay;
 mod serve;
 mod stopping;

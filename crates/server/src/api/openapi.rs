@@ -12,7 +12,7 @@ use super::App;
 use super::problem::Problem;
 use super::{
     audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, event_list, events, explanations, findings,
-    forward, handovers, health, holds, ips, lists, policies, profiles, sweeps,
+    forward, handovers, health, holds, ips, lists, policies, profiles, sign_ins, sweeps,
 };
 
 /// The name of the security scheme.
@@ -33,7 +33,7 @@ const KEY: &str = "key";
         backtests::post, backtests::list, backtests::get, backtests::stop,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
         challenges::post, challenges::get, challenges::redeem, challenges::answer, challenges::passkey,
-        handovers::post, authenticators::list, authenticators::remove,
+        handovers::post, sign_ins::post, sign_ins::end, authenticators::list, authenticators::remove,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),

@@ -11,7 +11,7 @@ use super::facts::Fact;
 use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::random;
-use super::passkeys::{Failed, credential_of};
+use super::passkeys::{Failed, Proven, credential_of};
 use super::{ProofError, Proofs};
 use crate::envelope;
 use crate::observe::Observer;
@@ -82,9 +82,7 @@ pub(crate) fn parse_id(text: &str) -> Option<[u8; 16]> {
 impl Proofs {
     /// All that a customer has.
     pub(crate) async fn authenticators(&self, customer: &CustomerId) -> Result<Vec<Shown>, ProofError> {
-        let customer = customer.clone();
-        let all = self.keeper.act(move |kept| kept.authenticators(&customer)).await?;
-        Ok(all.iter().map(Shown::from).collect())
+        Ok(self.has(customer).await?.iter().map(Shown::from).collect())
     }
 
     /// Begins to enrol a passkey on a visit: what the browser is given.
@@ -221,8 +219,7 @@ impl Proofs {
 
     /// Begins to prove, on a visit, that its customer has a passkey.
     pub(crate) async fn begin_confirmation(&self, visit: &Visit) -> Result<Value, ProofError> {
-        let customer = visit.customer.clone();
-        let has = self.keeper.act(move |kept| kept.authenticators(&customer)).await?;
+        let has = self.has(&visit.customer).await?;
         self.passkeys.begin_proof(*visit.id(), &passkeys_of(&has), self.now())
     }
 
@@ -239,9 +236,49 @@ impl Proofs {
         customer: &CustomerId,
         answer: Value,
     ) -> Result<Passed, ProofError> {
-        let (owner, now) = (customer.clone(), self.now());
-        let has = self.keeper.act(move |kept| kept.authenticators(&owner)).await?;
-        let proven = match self.passkeys.end_proof(id, answer, &passkeys_of(&has), now) {
+        let has = self.has(customer).await?;
+        let proven = self.passkeys.end_proof(id, answer, &passkeys_of(&has), self.now());
+        self.note_use(customer, proven).await
+    }
+
+    /// Begins a sign-in by passkey alone: by which it is ended, and what the browser is given.
+    pub(crate) fn begin_sign_in(&self) -> Result<(String, Value), ProofError> {
+        let id = random()?;
+        Ok((data_encoding::HEXLOWER.encode(&id), self.passkeys.begin_sign_in(id, self.now())?))
+    }
+
+    /// Ends it: who signed in, and the proof it is.
+    pub(crate) async fn end_sign_in(
+        &self,
+        id: &str,
+        answer: Value,
+    ) -> Result<(CustomerId, Passed), ProofError> {
+        let id = parse_id(id).ok_or(ProofError::Absent("sign-in"))?;
+        let handle = match self.passkeys.named(&answer) {
+            Ok(handle) => handle,
+            Err(_failed) => return Err(ProofError::Invalid("the passkey names nobody".to_owned())),
+        };
+        let customer = self.keeper.act(move |kept| kept.handle(&handle)).await?;
+        let customer = customer.ok_or_else(|| ProofError::Invalid("the passkey is not known".to_owned()))?;
+        let has = self.has(&customer).await?;
+        let proven = self.passkeys.end_sign_in(&id, answer, &passkeys_of(&has), self.now());
+        let passed = self.note_use(&customer, proven).await?;
+        Ok((customer, passed))
+    }
+
+    async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
+        let owner = customer.clone();
+        self.keeper.act(move |kept| kept.authenticators(&owner)).await
+    }
+
+    /// Notes what came of a passkey's answer: the proof it is.
+    async fn note_use(
+        &self,
+        customer: &CustomerId,
+        proven: Result<Proven, Failed>,
+    ) -> Result<Passed, ProofError> {
+        let now = self.now();
+        let proven = match proven {
             Ok(proven) => proven,
             Err(Failed::NotUnderWay) => {
                 return Err(ProofError::Conflict("no proof is under way; begin again".to_owned()));
@@ -282,8 +319,8 @@ impl Proofs {
 
     /// What the customer has, if the visit may change it: who has a passkey that matured has confirmed it with one just now.
     async fn may_change(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
-        let (customer, now) = (visit.customer.clone(), self.now());
-        let has = self.keeper.act(move |kept| kept.authenticators(&customer)).await?;
+        let now = self.now();
+        let has = self.has(&visit.customer).await?;
         let strong = |each: &Authenticator| matches!(each.kind, Kind::Passkey(_)) && now >= each.matures;
         let confirmed = visit.proven(now).is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
         if has.iter().any(strong) && !confirmed {

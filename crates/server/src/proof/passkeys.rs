@@ -9,7 +9,7 @@ use model::Time;
 use model::time::SECOND_US;
 use serde_json::Value;
 use webauthn_rs::prelude::{
-    CredentialID, Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential,
+    AuthenticationResult, CredentialID, DiscoverableAuthentication, DiscoverableKey, Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential,
     RegisterPublicKeyCredential, Url, Uuid, WebauthnError,
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
@@ -36,6 +36,7 @@ struct UnderWay {
 enum Ceremony {
     Enrol(Box<PasskeyRegistration>),
     Prove(Box<PasskeyAuthentication>),
+    SignIn(Box<DiscoverableAuthentication>),
 }
 
 /// What proved somebody.
@@ -127,20 +128,46 @@ impl Passkeys {
         now: Time,
     ) -> Result<Proven, Failed> {
         let Some(Ceremony::Prove(state)) = self.take(id, now) else { return Err(Failed::NotUnderWay) };
-        let answer: PublicKeyCredential = serde_json::from_value(answer)
-            .map_err(|error| Failed::Refused(format!("not the answer of a browser: {error}")))?;
-        let result = self.webauthn.finish_passkey_authentication(&answer, &state).map_err(|error| match error {
-            WebauthnError::CredentialPossibleCompromise => Failed::Copied(answer.get_credential_id().to_vec()),
-            error => Failed::Refused(error.to_string()),
-        })?;
-        let credential = result.cred_id().to_vec();
+        let answer = browsers(answer)?;
+        let ended = self.webauthn.finish_passkey_authentication(&answer, &state);
+        let result = ended.map_err(|error| failed(&error, &answer))?;
         let mut has = passkeys.iter().filter_map(|text| serde_json::from_str::<Passkey>(text).ok());
-        let Some(mut passkey) = has.find(|passkey| passkey.cred_id().as_slice() == credential) else {
+        let Some(mut passkey) = has.find(|passkey| passkey.cred_id() == result.cred_id()) else {
             return Err(Failed::Refused("the passkey was removed".to_owned()));
         };
-        let changed = passkey.update_credential(&result) == Some(true);
-        let changed = if changed { kept(&passkey).ok() } else { None };
-        Ok(Proven { credential, changed })
+        proven(&mut passkey, &result)
+    }
+
+    /// Begins a sign-in by whoever has a passkey here, under `id`.
+    pub(crate) fn begin_sign_in(&self, id: [u8; 16], now: Time) -> Result<Value, ProofError> {
+        let (options, state) = self.webauthn.start_discoverable_authentication().map_err(refused)?;
+        self.put(id, Ceremony::SignIn(Box::new(state)), now)?;
+        json(&options)
+    }
+
+    /// Whom the answer names, by the handle their passkey holds; nothing is proven yet.
+    pub(crate) fn named(&self, answer: &Value) -> Result<[u8; 16], Failed> {
+        let answer = browsers(answer.clone())?;
+        let named = self.webauthn.identify_discoverable_authentication(&answer);
+        named.map(|(handle, _)| *handle.as_bytes()).map_err(|error| Failed::Refused(error.to_string()))
+    }
+
+    /// Ends it, by one of the passkeys of whom the answer named.
+    pub(crate) fn end_sign_in(
+        &self,
+        id: &[u8; 16],
+        answer: Value,
+        passkeys: &[String],
+        now: Time,
+    ) -> Result<Proven, Failed> {
+        let Some(Ceremony::SignIn(state)) = self.take(id, now) else { return Err(Failed::NotUnderWay) };
+        let answer = browsers(answer)?;
+        let mut has = passkeys.iter().filter_map(|text| serde_json::from_str::<Passkey>(text).ok());
+        let used = has.find(|passkey| passkey.cred_id().as_slice() == answer.get_credential_id());
+        let mut passkey = used.ok_or_else(|| Failed::Refused("the passkey is not known".to_owned()))?;
+        let key = DiscoverableKey::from(&passkey);
+        let ended = self.webauthn.finish_discoverable_authentication_v2(&answer, *state, &key);
+        proven(&mut passkey, &ended.map_err(|error| failed(&error, &answer))?)
     }
 
     fn put(&self, id: [u8; 16], ceremony: Ceremony, now: Time) -> Result<(), ProofError> {
@@ -160,6 +187,24 @@ impl Passkeys {
         let taken = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(id)?;
         (now < taken.ends).then_some(taken.ceremony)
     }
+}
+
+fn browsers(answer: Value) -> Result<PublicKeyCredential, Failed> {
+    serde_json::from_value(answer)
+        .map_err(|error| Failed::Refused(format!("not the answer of a browser: {error}")))
+}
+
+fn failed(error: &WebauthnError, answer: &PublicKeyCredential) -> Failed {
+    match error {
+        WebauthnError::CredentialPossibleCompromise => Failed::Copied(answer.get_credential_id().to_vec()),
+        error => Failed::Refused(error.to_string()),
+    }
+}
+
+fn proven(passkey: &mut Passkey, result: &AuthenticationResult) -> Result<Proven, Failed> {
+    let changed = passkey.update_credential(result) == Some(true);
+    let changed = if changed { kept(passkey).ok() } else { None };
+    Ok(Proven { credential: result.cred_id().to_vec(), changed })
 }
 
 /// The identifier of a passkey as it is kept.

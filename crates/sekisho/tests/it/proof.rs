@@ -1,0 +1,357 @@
+//! Proof over real HTTP: a challenge of a decision, what answers it, what it is good for – and what does not help an attacker.
+
+use std::sync::Barrier;
+
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Connection};
+use crate::process::{BINARY, Place};
+use crate::serve::{Server, key};
+
+/// A broker with a server of its own, and customers with browsers.
+pub(crate) struct Broker {
+    pub(crate) place: Place,
+    pub(crate) server: Server,
+    pub(crate) key: String,
+    pub(crate) port: u16,
+}
+
+/// One browser: its cookies, on one connection.
+pub(crate) struct Browser {
+    connection: Connection,
+    origin: String,
+    cookies: Vec<(String, String)>,
+}
+
+impl Broker {
+    /// `proof` goes into the table `[proof]`.
+    pub(crate) fn start(proof: &str) -> Self {
+        let place = Place::new();
+        let key = key(&place, "sender");
+        let port = crate::nginx::free_port();
+        let config = place.write("sekisho.toml", format!("[proof]\n{proof}"));
+        let server = Self::serve(&place, &config, port);
+        Self { place, server, key, port }
+    }
+
+    fn serve(place: &Place, config: &str, port: u16) -> Server {
+        let mut command = std::process::Command::new(BINARY);
+        command.args(["serve", "--data", &place.text("data"), "--config", config]);
+        command.args(["--listen", &format!("127.0.0.1:{port}")]);
+        Server::spawn(command)
+    }
+
+    fn killed_and_started_again(self) -> Self {
+        let Self { place, server, key, port } = self;
+        server.kill();
+        let server = Self::serve(&place, &place.text("sekisho.toml"), port);
+        Self { place, server, key, port }
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    pub(crate) fn asks(&self) -> Connection {
+        self.server.connect(&self.key)
+    }
+
+    /// Asks about a withdrawal; it is the customer's first, so that proof is asked for.
+    pub(crate) fn withdrawal(&self, id: &str, customer: &str) -> Value {
+        self.decides(&event(id, "withdrawal", customer, &withdrawal(customer)))
+    }
+
+    /// Asks about an event for which proof is asked.
+    pub(crate) fn decides(&self, event: &str) -> Value {
+        let answer = self.asks().post("/v1/decide", event).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let decision = answer.json();
+        assert_eq!(decision["decision"], "step_up", "{decision}");
+        decision
+    }
+
+    pub(crate) fn redeem(&self, challenge: &str, action: &Value) -> Answer {
+        self.asks().post(&format!("/v1/challenges/{challenge}/redeem"), &action.to_string()).unwrap()
+    }
+
+    pub(crate) fn handover(&self, body: &Value) -> String {
+        let answer = self.asks().post("/v1/handovers", &body.to_string()).unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["url"].as_str().unwrap().to_owned()
+    }
+
+    /// A customer who came to the security page.
+    pub(crate) fn browser(&self, customer: &str) -> Browser {
+        let mut browser = Browser {
+            connection: Connection::open(&self.server.address, "no key").unwrap(),
+            origin: self.origin(),
+            cookies: Vec::new(),
+        };
+        let url = self.handover(&json!({"customer": customer, "page": "security", "language": "en"}));
+        let entered = browser.get(url.strip_prefix(&self.origin()).unwrap());
+        assert_eq!(entered.status, 303, "{entered:?}");
+        browser
+    }
+}
+
+impl Browser {
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, "")
+    }
+
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &body.to_string())
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (cookies, origin) = (cookies.join("; "), self.origin.clone());
+        let headers = [("Cookie", cookies.as_str()), ("Origin", origin.as_str()), ("Accept-Language", "en")];
+        let answer = self.connection.send(method, path, &headers, body).unwrap();
+        for line in answer.raw_headers.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
+            let (name, rest) = line.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap().to_owned();
+            self.cookies.retain(|(each, _)| each != name);
+            self.cookies.push((name.to_owned(), value));
+        }
+        answer
+    }
+
+    /// Enrols an authenticator app; gives its secret.
+    pub(crate) fn enrol_app(&mut self) -> App {
+        let begun = self.post("/security/totp", &json!({})).json();
+        let app = App::new(begun["secret"].as_str().unwrap());
+        let token = begun["token"].clone();
+        let ended = self.post("/security/totp", &json!({"token": token, "code": app.code(-1)}));
+        assert_eq!(ended.status, 200, "{ended:?}");
+        app
+    }
+}
+
+/// An authenticator app.
+pub(crate) struct App(totp_rs::Totp);
+
+impl App {
+    fn new(secret: &str) -> Self {
+        let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+        Self(totp_rs::Builder::new().with_secret(secret).build().unwrap())
+    }
+
+    /// The code of so many steps from now.
+    pub(crate) fn code(&self, steps: i64) -> String {
+        let now = model_now_s() + steps * 30;
+        self.0.generate(u64::try_from(now).unwrap()).to_string()
+    }
+}
+
+fn model_now_s() -> i64 {
+    let now: model::Time = crate::serve::days_ago(0).parse().unwrap();
+    now.as_us() / 1_000_000
+}
+
+pub(crate) fn event(id: &str, kind: &str, customer: &str, details: &Value) -> String {
+    let mut event = json!({
+        "id": id, "time": crate::serve::days_ago(0), "kind": kind, "customer": customer, "outcome": "attempted",
+        "channel": "web", "client": {"ip": "203.0.113.7"},
+    });
+    for (name, value) in details.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    event.to_string()
+}
+
+/// What a withdrawal is about.
+pub(crate) fn withdrawal(customer: &str) -> Value {
+    json!({
+        "customer": customer, "kind": "withdrawal", "amount": {"minor": 5_000_000, "currency": "JPY"},
+        "bank_account": {"bank": "0001", "branch": "001", "number": "1234567"},
+    })
+}
+
+#[test]
+fn a_decision_asks_for_proof_that_is_good_for_its_action_once() {
+    let broker = Broker::start("cooling_hours = 0");
+    let without = broker.withdrawal("w-0", "C1");
+    assert_eq!(without["challenge"]["methods"], json!([]), "there is nothing to prove with yet");
+    let mut browser = broker.browser("C1");
+    let app = browser.enrol_app();
+    let asked = event("w-1", "withdrawal", "C1", &withdrawal("C1"));
+    let decision = broker.decides(&asked);
+    let challenge = decision["challenge"]["id"].as_str().unwrap();
+    assert_eq!(decision["challenge"]["methods"], json!(["totp"]));
+    assert_eq!(broker.decides(&asked)["challenge"]["id"], challenge, "made once");
+    assert_eq!(broker.redeem(challenge, &withdrawal("C1")).status, 409, "not proven");
+
+    let page = browser.get(&format!("/verify/{challenge}"));
+    assert_eq!(page.status, 200, "{page:?}");
+    for text in ["JPY 5,000,000", "0001-001", "567", "Withdrawal"] {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    assert!(!page.body.contains("1234567"), "the number is not shown");
+    let answer = json!({"method": "totp", "code": app.code(0)});
+    let answered = browser.post(&format!("/verify/{challenge}/answer"), &answer);
+    assert_eq!((answered.status, &answered.json()["status"]), (200, &json!("passed")), "{answered:?}");
+
+    // What was proven, and nothing else.
+    for (field, other) in [
+        ("amount", json!({"minor": 5_000_001, "currency": "JPY"})),
+        ("bank_account", json!({"bank": "0001", "branch": "001", "number": "7654321"})),
+        ("customer", json!("C2")),
+        ("kind", json!("transfer")),
+    ] {
+        let mut changed = withdrawal("C1");
+        changed[field] = other;
+        let refused = broker.redeem(challenge, &changed);
+        assert_eq!(refused.status, 409, "{field}: {refused:?}");
+        assert!(refused.body.contains("another action"), "{refused:?}");
+    }
+    let redeemed = broker.redeem(challenge, &withdrawal("C1"));
+    assert_eq!(redeemed.status, 200, "{redeemed:?}");
+    assert_eq!(redeemed.json()["passed"]["factor"], "totp");
+    assert_eq!(broker.redeem(challenge, &withdrawal("C1")).status, 409, "once");
+
+    // What is durable is so after a crash.
+    let broker = broker.killed_and_started_again();
+    assert_eq!(broker.redeem(challenge, &withdrawal("C1")).status, 409, "once, also after kill -9");
+    let stands = broker.asks().get(&format!("/v1/challenges/{challenge}")).unwrap();
+    assert_eq!(stands.json()["status"], "redeemed");
+}
+
+#[test]
+fn of_answers_at_once_one_wins() {
+    let broker = Broker::start("cooling_hours = 0");
+    let app = broker.browser("C1").enrol_app();
+    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
+    let answer = json!({"customer": "C1", "method": "totp", "code": app.code(0)}).to_string();
+    let path = format!("/v1/challenges/{challenge}/answer");
+    let at_once = |path: &str, body: &str| -> Vec<u16> {
+        let barrier = Barrier::new(8);
+        std::thread::scope(|threads| {
+            let all: Vec<_> = (0..8)
+                .map(|_| {
+                    threads.spawn(|| {
+                        let mut connection = broker.asks();
+                        barrier.wait();
+                        connection.post(path, body).unwrap().status
+                    })
+                })
+                .collect();
+            all.into_iter().map(|each| each.join().unwrap()).collect()
+        })
+    };
+    let answered = at_once(&path, &answer);
+    assert_eq!(answered.iter().filter(|status| **status == 200).count(), 1, "{answered:?}");
+    let redeemed = at_once(&format!("/v1/challenges/{challenge}/redeem"), &withdrawal("C1").to_string());
+    assert_eq!(redeemed.iter().filter(|status| **status == 200).count(), 1, "{redeemed:?}");
+}
+
+#[test]
+fn ten_thousand_guesses_get_a_handful_of_looks_and_lock_nobody_out() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut own = broker.browser("C1");
+    let app = own.enrol_app();
+    // The customer proved themselves in this browser once.
+    let first = broker.withdrawal("w-0", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
+    let answer = json!({"method": "totp", "code": app.code(0)});
+    assert_eq!(own.post(&format!("/verify/{first}/answer"), &answer).status, 200);
+
+    let mut attacker = broker.asks();
+    let (mut looked_at, mut refused) = (0, 0);
+    let mut challenge = String::new();
+    for guess in 0..10_000 {
+        if guess % 5 == 0 {
+            let made = attacker.post("/v1/challenges", &withdrawal("C1").to_string()).unwrap();
+            assert_eq!(made.status, 201, "{made:?}");
+            challenge = made.json()["id"].as_str().unwrap().to_owned();
+        }
+        let body = json!({"customer": "C1", "method": "totp", "code": format!("{guess:06}")});
+        let told = attacker.post(&format!("/v1/challenges/{challenge}/answer"), &body.to_string()).unwrap();
+        assert_eq!(told.status, 409, "{told:?}");
+        match told.body.contains("the answer is wrong") {
+            true => looked_at += 1,
+            false => refused += 1,
+        }
+    }
+    assert!(looked_at < 20, "{looked_at} of 10,000 were looked at");
+    assert_eq!(looked_at + refused, 10_000);
+
+    // In a browser they used before, the customer goes on as if nothing were.
+    let theirs = attacker.post("/v1/challenges", &withdrawal("C1").to_string()).unwrap().json();
+    let path = format!("/verify/{}/answer", theirs["id"].as_str().unwrap());
+    let wrong = own.post(&path, &json!({"method": "totp", "code": "000000"}));
+    assert!(wrong.body.contains("not the right code"), "looked at: {wrong:?}");
+    let right = own.post(&path, &json!({"method": "totp", "code": app.code(1)}));
+    assert_eq!(right.status, 200, "{right:?}");
+}
+
+#[test]
+fn nobody_answers_for_somebody_else_and_no_page_answers_for_another_site() {
+    let broker = Broker::start("cooling_hours = 0");
+    let app = broker.browser("C1").enrol_app();
+    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
+    let mut other = broker.browser("C2");
+    let path = format!("/verify/{challenge}/answer");
+    let answer = json!({"method": "totp", "code": app.code(0)});
+    assert_eq!(other.get(&format!("/verify/{challenge}")).status, 404);
+    assert_eq!(other.post(&path, &answer).status, 404);
+    let by_api = json!({"customer": "C2", "method": "totp", "code": app.code(0)}).to_string();
+    assert_eq!(broker.asks().post(&format!("/v1/challenges/{challenge}/answer"), &by_api).unwrap().status, 404);
+
+    let mut own = broker.browser("C1");
+    own.origin = "https://evil.example".to_owned();
+    assert_eq!(own.post(&path, &answer).status, 403, "another origin");
+    own.origin = broker.origin();
+    let (name, value) = own.cookies.pop().unwrap();
+    assert_eq!(own.post(&path, &answer).status, 403, "no visit");
+    own.cookies.push((name, format!("{value}x")));
+    assert_eq!(own.post(&path, &answer).status, 403, "a changed visit");
+
+    let url = broker.handover(&json!({"customer": "C1", "page": "security"}));
+    let path = url.strip_prefix(&broker.origin()).unwrap();
+    assert_eq!(own.get(path).status, 303);
+    assert_eq!(own.get(path).status, 403, "a link is good once");
+    for return_to in ["https://evil.example/", "//evil.example", "javascript:alert(1)"] {
+        let body = json!({"customer": "C1", "page": "security", "return_to": return_to}).to_string();
+        assert_eq!(broker.asks().post("/v1/handovers", &body).unwrap().status, 422, "{return_to}");
+    }
+}
+
+#[test]
+fn a_new_app_confirms_no_withdrawal_and_the_customer_can_say_it_was_not_them() {
+    let broker = Broker::start("");
+    let mut browser = broker.browser("C1");
+    let app = browser.enrol_app();
+    let decision = broker.withdrawal("w-1", "C1");
+    assert_eq!(decision["challenge"]["methods"], json!([]), "it cools off for twelve hours");
+    let challenge = decision["challenge"]["id"].as_str().unwrap();
+    let answer = json!({"customer": "C1", "method": "totp", "code": app.code(0)}).to_string();
+    assert_eq!(broker.asks().post(&format!("/v1/challenges/{challenge}/answer"), &answer).unwrap().status, 409);
+
+    let told = browser.post(&format!("/verify/{challenge}/report"), &json!({}));
+    assert_eq!(told.status, 200, "{told:?}");
+    assert_eq!(broker.redeem(challenge, &withdrawal("C1")).status, 409);
+    assert_eq!(broker.asks().get(&format!("/v1/challenges/{challenge}")).unwrap().json()["status"], "reported");
+    let reader = key(&broker.place, "reader");
+    let events = broker.server.connect(&reader).get("/v1/events?customer=C1").unwrap();
+    for kind in ["customer.report", "factor.enroll"] {
+        assert!(events.body.contains(kind), "{kind}: {}", events.body);
+    }
+    let has = broker.server.connect(&reader).get("/v1/customers/C1/authenticators").unwrap().json();
+    assert_eq!(has["authenticators"][0]["method"], "totp");
+}
+
+#[test]
+fn recovery_codes_sign_in_once_and_move_no_money() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut browser = broker.browser("C1");
+    let made = browser.post("/security/recovery", &json!({})).json();
+    let code = made["codes"][0].as_str().unwrap();
+    assert_eq!(broker.withdrawal("w-1", "C1")["challenge"]["methods"], json!([]));
+    let login = json!({"customer": "C1", "kind": "login"}).to_string();
+    for expected in [200, 409] {
+        let challenge = broker.asks().post("/v1/challenges", &login).unwrap().json();
+        let body = json!({"customer": "C1", "method": "recovery", "code": code}).to_string();
+        let path = format!("/v1/challenges/{}/answer", challenge["id"].as_str().unwrap());
+        assert_eq!(broker.asks().post(&path, &body).unwrap().status, expected);
+    }
+}
