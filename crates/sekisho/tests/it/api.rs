@@ -12,6 +12,8 @@ mod reading;
 mod sweeps;
 mod warm;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::http::{Answer, Connection};
@@ -56,6 +58,39 @@ impl Api {
         let server = Server::start(&place, &[]);
         Self { place, server, keys }
     }
+}
+
+/// How long a test waits for what must come at last.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What `look` gives at last.
+fn awaited<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..PATIENCE.as_millis() / 10 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("waited {} s for {what}", PATIENCE.as_secs());
+}
+
+/// What is at a path when its `state` says that it is over.
+fn over(api: &Api, role: &str, path: &str) -> Value {
+    let mut last = Value::Null;
+    let mut connection = api.of(role);
+    let look = || {
+        last = good(connection.get(path));
+        (last["state"] == "done" || last["state"] == "failed").then(|| last.clone())
+    };
+    awaited(&format!("the end of {path}"), look)
+}
+
+/// The explanation of a decision.
+fn explained(api: &Api, id: &str) -> Value {
+    let path = format!("/v1/decisions/{id}/explain");
+    let told = over(api, "reader", &path);
+    assert_eq!(told["state"], "done", "{told}");
+    told["explanation"].clone()
 }
 
 /// The answer's JSON, of a request that must succeed.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Api, event, good, refused};
+use super::{Api, event, explained, good, refused};
 
 /// A policy whose logins get so many points.
 fn policy(points: u16) -> String {
@@ -126,12 +126,7 @@ fn a_policy_with_a_model_is_replayed_with_it() {
     let api = api.killed();
     assert_eq!(decide(&api, "3")["decision"], "allow");
     for (id, points, verdict) in [("1", 10, "step_up"), ("2", -30, "allow"), ("3", -30, "allow")] {
-        let told = loop {
-            let told = good(api.of("reader").get(&format!("/v1/decisions/{id}/explain")));
-            if told["state"] == "done" {
-                break told["explanation"].clone();
-            }
-        };
+        let told = explained(&api, id);
         assert_eq!(
             (&told["model"]["points"], &told["decision"]),
             (&points.into(), &verdict.into()),
