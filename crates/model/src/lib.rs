@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 pub mod kana;
 pub mod kind;
+pub mod mask;
 pub mod money;
 pub mod procedure;
 pub mod time;

@@ -23,8 +23,10 @@ mod holds;
 mod ips;
 mod jobs;
 mod lists;
+mod mask;
 mod openapi;
 mod parts;
+mod passwords;
 mod policies;
 pub mod problem;
 mod profiles;
@@ -48,13 +50,13 @@ use axum::routing::{any, delete, get, post};
 use tower_service::Service as _;
 
 use self::problem::Problem;
-pub(crate) use self::profiles::masked_contact;
 use self::traffic::Traffic;
 use crate::backtests::Backtests;
 use crate::explanations::Explanations;
 use crate::indexer::Indexer;
 use crate::keys::{Holder, Keys, Role};
 use crate::observe::Observer;
+use crate::passwords::Passwords;
 use crate::proof::Proofs;
 use crate::readers::Readers;
 use crate::secret::Secret;
@@ -98,6 +100,8 @@ pub struct App {
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever changes the candidate on trial.
     pub changing_shadow: Arc<tokio::sync::Mutex<()>>,
+    /// Candidate passwords.
+    pub(crate) passwords: Arc<Passwords>,
     /// What requests leave behind.
     pub traffic: Arc<Traffic>,
     /// This API, described.
@@ -153,6 +157,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/decisions/{id}/explain", get(explanations::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/passwords/check", post(passwords::check))
+        .route("/v1/mask", post(mask::post))
         .route("/v1/customers/{id}/authenticators", get(authenticators::list))
         .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
         .route("/v1/customers/{id}/passkeys", post(authenticators::enrol))

@@ -19,6 +19,7 @@ use crate::explanations::PastTold;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
+use crate::passwords::{PasswordError, PasswordOptions, Passwords};
 use crate::proof::{ProofSettings, Proofs};
 use crate::readers::Readers;
 use crate::secret::Secret;
@@ -41,6 +42,8 @@ pub struct ServeOptions {
     pub ask_days: Option<u32>,
     /// When procedures of the last days are examined again, every day; never without.
     pub daily: Option<Daily>,
+    /// How passwords are judged.
+    pub passwords: PasswordOptions,
     /// How the sequencer runs.
     pub sequencer: sequencer::Options,
     /// How customers prove themselves.
@@ -62,6 +65,9 @@ pub enum ServeError {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The list of passwords.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
     /// A file or the network.
     #[error("{what} failed")]
     Io {
@@ -100,6 +106,7 @@ pub fn serve(
     started: impl FnOnce(SocketAddr, bool),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let passwords = Arc::new(Passwords::new(&options.passwords)?);
     let folder = DataFolder::open(&options.data)?;
     let policy = policy_text(options.policy.as_deref())?;
     let secret = Secret::of_folder(&options.data).map_err(io("reading or making the folder's secret"))?;
@@ -149,6 +156,7 @@ pub fn serve(
         proofs: Arc::new(proofs),
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
+        passwords,
         traffic: Arc::new(traffic),
         openapi,
     };

@@ -6,7 +6,9 @@ mod campaigns;
 mod customers;
 mod holds;
 mod lists;
+mod mask;
 mod openapi;
+mod passwords;
 mod policies;
 mod reading;
 mod sweeps;
@@ -135,7 +137,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 26] = [
+    let operations: [(&str, &str, &[&str]); 28] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -157,6 +159,8 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("POST", "/v1/sweeps", &["operator", "admin"]),
         ("POST", "/v1/sweeps/1/stop", &["operator", "admin"]),
         ("POST", "/v1/customers/x/unmask", &["operator", "admin"]),
+        ("POST", "/v1/passwords/check", &["sender", "admin"]),
+        ("POST", "/v1/mask", &ROLES),
         ("GET", "/v1/audit", &["admin"]),
         ("PUT", "/v1/customers/x", &["admin"]),
         ("PUT", "/v1/lists/x", &["admin"]),

@@ -40,6 +40,8 @@ words! {
     SideWord = model::OrderSide::WORDS;
     /// Whether a position is opened or closed.
     EffectWord = model::OrderEffect::WORDS;
+    /// A kind of personal data.
+    MaskWord = model::mask::Kind::WORDS;
 }
 
 /// An event as it is sent; docs/events.md says what belongs where.

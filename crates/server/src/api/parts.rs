@@ -76,6 +76,57 @@ pub(super) async fn read_json<T: DeserializeOwned>(request: Request, bytes_max: 
     parse_json(&read_body(request, bytes_max).await?)
 }
 
+/// As [`read_json`], for bodies that may hold a secret anywhere: a refusal repeats nothing that came, and names a field only by
+/// one of these names.
+pub(super) async fn read_json_blind<T: DeserializeOwned>(
+    request: Request,
+    bytes_max: usize,
+    fields: &[&str],
+) -> Result<T, Problem> {
+    let body = read_body(request, bytes_max).await?;
+    let mut deserializer = serde_json::Deserializer::from_slice(&body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => {
+                let is_ours =
+                    |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) || fields.contains(&part);
+                let field = if path.split(['.', '[', ']']).all(is_ours) { path } else { ".".to_owned() };
+                Problem::invalid(field, without_what_came(&inner))
+            }
+            _ => Problem::unreadable(format!(
+                "not JSON, seen at line {} column {}",
+                inner.line(),
+                inner.column()
+            )),
+        }
+    })?;
+    deserializer.end().map_err(|_more| Problem::unreadable("not one JSON document: more came behind it"))?;
+    Ok(value)
+}
+
+/// What serde says, without the part that repeats what came.
+fn without_what_came(error: &serde_json::Error) -> String {
+    let (line, column, text) = (error.line(), error.column(), error.to_string());
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _place)| text);
+    // What came stands before; behind the last of these is only what this program expects.
+    let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    let expected = match text {
+        _ if begins(&["invalid type: ", "invalid value: ", "unknown field `"]) => {
+            text.rsplit_once(", expected ")
+        }
+        _ if begins(&["came "]) => text.rsplit_once("; allowed: "),
+        _ => None,
+    };
+    let said = match expected {
+        _ if begins(&["missing field `"]) => text.to_owned(),
+        Some((_came, expected)) => format!("what came is not allowed here; allowed: {expected}"),
+        None => "what came is not allowed here; the fields and their forms are at /openapi.json".to_owned(),
+    };
+    format!("{said}, at line {line} column {column}")
+}
+
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

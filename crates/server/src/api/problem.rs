@@ -130,6 +130,18 @@ impl Problem {
         Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
+    /// Nothing is wrong with the request, but it came too soon after others.
+    #[must_use]
+    pub fn too_often(detail: impl Into<String>, retry_after_s: u16) -> Self {
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "urn:sekisho:problem:too-often",
+            "Too many in a short time",
+            detail,
+        );
+        Self { retry_after_s: Some(retry_after_s), ..problem }
+    }
+
     /// The body as a whole cannot be read.
     #[must_use]
     pub fn unreadable(detail: impl Into<String>) -> Self {
