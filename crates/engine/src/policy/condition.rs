@@ -15,31 +15,12 @@ use cel::{Context, Env, Program, Value};
 
 use super::learned::Card;
 use super::needs::{Given, Need, needs};
+use super::types;
 use crate::decayed::parts_to_f64;
 use crate::signal::{Signal, Unit, View};
 
 /// Bytes of a condition at most.
 const CONDITION_BYTES_MAX: usize = 2_000;
-
-/// What a condition can ask of the event and the customer.
-const FIELDS: [&str; 16] = [
-    "event.kind",
-    "event.channel",
-    "event.outcome",
-    "event.credential",
-    "event.factor",
-    "event.country",
-    "event.asn",
-    "event.amount",
-    "event.currency",
-    "event.contact",
-    "event.has_ip",
-    "event.has_device",
-    "event.has_asn",
-    "customer.known",
-    "customer.logins",
-    "customer.age_days",
-];
 
 /// What is wrong with a condition, to follow "its condition".
 #[derive(Debug)]
@@ -47,7 +28,10 @@ pub(super) struct Fault(pub(super) String);
 
 /// What all conditions share.
 #[derive(Clone)]
-pub(super) struct Conditions(Arc<Env>);
+pub(super) struct Conditions {
+    env: Arc<Env>,
+    checks_types: bool,
+}
 
 impl std::fmt::Debug for Conditions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -64,21 +48,24 @@ pub(super) struct Condition {
 }
 
 impl Conditions {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Env::stdlib()))
+    pub(super) fn new(checks_types: bool) -> Self {
+        Self { env: Arc::new(Env::stdlib()), checks_types }
     }
 
     pub(super) fn compile(&self, source: &str) -> Result<Condition, Fault> {
         if source.len() > CONDITION_BYTES_MAX {
             return Err(Fault(format!("has {} bytes; allowed: at most {CONDITION_BYTES_MAX}", source.len())));
         }
-        let program = self.0.compile(source).map_err(|errors| {
+        let program = self.env.compile(source).map_err(|errors| {
             let first = errors.errors.first();
             let (place, message) = first.map_or((0, ""), |error| (error.pos.1, error.msg.as_str()));
             Fault(format!("is not CEL: {message}, at its character {}", place.max(0).saturating_add(1)))
         })?;
         let mut signals = Vec::new();
         walk(program.expression(), &mut signals)?;
+        if self.checks_types {
+            types::check(&program)?;
+        }
         signals.sort_unstable();
         signals.dedup();
         let needs = needs(program.expression());
@@ -86,7 +73,7 @@ impl Conditions {
     }
 
     pub(super) fn context<'v>(&self, answers: &'v Answers<'v>) -> Context<'v, 'v> {
-        let mut context = Context::with_env(Arc::clone(&self.0));
+        let mut context = Context::with_env(Arc::clone(&self.env));
         context.set_variable_resolver(answers);
         context
     }
@@ -155,10 +142,11 @@ fn asked(name: &str, signals: &mut Vec<Signal>) -> Result<(), Fault> {
         })?);
         return Ok(());
     }
-    if FIELDS.contains(&name) {
+    let fields = types::FIELDS.map(|(field, _)| field);
+    if fields.contains(&name) {
         return Ok(());
     }
-    Err(Fault(format!("asks for `{name}`; allowed: signal.…, {}", FIELDS.join(", "))))
+    Err(Fault(format!("asks for `{name}`; allowed: signal.…, {}", fields.join(", "))))
 }
 
 /// `a.b.c` of a chain of selections that begins with a name.
