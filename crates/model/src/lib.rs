@@ -13,6 +13,7 @@ pub mod event;
 pub mod kana;
 pub mod kind;
 pub mod money;
+pub mod objects;
 pub mod procedure;
 pub mod time;
 mod wire;

@@ -3,6 +3,7 @@
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request};
+use model::objects::{self, Objects};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 
@@ -78,10 +79,10 @@ pub(super) async fn read_json<T: DeserializeOwned>(request: Request, bytes_max: 
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.into_inner());
         match inner.classify() {
-            serde_json::error::Category::Data => Problem::invalid(path, inner.to_string()),
+            serde_json::error::Category::Data => Problem::invalid(path, objects::told(&inner)),
             _ => Problem::unreadable(format!("not JSON: {inner}")),
         }
     })?;
