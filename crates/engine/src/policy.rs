@@ -54,7 +54,7 @@ pub struct Rule {
     pub name: String,
     /// When it fires, as written.
     pub when: String,
-    /// The signals it asks for, in the order of the catalogue.
+    /// The signals it asks for, each once, in the order in which the condition names them.
     pub signals: Vec<Signal>,
     /// Points it gives.
     pub points: u16,

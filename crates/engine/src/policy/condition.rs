@@ -66,8 +66,6 @@ impl Conditions {
         if self.checks_types {
             types::check(&program)?;
         }
-        signals.sort_unstable();
-        signals.dedup();
         let needs = needs(program.expression());
         Ok(Condition { program, signals, needs })
     }
@@ -104,7 +102,7 @@ impl Condition {
     }
 }
 
-/// Checks that everything asked for exists, and collects the signals.
+/// Checks that everything asked for exists, and collects the signals in the order in which they are named.
 fn walk(expression: &IdedExpr, signals: &mut Vec<Signal>) -> Result<(), Fault> {
     match &expression.expr {
         Expr::Unspecified | Expr::Literal(_) => Ok(()),
@@ -135,11 +133,14 @@ fn walk(expression: &IdedExpr, signals: &mut Vec<Signal>) -> Result<(), Fault> {
 fn asked(name: &str, signals: &mut Vec<Signal>) -> Result<(), Fault> {
     if let Some(signal) = name.strip_prefix("signal.") {
         let known = Signal::from_name(signal);
-        signals.push(known.ok_or_else(|| {
+        let known = known.ok_or_else(|| {
             Fault(format!(
                 "asks for the signal `{signal}`, which does not exist; docs/signals.md has all of them"
             ))
-        })?);
+        })?;
+        if !signals.contains(&known) {
+            signals.push(known);
+        }
         return Ok(());
     }
     let fields = types::FIELDS.map(|(field, _)| field);

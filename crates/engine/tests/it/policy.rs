@@ -226,3 +226,26 @@ fn a_policy_that_was_taken_before_stays() {
     assert!(Policy::compile(&text, 1).is_err());
     assert_eq!(Policy::compile_taken(&text, 1).unwrap().rules().len(), 1);
 }
+
+/// What a decision names as its reason is what the condition names first, not what the catalogue has first.
+#[test]
+fn signals_of_a_rule_come_as_its_condition_names_them() {
+    let signals = |when: &str| {
+        let policy = Policy::compile(&with_condition(when), 1).unwrap();
+        policy.rules()[0].signals.iter().map(|signal| signal.name()).collect::<Vec<_>>()
+    };
+    let many = "signal.ua.automation && (signal.device.new_for_customer || (!event.has_device && signal.net.new_for_customer)) \
+                && signal.ua.automation && 1.0 < signal.velocity && [signal.net.vpn][0] == signal.ip.listed";
+    assert_eq!(
+        signals(many),
+        [
+            "ua.automation",
+            "device.new_for_customer",
+            "net.new_for_customer",
+            "velocity",
+            "net.vpn",
+            "ip.listed"
+        ]
+    );
+    assert_eq!(signals("event.channel != 'branch'"), [""; 0]);
+}

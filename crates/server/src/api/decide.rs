@@ -55,8 +55,8 @@ pub struct DecisionForm {
 /// A rule that fired.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReasonForm {
-    /// The first signal it asks for.
-    signal: String,
+    /// The first signal that its condition asks for, as it is written; absent where it asks for none.
+    signal: Option<String>,
     /// Its name.
     rule: String,
     /// Points it gave.
