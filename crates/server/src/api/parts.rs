@@ -101,3 +101,12 @@ pub(super) async fn read_json_or_default<T: DeserializeOwned + Default>(
     }
     Ok(parse_json::<Option<T>>(&body)?.unwrap_or_default())
 }
+/// What is wrong with a body that is no JSON at all.
+pub(super) fn not_json(body: &[u8]) -> Option<Problem> {
+    let problem = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str::<serde::de::IgnoredAny>(text).err()?.to_string(),
+        Err(_) => "it is not UTF-8".to_owned(),
+    };
+    Some(Problem::unreadable(format!("not one JSON object: {problem}")))
+}
+
