@@ -36,8 +36,8 @@ impl Level {
     /// The last word of an event's name says what became of something, and so how much it matters.
     fn of(event: &str) -> Self {
         match event.rsplit('.').next().unwrap_or("") {
-            "started" | "works_again" => Self::Info,
-            "refused" | "renewed" | "not_removed" => Self::Warning,
+            "started" | "done" | "stopped" | "works_again" => Self::Info,
+            "refused" | "renewed" | "not_removed" | "put_off" => Self::Warning,
             _ => Self::Error,
         }
     }

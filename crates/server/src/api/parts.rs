@@ -108,7 +108,10 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.into_inner());
         match inner.classify() {
-            serde_json::error::Category::Data => Problem::invalid(path, objects::told(&inner)),
+            // What is wrong in it may come before where it breaks off.
+            serde_json::error::Category::Data => {
+                not_json(body).unwrap_or_else(|| Problem::invalid(path, objects::told(&inner)))
+            }
             _ => Problem::unreadable(format!("not JSON: {inner}")),
         }
     })?;

@@ -1,6 +1,6 @@
 //! What is sent is what it is meant to be, or refused with the field and what is allowed.
 
-use super::{Api, event, good, refused};
+use super::{Api, event, good, refused, take_over};
 
 /// Serde takes an array for an object, its elements for the fields: nothing here may.
 #[test]
@@ -122,8 +122,10 @@ fn what_was_kept_of_an_event_is_told() {
 #[test]
 fn reasons_name_the_signal_that_their_rule_asks_for_first() {
     let api = Api::start();
-    let robot =
-        event("b-1", "login", "C1", "192.0.2.7").replace("{\"ip\"", "{\"user_agent\":\"curl/8.0\",\"ip\"");
+    take_over(&api, "C1");
+    let robot = event("b-1", "login", "C1", "192.0.2.7")
+        .replace("d-C1", "d-other")
+        .replace("{\"ip\"", "{\"user_agent\":\"curl/8.0\",\"ip\"");
     let decision = good(api.of("sender").post("/v1/decide", &robot));
     let reasons = decision["reasons"].as_array().unwrap();
     let automation = reasons.iter().find(|reason| reason["rule"] == "automation").unwrap();
