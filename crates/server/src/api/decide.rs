@@ -43,7 +43,8 @@ pub struct DecisionForm {
     /// Rules in shadow that would have fired.
     #[schema(required = false)]
     shadow: Vec<ReasonForm>,
-    /// Where proof is asked for: what the customer is to answer. Redeem it right before the event is done.
+    /// Where proof is asked for: what the customer is to answer. Redeem it right before the event is done. Absent if the event names
+    /// nobody, or nothing can be kept just now: the same event again then gets it.
     challenge: Option<ShownChallenge>,
     /// Where it is held.
     hold: Option<HeldForm>,
@@ -106,8 +107,10 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     let body = Body::Event(Box::new(observed));
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, japanese).await?;
     if let Some(action) = action.filter(|_| asks_for_proof(&answered.json)) {
-        let challenge = app.proofs.for_decision(&id, action).await?;
-        add_challenge(&mut answered.json, &challenge);
+        // The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
+        if let Ok(challenge) = app.proofs.for_decision(&id, action).await {
+            add_challenge(&mut answered.json, &challenge);
+        }
     }
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answered.json).into_response();
     if answered.again {
