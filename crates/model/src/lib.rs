@@ -14,6 +14,7 @@ pub mod kana;
 pub mod kind;
 pub mod mask;
 pub mod money;
+pub mod objects;
 pub mod procedure;
 pub mod time;
 mod wire;

@@ -218,7 +218,12 @@ impl App {
             )),
             Some(holder) if !allows(holder.role) => {
                 let role = holder.role;
-                Err(Problem::forbidden(format!("a key with role `{role}` does not allow this")))
+                let enough: Vec<&str> =
+                    Role::ALL.iter().filter(|role| allows(**role)).map(|role| role.as_str()).collect();
+                Err(Problem::forbidden(format!(
+                    "a key with role `{role}` does not allow this; allowed: {}",
+                    enough.join(", ")
+                )))
             }
             Some(holder) => Ok(holder),
         }

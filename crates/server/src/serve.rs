@@ -202,6 +202,12 @@ pub fn serve(
     served
 }
 
+/// Tells the log that the server listens.
+pub fn tell_started(at: SocketAddr) {
+    let fields = serde_json::json!({ "address": at.to_string(), "version": env!("CARGO_PKG_VERSION") });
+    crate::log::write(crate::log::Level::Info, "server.started", &fields);
+}
+
 /// Comes when the process is asked to stop: Ctrl-C or SIGTERM.
 pub async fn stop_asked() {
     use tokio::signal::unix::{SignalKind, signal};

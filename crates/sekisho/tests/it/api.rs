@@ -2,6 +2,7 @@
 
 mod audit;
 mod backtests;
+mod bodies;
 mod campaigns;
 mod customers;
 mod holds;
@@ -201,5 +202,36 @@ fn requests_are_told_and_measured() {
     let line = told.lines().find(|line| line.contains("abc-1")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!((&line["route"], &line["status"]), (&"/v1/customers/{id}".into(), &404.into()), "{line}");
+    assert_eq!((&line["level"], &line["method"]), (&"info".into(), &"GET".into()), "{line}");
+    assert!(line["time"].as_str().unwrap().parse::<model::Time>().is_ok(), "{line}");
     assert!(!told.contains("secret-customer") && !told.contains("sekisho_"), "{told}");
+}
+
+/// What has no route is told by its method, and the log begins with the server.
+#[test]
+fn the_log_says_when_what_and_how_bad() {
+    let api = Api::start();
+    let mut reader = api.of("reader");
+    for (method, path, id) in [("GET", "/nothing", "id-1"), ("PROPFIND", "/secret-path", "id-2")] {
+        reader.send(method, path, &[("X-Request-Id", id)], "").unwrap();
+    }
+    let told = loop {
+        let told = api.server.told();
+        if told.contains("id-2") {
+            break told;
+        }
+        std::thread::yield_now();
+    };
+    let line = |what: &str| -> Value {
+        serde_json::from_str(told.lines().find(|line| line.contains(what)).unwrap()).unwrap()
+    };
+    let started = line("server.started");
+    assert_eq!(
+        (&started["address"], &started["level"]),
+        (&api.server.address.as_str().into(), &"info".into())
+    );
+    assert!(told.contains("listening at http://"), "for people: {told}");
+    assert_eq!((&line("id-1")["method"], &line("id-1")["route"]), (&"GET".into(), &"other".into()));
+    assert_eq!(line("id-2")["method"], "other", "a word of the request's own is not told");
+    assert!(!told.contains("PROPFIND") && !told.contains("secret-path"), "{told}");
 }

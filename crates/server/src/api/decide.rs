@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
 use super::openapi::Refused;
+use super::parts::not_json;
 use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
@@ -56,8 +57,8 @@ pub struct DecisionForm {
 /// A rule that fired.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReasonForm {
-    /// The first signal it asks for.
-    signal: String,
+    /// The first signal that its condition asks for, as it is written; absent where it asks for none.
+    signal: Option<String>,
     /// Its name.
     rule: String,
     /// Points it gave.
@@ -82,6 +83,8 @@ pub struct HeldForm {
         (status = 200, body = DecisionForm, description = "The decision, durable", headers(
             ("Idempotent-Replayed" = String, description = "`true` where the event came before and is answered as then"),
         )),
+        (status = 400, body = Problem, content_type = "application/problem+json",
+         description = "The body is no JSON"),
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "The id came before with other content, or as a fact"),
         (status = 413, body = Problem, content_type = "application/problem+json",
@@ -95,7 +98,8 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     app.authorize(request.headers(), Role::may_send)?;
     let japanese = prefers_japanese(request.headers());
     let body = read_body(request, Event::BYTES_MAX).await?;
-    let event = Event::from_json(&body).map_err(Problem::invalid_event)?;
+    let event = Event::from_json(&body)
+        .map_err(|invalid| not_json(&body).unwrap_or_else(|| Problem::invalid_event(invalid)))?;
     let id = event.id.as_str().to_owned();
     let action = app.proofs.action(&event);
     let observed = app.observer.observe(event, true, (app.clock)());
