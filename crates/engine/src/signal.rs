@@ -212,6 +212,10 @@ signals! {
         "Other customers with accesses in good order from this device.",
         "okasan-2020; 2025.",
         "Families and offices share devices.";
+    CustomerReportedHours = "customer.reported_within_h", Hours, procedure::reported,
+        "Hours since the customer said that it was not them (customer.report). Says nothing once they were identified after that: a case.disposition whose reason begins with verified, or POST /v1/customers/{id}/unlock.",
+        "sbi-2020; JSDA guideline 2025: the account is locked at once, and unlocked after a fresh check of identity.",
+        "A customer who forgot what they asked for; somebody with the customer's session who locks them out.";
     ContactChangedHours = "contact.changed_within_h", Hours, procedure::contact_changed,
         "Hours since a contact was changed.",
         "D2: the mail address is changed first, so that notices go astray.",

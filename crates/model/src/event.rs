@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BankAccount, Channel, Client, Contact, Credential, CustomerId, EventKind, Factor, Invalid, Money, Order,
+    BankAccount, Channel, Client, Contact, Credential, CustomerId, Disposition, EventKind, Factor, Invalid, Money, Order,
     Outcome, Payment, Time,
 };
 
@@ -213,6 +213,14 @@ impl Event {
                 return Err(Invalid::new(field, problem));
             }
         }
+        let reason = self.reason.as_ref().filter(|_| self.kind == EventKind::CaseDisposition);
+        if let Some(reason) = reason.filter(|reason| Disposition::of(reason.as_str()).is_none()) {
+            return Err(Invalid::value(
+                "reason",
+                reason.as_str(),
+                &format!("one that begins with {}", Disposition::WORDS.join(", ")),
+            ));
+        }
         Ok(())
     }
 }
@@ -284,6 +292,27 @@ mod tests {
                 r#"field `customer`: absent; allowed: only `login` and `payment.instruction` may name nobody, `withdrawal` must name its customer"#
             ]],
         );
+    }
+
+    #[test]
+    fn a_disposition_begins_with_a_word_that_means_something() {
+        let closed = |reason: &str| {
+            let event = format!(
+                r#"{{"id":"d-1","time":"2020-09-16T15:05:00+09:00","kind":"case.disposition","customer":"C001",
+                "outcome":"succeeded","reason":"{reason}"}}"#
+            );
+            Event::from_json(event.as_bytes())
+        };
+        for good in ["verified", "verified: called back", "fraud 17", "honest、本人に確認"] {
+            assert!(closed(good).is_ok(), "{good}");
+        }
+        for bad in ["verifed", "unverified", "verifiedly", "Verified", "not fraud"] {
+            let error = closed(bad).unwrap_err();
+            assert_eq!(error.field, "reason");
+            assert!(error.problem.contains("fraud, honest, verified"), "{error}");
+        }
+        let login = r#"{"id":"l-1","time":"2020-09-16T15:05:00+09:00","kind":"login","customer":"C001","outcome":"failed","reason":"locked"}"#;
+        assert!(Event::from_json(login.as_bytes()).is_ok(), "of other kinds the reason is the sender's");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod holds;
 mod ips;
 mod jobs;
 mod lists;
+mod locks;
 mod openapi;
 mod parts;
 mod policies;
@@ -153,6 +154,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/decisions/{id}/explain", get(explanations::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/customers/{id}/unlock", post(locks::unlock))
         .route("/v1/customers/{id}/authenticators", get(authenticators::list))
         .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
         .route("/v1/customers/{id}/passkeys", post(authenticators::enrol))

@@ -22,7 +22,7 @@ use crate::signal::{Signal, Unit, View};
 const CONDITION_BYTES_MAX: usize = 2_000;
 
 /// What a condition can ask of the event and the customer.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "event.kind",
     "event.channel",
     "event.outcome",
@@ -33,6 +33,7 @@ const FIELDS: [&str; 16] = [
     "event.amount",
     "event.currency",
     "event.contact",
+    "event.buys",
     "event.has_ip",
     "event.has_device",
     "event.has_asn",
@@ -262,6 +263,7 @@ impl<'v> Answers<'v> {
             "event.credential" => text(event.credential.map(model::Credential::as_str)),
             "event.factor" => text(event.factor.map(model::Factor::as_str)),
             "event.contact" => text(event.contact.map(model::ContactType::as_str)),
+            "event.buys" => yes(event.order.is_some_and(|order| order.buys)),
             "event.country" => {
                 let letters =
                     event.place.country.as_ref().and_then(|letters| std::str::from_utf8(letters).ok());

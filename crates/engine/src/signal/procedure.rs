@@ -18,6 +18,10 @@ fn hours(view: &View<'_>, change: Option<&Change>) -> Option<f64> {
     change.map(|change| view.hours_since(change.at_us))
 }
 
+pub(super) fn reported(view: &View<'_>) -> Option<f64> {
+    Some(view.hours_since(view.customer.dealings().reported()?))
+}
+
 pub(super) fn contact_changed(view: &View<'_>) -> Option<f64> {
     hours(view, view.customer.dealings().contact.as_ref())
 }
