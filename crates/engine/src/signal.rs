@@ -240,6 +240,10 @@ signals! {
         "Other customers who named this bank account.",
         "Mules: several victims' money goes to one account.",
         "Married couples, companies.";
+    BankListed = "bank.listed", Flag, procedure::bank_listed,
+        "A bank told of this bank account (bank.notice) within 365 days.",
+        "sbi-2020: banks found the accounts that were opened with forged papers; what one bank knows, the next victim's broker should.",
+        "A notice about somebody who was robbed themselves. Says nothing of withdrawals that do not name the account.";
     MatchChangeIp = "match.change_ip", Flag, procedure::match_change,
         "The withdrawal account was changed within 30 days from a place that was not the customer's own, address, network or device. A later change from home does not undo it. Says nothing where the customer had no past.",
         "D5: (a) of the daily comparison on every withdrawal and transfer.",

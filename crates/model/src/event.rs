@@ -33,7 +33,7 @@ pub struct Event {
     pub time: Time,
     /// What was done.
     pub kind: EventKind,
-    /// In whose name; absent only on a login that names nobody known and on the broker's own `payment.instruction`.
+    /// In whose name; absent only on a login that names nobody known, on the broker's own `payment.instruction`, and on a bank's notice of an account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
     /// How it reached the broker.
@@ -191,11 +191,21 @@ impl Event {
         }
     }
 
+    /// A bank knows an account, not whose customer's money went there.
+    fn may_name_nobody(&self) -> bool {
+        match self.kind {
+            EventKind::Login | EventKind::PaymentInstruction => true,
+            EventKind::BankNotice => self.bank_account.is_some(),
+            _ => false,
+        }
+    }
+
     /// What no single field can say: who must be named, and which details belong to which kind.
     fn validate(&self) -> Result<(), Invalid> {
-        if self.customer.is_none() && !matches!(self.kind, EventKind::Login | EventKind::PaymentInstruction) {
+        if self.customer.is_none() && !self.may_name_nobody() {
             let problem = format!(
-                "absent; allowed: only `login` and `payment.instruction` may name nobody, `{}` must name its customer",
+                "absent; allowed: only `login`, `payment.instruction` and a `bank.notice` of a `bank_account` may name nobody, `{}` \
+                 must name its customer",
                 self.kind
             );
             return Err(Invalid::new("customer", problem));
@@ -289,9 +299,19 @@ mod tests {
         check(
             &WITHDRAWAL.replace("\"customer\":\"C001\",", ""),
             &expect![[
-                r#"field `customer`: absent; allowed: only `login` and `payment.instruction` may name nobody, `withdrawal` must name its customer"#
+                r#"field `customer`: absent; allowed: only `login`, `payment.instruction` and a `bank.notice` of a `bank_account` may name nobody, `withdrawal` must name its customer"#
             ]],
         );
+    }
+
+    #[test]
+    fn a_bank_tells_of_an_account_and_may_not_know_whose() {
+        let notice = r#"{"id":"n-1","time":"2020-09-16T15:05:00+09:00","kind":"bank.notice","outcome":"succeeded",
+            "bank_account":{"bank":"0001","branch":"001","number":"1234567"}}"#;
+        assert!(Event::from_json(notice.as_bytes()).is_ok());
+        let start = notice.find(",\n").unwrap();
+        let without = format!("{}}}", &notice[..start]);
+        assert_eq!(Event::from_json(without.as_bytes()).unwrap_err().field, "customer");
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl State {
         self.note_address(&noted, settled);
         self.note_device_and_account(&noted);
         self.note_payment(event);
+        self.note_notice(event);
         if noted.is_own && noted.is_login {
             self.note_login(&noted);
         }
@@ -181,6 +182,20 @@ impl State {
             account.paid_first_s = seconds(event.time);
         }
         account.paid.add(1, event.time, VELOCITY_HALF_LIFE_US);
+    }
+
+    /// What a bank tells of an account, whether or not it knows whose money went there; or takes back.
+    fn note_notice(&mut self, event: &Observed) {
+        if event.kind != EventKind::BankNotice {
+            return;
+        }
+        let Some(named) = &event.account else { return };
+        let Some(account) = self.accounts.change(named.key, &mut self.changes) else { return };
+        account.name(self.now);
+        let told_s = seconds(event.time);
+        if told_s >= account.listed_s {
+            account.listed_s = if event.outcome == Outcome::Failed { 0 } else { told_s };
+        }
     }
 
     /// A login in good order counts in the frequencies of all.

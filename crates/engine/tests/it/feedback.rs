@@ -95,3 +95,35 @@ fn where_feedback_comes_from_is_nobodys_place() {
     let customer = world.state.customer("C1").unwrap();
     assert!(customer.at("203.0.113.9".parse().unwrap()).is_none());
 }
+
+/// A bank knows the account, not the customers whose money went there.
+#[test]
+fn money_waits_on_its_way_to_an_account_that_a_bank_told_of() {
+    let mut world = settled();
+    let asked = |kind: &str, hours: i64| home(kind, hours).with("outcome", "attempted");
+    let notice = |hours: i64| {
+        let account = serde_json::json!({"bank": "0001", "branch": "001", "number": "1234567"});
+        let notice = made("bank.notice", "-", hour(91 * 24 + hours)).nobody();
+        notice.with("bank_account", account).account(7, None)
+    };
+    let before = world.ask(asked("withdrawal", 0).account(7, None));
+    assert_eq!(before.verdict, Verdict::Allow, "{:?}", world.fired(&before));
+    world.apply(notice(1));
+    for (at, kind) in (2..).zip(["withdrawal", "transfer", "bank_account.register", "bank_account.change"]) {
+        let decision = world.ask(asked(kind, at).account(7, None));
+        assert_eq!(decision.verdict, Verdict::Hold, "{kind}");
+        assert!(world.fired(&decision).contains(&"account_told_of_by_a_bank"), "{kind}");
+    }
+    let other = world.ask(asked("withdrawal", 6).account(8, None));
+    assert_eq!(other.verdict, Verdict::Allow, "{:?}", world.fired(&other));
+
+    let listed = |world: &World, hours: i64, key: u64| {
+        world.state.signal(Signal::BankListed, &asked("withdrawal", hours).account(key, None).observed())
+    };
+    assert_eq!(listed(&world, 7, 7), Some(1.0));
+    assert_eq!(listed(&world, 7, 8), Some(0.0));
+    assert_eq!(world.state.signal(Signal::BankListed, &asked("withdrawal", 7).observed()), None, "which account?");
+    assert_eq!(listed(&world, 366 * 24 + 2, 7), Some(0.0), "a year later it is not news");
+    world.apply(notice(8).failed());
+    assert_eq!(listed(&world, 9, 7), Some(0.0), "taken back");
+}
