@@ -160,7 +160,7 @@ pub struct Trading {
 pub struct Hold {
     /// The event that was held.
     pub event: EventId,
-    /// Since when, microseconds since 1970.
+    /// Since when, microseconds since 1970: when the event arrived.
     pub since_us: i64,
     /// Until when, if nobody settles it.
     pub until_us: i64,
