@@ -230,11 +230,7 @@ impl State {
             if holds.len() >= customer::HOLDS_MAX {
                 holds.remove(0);
             }
-            holds.push(Hold {
-                event: event.id.clone(),
-                since_us: arrived.as_us(),
-                until_us: until.as_us(),
-            });
+            holds.push(Hold { event: event.id.clone(), since_us: arrived.as_us(), until_us: until.as_us() });
         }
         Outcome::Decided(decision)
     }

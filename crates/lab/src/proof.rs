@@ -50,7 +50,7 @@ pub enum ProofLoadError {
     Thread,
     /// It was asked to stop.
     #[error(transparent)]
-    Stopped(#[from] history::Stopped),
+    Stopped(#[from] history::HistoryError),
 }
 
 /// Runs it against a server on whose pages (`origin`) passkeys work.

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BankAccount, Channel, Client, Contact, Credential, CustomerId, Disposition, EventKind, Factor, Invalid, Money, Order,
-    Outcome, Payment, Time,
+    BankAccount, Channel, Client, Contact, Credential, CustomerId, Disposition, EventKind, Factor, Invalid,
+    Money, Order, Outcome, Payment, Time,
 };
 
 crate::wire::text! {

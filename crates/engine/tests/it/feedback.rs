@@ -27,8 +27,7 @@ fn closed(hours: i64, reason: &str) -> Made {
 }
 
 fn order(side: &str, hours: i64) -> Made {
-    home("order", hours)
-        .with("order", serde_json::json!({"symbol": "1301", "side": side, "quantity": 100}))
+    home("order", hours).with("order", serde_json::json!({"symbol": "1301", "side": side, "quantity": 100}))
 }
 
 /// SBI 2020, JSDA 2025: locked at once, unlocked by a fresh check of identity.
@@ -57,7 +56,11 @@ fn a_report_locks_the_account_until_the_customer_is_identified_anew() {
     world.apply(closed(3, "fraud: an attacker in the middle"));
     assert_eq!(verdicts(&mut world, 4), locked, "a label says nothing of who the customer is");
     world.apply(closed(5, "verified, called back").failed());
-    assert_eq!(verdicts(&mut world, 2_000), locked, "what was taken back says nothing, and time alone unlocks nothing");
+    assert_eq!(
+        verdicts(&mut world, 2_000),
+        locked,
+        "what was taken back says nothing, and time alone unlocks nothing"
+    );
     world.apply(closed(2_001, "verified, called back"));
     assert_eq!(verdicts(&mut world, 2_002), usual);
     world.apply(report(2_003));
@@ -122,7 +125,11 @@ fn money_waits_on_its_way_to_an_account_that_a_bank_told_of() {
     };
     assert_eq!(listed(&world, 7, 7), Some(1.0));
     assert_eq!(listed(&world, 7, 8), Some(0.0));
-    assert_eq!(world.state.signal(Signal::BankListed, &asked("withdrawal", 7).observed()), None, "which account?");
+    assert_eq!(
+        world.state.signal(Signal::BankListed, &asked("withdrawal", 7).observed()),
+        None,
+        "which account?"
+    );
     assert_eq!(listed(&world, 366 * 24 + 2, 7), Some(0.0), "a year later it is not news");
     world.apply(notice(8).failed());
     assert_eq!(listed(&world, 9, 7), Some(0.0), "taken back");

@@ -28,7 +28,11 @@ impl Chromium {
     pub(crate) fn start(place: &Place, language: &str) -> Self {
         let port = crate::nginx::free_port();
         let mut command = Command::new(program("SEKISHO_CHROMEDRIVER", "chromedriver"));
-        command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut driver = command.spawn().unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let started = lines.by_ref().map_while(Result::ok).any(|line| line.contains("started successfully"));
@@ -171,5 +175,7 @@ fn program(variable: &str, name: &str) -> PathBuf {
     let told = std::env::var_os(variable).map(PathBuf::from);
     let usual = ["/usr/bin", "/usr/local/bin"].map(|folder| PathBuf::from(folder).join(name));
     let found = told.into_iter().chain(usual).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("there is no {name}: run `cargo xtask test`, which gets one, or install it"))
+    found.unwrap_or_else(|| {
+        panic!("there is no {name}: run `cargo xtask test`, which gets one, or install it")
+    })
 }

@@ -15,7 +15,8 @@ fn what_it_says_to_try_works() {
     let done = run(&[SMALL.as_slice(), &["--out", &place.text("demo")]].concat());
     assert!(done.status.success(), "{}", stderr(&done));
     let text = String::from_utf8(done.stdout).unwrap();
-    let pasted = |start: &str| text.lines().map(str::trim).filter(|line| line.starts_with(start)).collect::<Vec<_>>();
+    let pasted =
+        |start: &str| text.lines().map(str::trim).filter(|line| line.starts_with(start)).collect::<Vec<_>>();
     let [start] = pasted("sekisho serve").try_into().unwrap();
     let words: Vec<&str> = start.split(' ').skip(1).collect();
     let at = words[words.iter().position(|word| *word == "--listen").unwrap() + 1];

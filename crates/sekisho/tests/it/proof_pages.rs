@@ -65,9 +65,8 @@ fn a_customer_adds_a_passkey_and_confirms_a_withdrawal() {
         browser.until_text(words.amount);
         browser.picture(&format!("verify-{language}"));
         browser.click("[data-act=passkey]");
-        let url = browser.until("the broker's site", |browser| {
-            Some(browser.url()).filter(|url| url.starts_with(&back))
-        });
+        let url = browser
+            .until("the broker's site", |browser| Some(browser.url()).filter(|url| url.starts_with(&back)));
         let result = url.split("sekisho_result=").nth(1).unwrap();
         let claims = claims(&broker, result);
         assert_eq!(claims["sub"], "C1");

@@ -126,12 +126,7 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     respond(&id, answered.json, step_up, challenge.as_deref())
 }
 
-fn respond(
-    id: &str,
-    json: Vec<u8>,
-    step_up: StepUp,
-    challenge: Option<&str>,
-) -> Result<Response, Problem> {
+fn respond(id: &str, json: Vec<u8>, step_up: StepUp, challenge: Option<&str>) -> Result<Response, Problem> {
     let unreadable = |_error| Problem::unreadable("the decision cannot be told in headers");
     let decided: Decided = serde_json::from_slice(&json).map_err(unreadable)?;
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == decided.decision);

@@ -11,8 +11,9 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, event_list, events, explanations, findings,
-    forward, handovers, health, holds, ips, lists, locks, policies, profiles, sign_ins, sweeps,
+    audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, event_list,
+    events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, policies, profiles,
+    sign_ins, sweeps,
 };
 
 /// The name of the security scheme.

@@ -31,10 +31,9 @@ impl std::str::FromStr for ChallengeId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bytes = text.strip_prefix(PREFIX).and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok());
-        bytes
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| model::Invalid::value("challenge", text, "an id as `challenge.id` of a decision gives it"))
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(|| {
+            model::Invalid::value("challenge", text, "an id as `challenge.id` of a decision gives it")
+        })
     }
 }
 
@@ -118,11 +117,17 @@ impl Proofs {
 
     /// A challenge that the broker asks for.
     pub(crate) async fn for_broker(&self, event: &Event) -> Result<Shown, ProofError> {
-        let action = self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
+        let action =
+            self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
         self.make(ChallengeId(random()?), action, None).await
     }
 
-    async fn make(&self, id: ChallengeId, action: Action, event: Option<String>) -> Result<Shown, ProofError> {
+    async fn make(
+        &self,
+        id: ChallengeId,
+        action: Action,
+        event: Option<String>,
+    ) -> Result<Shown, ProofError> {
         let (now, open_s) = (self.now(), i64::from(self.settings.open_s));
         let settings = std::sync::Arc::clone(&self.settings);
         self.keeper
@@ -310,7 +315,9 @@ fn look_at(
     (method, given): (Method, &str),
     now: Time,
 ) -> Result<Option<(Passed, Time)>, ProofError> {
-    let passed = |authenticator, matures| (Passed { method, authenticator, at: now, matured: now >= matures }, matures);
+    let passed = |authenticator, matures| {
+        (Passed { method, authenticator, at: now, matured: now >= matures }, matures)
+    };
     if method.is_sent() {
         let right = challenge.is_code(method, &keys.codes, &id.to_string(), &code::typed(given), now)?;
         return Ok(right.then(|| passed(None, now)));

@@ -115,8 +115,7 @@ impl Proofs {
 
     /// Begins a visit, once.
     pub(crate) async fn enter(&self, token: &str) -> Result<Visit, ProofError> {
-        let visit: Visit =
-            tokens::read(&self.keys.tokens, "handover", token).ok_or(ProofError::Visit)?;
+        let visit: Visit = tokens::read(&self.keys.tokens, "handover", token).ok_or(ProofError::Visit)?;
         let (now, id, ends) = (self.now(), visit.id, visit.ends);
         if now >= ends || !self.keeper.act(move |kept| kept.spend(&id, ends)).await? {
             return Err(ProofError::Visit);

@@ -143,7 +143,13 @@ impl<'a> Kept<'a> {
         bytes.map(|bytes| self.open(sort, key, &bytes)).transpose()
     }
 
-    fn put<T: Serialize>(&self, sort: Sort, key: &[u8], value: &T, ends: Option<Time>) -> Result<(), ProofError> {
+    fn put<T: Serialize>(
+        &self,
+        sort: Sort,
+        key: &[u8],
+        value: &T,
+        ends: Option<Time>,
+    ) -> Result<(), ProofError> {
         let failed = |_error| ProofError::Broken("something cannot be kept".to_owned());
         let bytes = postcard::to_allocvec(value).map_err(failed)?;
         let place = [&[sort.kind()], key].concat();

@@ -14,8 +14,8 @@ use history::sweep::{
 };
 use history::{HistoryError, Watch};
 use intel::Intel;
-use model::{Procedure, Time};
 use model::time::DAY_US;
+use model::{Procedure, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{AskedProcedure, Source, SweepRequest, Sweeping, is_below};
