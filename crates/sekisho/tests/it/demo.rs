@@ -17,11 +17,11 @@ fn what_it_says_to_try_works() {
     let text = String::from_utf8(done.stdout).unwrap();
     let pasted =
         |start: &str| text.lines().map(str::trim).filter(|line| line.starts_with(start)).collect::<Vec<_>>();
-    let [start] = pasted("sekisho serve").try_into().unwrap();
+    let [start]: [&str; 1] = pasted("sekisho serve").try_into().unwrap();
     let words: Vec<&str> = start.split(' ').skip(1).collect();
     let at = words[words.iter().position(|word| *word == "--listen").unwrap() + 1];
     let mut command = Command::new(BINARY);
-    command.args(words.iter().map(|word| if *word == at { "127.0.0.1:0" } else { word }));
+    command.args(words.iter().map(|word| if *word == at { "127.0.0.1:0" } else { *word }));
     let server = crate::serve::Server::spawn(command);
     let curls = pasted("curl");
     assert!(curls.len() >= 4, "{text}");
