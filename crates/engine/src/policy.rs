@@ -201,7 +201,7 @@ impl Policy {
         if decision.verdict == Verdict::Hold {
             // Where the score alone holds, no rule says for how long.
             let hours = i64::from(if hold_h == 0 { form::HOLD_H } else { hold_h });
-            decision.held_until = Some(view.event.time.plus_us(hours.saturating_mul(model::time::HOUR_US)));
+            decision.held_until = Some(view.arrived.plus_us(hours.saturating_mul(model::time::HOUR_US)));
         }
         decision
     }

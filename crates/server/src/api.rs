@@ -23,6 +23,7 @@ mod holds;
 mod ips;
 mod jobs;
 mod lists;
+mod locks;
 mod mask;
 mod openapi;
 mod parts;
@@ -159,6 +160,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
         .route("/v1/passwords/check", post(passwords::check))
         .route("/v1/mask", post(mask::post))
+        .route("/v1/customers/{id}/unlock", post(locks::unlock))
         .route("/v1/customers/{id}/authenticators", get(authenticators::list))
         .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
         .route("/v1/customers/{id}/passkeys", post(authenticators::enrol))

@@ -125,7 +125,12 @@ pub fn serve(
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
     let data = options.data.clone();
-    let sweeping = Sweeping { data: data.clone(), intel: Arc::clone(&intel), sequencer: sequencer.clone() };
+    let sweeping = Sweeping {
+        data: data.clone(),
+        intel: Arc::clone(&intel),
+        tag: secret.history_tag(),
+        sequencer: sequencer.clone(),
+    };
     let (sweeps, mut working) =
         jobs::start(&options.data, sweeping, &clock).map_err(io("looking for sweeps"))?;
     let (memory_bytes, told) = (options.sequencer.memory_bytes, PastTold::default());

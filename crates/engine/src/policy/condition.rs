@@ -251,6 +251,7 @@ impl<'v> Answers<'v> {
             "event.credential" => text(event.credential.map(model::Credential::as_str)),
             "event.factor" => text(event.factor.map(model::Factor::as_str)),
             "event.contact" => text(event.contact.map(model::ContactType::as_str)),
+            "event.buys" => yes(event.order.is_some_and(|order| order.buys)),
             "event.country" => {
                 let letters =
                     event.place.country.as_ref().and_then(|letters| std::str::from_utf8(letters).ok());

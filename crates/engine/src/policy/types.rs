@@ -9,7 +9,7 @@ use super::condition::{Fault, qualified};
 use crate::signal::{Signal, Unit};
 
 /// What a condition can ask of the event and the customer.
-pub(super) const FIELDS: [(&str, Type); 16] = [
+pub(super) const FIELDS: [(&str, Type); 17] = [
     ("event.kind", Type::Word(Vocabulary::Kind)),
     ("event.channel", Type::Word(Vocabulary::Channel)),
     ("event.outcome", Type::Word(Vocabulary::Outcome)),
@@ -19,6 +19,7 @@ pub(super) const FIELDS: [(&str, Type); 16] = [
     ("event.asn", Type::Whole),
     ("event.amount", Type::Whole),
     ("event.currency", Type::Word(Vocabulary::Currency)),
+    ("event.buys", Type::Flag),
     ("event.contact", Type::Word(Vocabulary::Contact)),
     ("event.has_ip", Type::Flag),
     ("event.has_device", Type::Flag),

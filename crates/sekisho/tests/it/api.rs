@@ -155,6 +155,7 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("GET", "/v1/backtests", &["reader", "operator", "admin"]),
         ("POST", "/v1/policies/9/backtest", &["operator", "admin"]),
         ("POST", "/v1/backtests/1/stop", &["operator", "admin"]),
+        ("POST", "/v1/customers/x/unlock", &["operator", "admin"]),
         ("POST", "/v1/holds/x/release", &["operator", "admin"]),
         ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
         ("POST", "/v1/sweeps", &["operator", "admin"]),

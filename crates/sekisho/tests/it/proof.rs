@@ -348,6 +348,35 @@ fn a_new_app_confirms_no_withdrawal_and_the_customer_can_say_it_was_not_them() {
     }
     let has = broker.server.connect(&reader).get("/v1/customers/C1/authenticators").unwrap().json();
     assert_eq!(has["authenticators"][0]["method"], "totp");
+
+    // From here on the account is locked.
+    let again = browser.post(&format!("/verify/{challenge}/report"), &json!({}));
+    assert_eq!(again.status, 200, "pressed twice: {again:?}");
+    let next =
+        broker.asks().post("/v1/decide", &event("w-2", "withdrawal", "C1", &withdrawal("C1"))).unwrap();
+    assert_eq!(next.json()["decision"], "hold", "{next:?}");
+    let reasons = next.json()["reasons"].to_string();
+    assert!(reasons.contains("customer_reported"), "{reasons}");
+    let seen = broker.server.connect(&reader).get("/v1/customers/C1").unwrap().json();
+    assert!(seen["reported"].is_string(), "{seen}");
+
+    // Until somebody identified the customer, and said how.
+    let operator = key(&broker.place, "operator");
+    let unlock = |body: &Value| {
+        broker.server.connect(&operator).post("/v1/customers/C1/unlock", &body.to_string()).unwrap()
+    };
+    assert_eq!(unlock(&json!({})).status, 422, "no reason");
+    let unlocked = unlock(&json!({"reason": "identity papers seen in the branch"}));
+    assert_eq!(unlocked.status, 200, "{unlocked:?}");
+    assert_eq!(unlock(&json!({"reason": "again"})).status, 409, "it is not locked any more");
+    let decision = broker.withdrawal("w-3", "C1");
+    assert!(decision["challenge"]["id"].is_string(), "{decision}");
+    let admin = key(&broker.place, "admin");
+    let acts = broker.server.connect(&admin).get("/v1/audit").unwrap().body;
+    assert!(
+        acts.contains("customer.unlock") && acts.contains("identity papers seen in the branch"),
+        "{acts}"
+    );
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) struct EventSent {
     time: String,
     kind: KindWord,
     outcome: OutcomeWord,
-    /// In whose name; absent only on a `login` that names nobody known and on `payment.instruction`.
+    /// In whose name; absent only on a `login` that names nobody known, on `payment.instruction`, and on a `bank.notice` of an account.
     #[schema(min_length = 1, max_length = 64)]
     customer: Option<String>,
     channel: Option<ChannelWord>,

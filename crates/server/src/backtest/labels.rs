@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use model::customer::text_key;
 use model::time::DAY_US;
-use model::{EventKind, Outcome};
+use model::{Disposition, EventKind, Outcome};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -120,10 +120,11 @@ impl Labels {
     pub(super) fn note(&mut self, seq: u64, event: &Observed) {
         let says = match event.kind {
             EventKind::CustomerReport | EventKind::BankNotice => Some("fraud"),
-            EventKind::CaseDisposition => {
-                let reason = event.kept.reason.as_ref().map_or("", |reason| reason.as_str());
-                ["fraud", "honest"].into_iter().find(|word| reason.starts_with(word))
-            }
+            EventKind::CaseDisposition => match event.disposition() {
+                Some(Disposition::Fraud) => Some("fraud"),
+                Some(Disposition::Honest) => Some("honest"),
+                Some(Disposition::Verified) | None => None,
+            },
             _ => return,
         };
         let says = says.filter(|_| event.outcome != Outcome::Failed);

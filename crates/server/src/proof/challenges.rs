@@ -12,6 +12,7 @@ use super::keys::{ProofKeys, random};
 use super::result::{self, About};
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
+use crate::sequencer::AskError;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,9 +276,6 @@ impl Proofs {
             let mut challenge = own_challenge(kept, id, &owner)?;
             challenge.report();
             kept.put_challenge(&id.0, &challenge)?;
-            let mut settings = kept.settings(&owner)?;
-            settings.locked.get_or_insert(now);
-            kept.put_settings(&owner, &settings)?;
             Ok(show(id, &challenge, now))
         });
         let shown = shown.await?;
@@ -288,8 +286,11 @@ impl Proofs {
             factor: None,
             client,
         };
-        self.tell(observer, fact).await?;
-        Ok(shown)
+        match self.tell(observer, fact).await {
+            // Pressed again: the report that is in the journal stands.
+            Ok(()) | Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(shown),
+            Err(error) => Err(error),
+        }
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.

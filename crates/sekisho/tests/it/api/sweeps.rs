@@ -102,6 +102,21 @@ fn what_cannot_be_swept_is_refused() {
 }
 
 #[test]
+fn a_day_on_which_nothing_was_done_is_examined_too() {
+    let api = Api::start();
+    let mut operator = api.of("operator");
+    good(api.of("sender").post("/v1/events", &event("l-1", "login", "C1", "192.0.2.7")));
+    let id = awaited("history", || {
+        let answer = operator.post("/v1/findings/examine", "").unwrap();
+        (answer.status == 202).then(|| answer.json()["id"].clone())
+    });
+    let examined = done(&api, &id);
+    assert_eq!(examined["state"], "done", "{examined}");
+    assert_eq!(examined["summary"]["procedures"]["count"], 0, "{examined}");
+    assert_eq!(good(api.of("reader").get("/v1/findings"))["findings"], json!([]));
+}
+
+#[test]
 fn procedures_of_the_last_days_are_examined_again() {
     let api = Api::start();
     let mut operator = api.of("operator");
