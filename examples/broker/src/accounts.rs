@@ -32,13 +32,6 @@ impl Accounts {
         Some((customer.parse().ok()?, right == password))
     }
 
-    pub(crate) fn sign_in(&self, session: &str, customer: CustomerId) {
-        let mut inside = self.lock();
-        if inside.sessions.len() < KEPT_MAX {
-            inside.sessions.insert(session.to_owned(), customer);
-        }
-    }
-
     pub(crate) fn who(&self, session: &str) -> Option<CustomerId> {
         self.lock().sessions.get(session).cloned()
     }
@@ -63,7 +56,7 @@ impl Accounts {
         let Some(customer) = event.customer.clone() else { return };
         let mut inside = self.lock();
         match event.kind {
-            EventKind::Login => {
+            EventKind::Login if inside.sessions.len() < KEPT_MAX => {
                 inside.sessions.insert(session.to_owned(), customer);
             }
             EventKind::Withdrawal => {

@@ -138,7 +138,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 28] = [
+    let operations: [(&str, &str, &[&str]); 40] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -162,6 +162,21 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("POST", "/v1/sweeps/1/stop", &["operator", "admin"]),
         ("POST", "/v1/customers/x/unmask", &["operator", "admin"]),
         ("POST", "/v1/passwords/check", &["sender", "admin"]),
+        ("POST", "/v1/challenges", &["sender", "admin"]),
+        ("GET", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/redeem", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/answer", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/passkey", &["sender", "admin"]),
+        ("POST", "/v1/handovers", &["sender", "admin"]),
+        ("POST", "/v1/sign-ins", &["sender", "admin"]),
+        ("POST", "/v1/sign-ins/00112233445566778899aabbccddeeff", &["sender", "admin"]),
+        ("POST", "/v1/customers/x/passkeys", &["sender", "admin"]),
+        ("GET", "/v1/customers/x/authenticators", &["reader", "operator", "admin"]),
+        (
+            "POST",
+            "/v1/customers/x/authenticators/00112233445566778899aabbccddeeff/remove",
+            &["operator", "admin"],
+        ),
         ("POST", "/v1/mask", &ROLES),
         ("GET", "/v1/audit", &["admin"]),
         ("PUT", "/v1/customers/x", &["admin"]),

@@ -201,7 +201,9 @@ fn a_brokers_site_is_protected_from_sign_in_to_withdrawal() {
     thief.come_from("203.0.113.9");
     sign_in(&mut thief, &site);
     let stopped = |text: &str| {
-        ["ご本人の確認", "受付を保留しました", "お手続きできません"].into_iter().any(|each| text.contains(each))
+        ["ご本人の確認", "受付を保留しました", "お手続きできません"]
+            .into_iter()
+            .any(|each| text.contains(each))
     };
     thief.until("home, or a stop", |browser| {
         let text = browser.text();

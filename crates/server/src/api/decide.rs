@@ -106,11 +106,11 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     let (observed, digest) = observed.map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, japanese).await?;
-    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json)) {
-        // The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
-        if let Ok(challenge) = app.proofs.for_decision(&id, action).await {
-            add_challenge(&mut answered.json, &challenge);
-        }
+    // The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
+    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
+        && let Ok(challenge) = app.proofs.for_decision(&id, action).await
+    {
+        add_challenge(&mut answered.json, &challenge);
     }
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answered.json).into_response();
     if answered.again {

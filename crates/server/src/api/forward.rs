@@ -119,11 +119,11 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let body = Body::Event(Box::new(observed));
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
     let mut challenge = None;
-    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json)) {
-        if let Ok(made) = app.proofs.for_decision(&id, action).await {
-            add_challenge(&mut answered.json, &made);
-            challenge = Some(made.id);
-        }
+    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
+        && let Ok(made) = app.proofs.for_decision(&id, action).await
+    {
+        add_challenge(&mut answered.json, &made);
+        challenge = Some(made.id);
     }
     respond(&id, answered.json, step_up, challenge.as_deref())
 }

@@ -69,7 +69,7 @@ mod tests {
         }
         assert!(places(&data).unwrap().is_empty());
         remember(&data, "history", &[one.clone(), own.clone()]).unwrap();
-        assert_eq!(places(&data).unwrap(), [one.clone()], "its own is read anyway");
+        assert_eq!(places(&data).unwrap(), std::slice::from_ref(&one), "its own is read anyway");
         remember(&data, "history", &[data.join("other/../one"), other.clone()]).unwrap();
         assert_eq!(places(&data).unwrap(), [one.clone(), other.clone()]);
         std::fs::remove_dir(&one).unwrap();
