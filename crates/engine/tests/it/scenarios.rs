@@ -74,7 +74,7 @@ fn a_hold_counts_from_when_the_event_arrived_and_is_settled_before_it_is_over() 
             other => panic!("{other:?}"),
         }
     };
-    let settle = |at, settled_in: (crate::made::World, model::event::EventId)| {
+    let settle = |at, settled_in: (World, model::event::EventId)| {
         let (mut world, event) = settled_in;
         let (customer, by) = ("C1".parse().unwrap(), "ops".to_owned());
         world.input(at, Body::HoldSettled { customer, event, released: true, by, reason: None })
