@@ -235,7 +235,7 @@ signals! {
     BankHolderMismatch = "bank.holder_mismatch", Flag, procedure::holder_mismatch,
         "The bank account's holder is named otherwise than the customer, after normalising kana.",
         "D2: the names must be equal; the forged accounts show that this alone is not enough.",
-        "Marriage, abbreviations of companies. Says nothing where either name is not known.";
+        "Marriage, abbreviations of companies. Says nothing where either name is not known, or not in kana or Latin letters.";
     BankCustomers = "bank.customers", Count, procedure::bank_customers,
         "Other customers who named this bank account.",
         "Mules: several victims' money goes to one account.",

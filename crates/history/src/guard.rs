@@ -23,15 +23,21 @@ pub fn is_guarded() -> bool {
     GUARDED.get()
 }
 
+/// Runs `work`; a panic in it gives `None` and is told to nobody, because of what it might tell. What it changed must not be
+/// used then.
+pub fn silently<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let outer = GUARDED.replace(true);
+    let result = std::panic::catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(outer);
+    result.ok()
+}
+
 /// Runs `read`; a panic in it is an error of the file. What it changed must not be used after an error.
 pub(crate) fn guarded<T>(
     path: &Path,
     read: impl FnOnce() -> Result<T, HistoryError>,
 ) -> Result<T, HistoryError> {
-    let outer = GUARDED.replace(true);
-    let result = std::panic::catch_unwind(AssertUnwindSafe(read));
-    GUARDED.set(outer);
-    result.unwrap_or_else(|_panic| {
+    silently(read).unwrap_or_else(|| {
         let reason = ParquetError::General("its structure is contradictory".to_owned());
         Err(HistoryError::parquet(path)(reason))
     })

@@ -24,6 +24,25 @@ pub fn metrics(target: &Target) -> Result<String, HttpError> {
     }
 }
 
+/// A connection on which one question is asked after the other.
+pub struct Asking(Client);
+
+impl Asking {
+    /// To a server, with a key for it.
+    #[must_use]
+    pub fn new(target: Target, key: String) -> Self {
+        Self(Client::new(target, key))
+    }
+
+    /// Posts a body of JSON; gives the status.
+    ///
+    /// # Errors
+    /// It cannot be asked, or answers with something else than HTTP.
+    pub fn post(&mut self, path: &str, body: &[u8]) -> Result<u16, HttpError> {
+        self.0.post(path, body).map(|answer| answer.status)
+    }
+}
+
 /// Why a server's bytes are no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {

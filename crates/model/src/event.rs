@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BankAccount, Channel, Client, Contact, Credential, CustomerId, Disposition, EventKind, Factor, Invalid,
-    Money, Order, Outcome, Payment, Time,
+    Money, Order, Outcome, Payment, Time, objects,
 };
 
 crate::wire::text! {
@@ -165,7 +165,7 @@ impl Event {
         }
         // Checked once as a whole: from bytes, serde_json would check every string by itself.
         let text = std::str::from_utf8(json).map_err(|_first| Self::explain(json))?;
-        let event: Self = serde_json::from_str(text).map_err(|_first| Self::explain(json))?;
+        let event: Self = objects::from_str(text).map_err(|_first| Self::explain(json))?;
         event.validate()?;
         Ok(event)
     }
@@ -173,13 +173,16 @@ impl Event {
     /// Parses again with the field's path tracked: slower, so only for what has already failed.
     fn explain(json: &[u8]) -> Invalid {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        match serde_path_to_error::deserialize::<_, Self>(&mut deserializer) {
+        match serde_path_to_error::deserialize::<_, Self>(objects::Objects(&mut deserializer)) {
             Ok(_) => match deserializer.end() {
                 Ok(()) => Invalid::new(".", "could not be read"),
-                Err(error) => Invalid::new(".", error.to_string()),
+                Err(error) => Invalid::new(".", format!("not one JSON object: {error}")),
             },
+            Err(error) if !error.inner().is_data() => {
+                Invalid::new(".", format!("not JSON: {}", error.inner()))
+            }
             Err(error) => {
-                let (path, problem) = (error.path().to_string(), error.inner().to_string());
+                let (path, problem) = (error.path().to_string(), objects::told(error.inner()));
                 match missing_field(&problem) {
                     Some(name) if path == "." => Invalid::new(name, "absent; allowed: every event has it"),
                     Some(name) => {

@@ -5,6 +5,7 @@ mod child;
 mod day;
 mod decide;
 mod http;
+mod passwords;
 mod proof;
 mod restart;
 mod warm;
@@ -86,6 +87,8 @@ enum What {
     Proof,
     /// 10,005 procedures by the ledger.
     Warm,
+    /// Passwords judged, and a list of a million.
+    Passwords,
     /// Killed under load, and back. Only where it is named, because with millions of customers it takes minutes.
     Restart,
     /// A day's traffic in half an hour. Only where it is named.
@@ -158,6 +161,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
             false => http::Size { customers: 100_000, seconds: 10, requests: lab::load::REQUESTS_MAX },
         };
         http::run(size, runs, session)?;
+    }
+    if wanted(What::Passwords) {
+        let size = match args.smoke {
+            true => passwords::Size { checks: 500, entries: 10_000, absent: 100_000 },
+            false => passwords::Size { checks: 20_000, entries: 1_000_000, absent: 10_000_000 },
+        };
+        passwords::run(size, folder.path(), session)?;
     }
     if args.smoke && wanted(What::Restart) || args.only.contains(&What::Restart) {
         let customers = u32::try_from(args.customers).unwrap_or(u32::MAX).clamp(1, lab::load::CUSTOMERS_MAX);

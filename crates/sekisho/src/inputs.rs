@@ -8,6 +8,7 @@ use history::import::{parse_time, parse_timezone};
 use intel::{Intel, IntelConfig};
 use serde::Deserialize;
 use server::daily::Daily;
+use server::passwords::{self, PasswordOptions};
 use server::proof::ProofSettings;
 
 /// `sekisho.toml`.
@@ -19,7 +20,44 @@ struct Config {
     #[serde(default)]
     serve: ServeConfig,
     #[serde(default)]
+    passwords: PasswordsConfig,
+    #[serde(default)]
     proof: ProofConfig,
+}
+
+/// The `[passwords]` table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasswordsConfig {
+    profile: Option<String>,
+    symbols: Option<bool>,
+    list: Option<PathBuf>,
+    service_names: Option<Vec<String>>,
+    key_per_s: Option<u32>,
+    customer_per_min: Option<u32>,
+}
+
+/// Reads the `[passwords]` table of a configuration, if there is one.
+pub(crate) fn password_options(config: Option<&Path>) -> anyhow::Result<PasswordOptions> {
+    let usual = PasswordOptions::default();
+    let Some(path) = config else { return Ok(usual) };
+    let asked = read_config(path)?.passwords;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let name = asked.profile.as_deref().unwrap_or(usual.profile.name);
+    let profile = passwords::profile(name, asked.symbols.unwrap_or(false));
+    let profile =
+        profile.map_err(|problem| anyhow::anyhow!("{}: [passwords] profile {problem}", path.display()))?;
+    let rate = |name: &str, asked: Option<u32>, usual: u32| match asked.unwrap_or(usual) {
+        0 => bail!("{}: [passwords] {name} is 0; allowed: from 1", path.display()),
+        rate => Ok(rate),
+    };
+    Ok(PasswordOptions {
+        profile,
+        list: asked.list.map(|list| folder.join(list)),
+        service_names: asked.service_names.unwrap_or_default(),
+        key_per_s: rate("key_per_s", asked.key_per_s, usual.key_per_s)?,
+        customer_per_min: rate("customer_per_min", asked.customer_per_min, usual.customer_per_min)?,
+    })
 }
 
 /// The `[serve]` table: what `sekisho serve` is not told by its arguments. Paths count from the file's folder.

@@ -14,6 +14,7 @@ mod inputs;
 mod lab;
 mod load;
 mod own_server;
+mod passwords;
 mod policy;
 mod quality;
 mod replay;
@@ -75,6 +76,9 @@ enum Command {
     /// Try a candidate policy on the past, or take a decision apart.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Make a list of passwords that are refused, or judge one.
+    #[command(subcommand)]
+    Passwords(passwords::Command),
     /// Benchmarks: print the figures this product promises.
     Bench(bench::Args),
 }
@@ -105,6 +109,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args, &session),
         Command::Bootstrap(args) => bootstrap::run(args, &session),
         Command::Policy(command) => policy::run(command, &session),
+        Command::Passwords(command) => passwords::run(command, &session),
         Command::Bench(args) => bench::run(args, &session),
         Command::Serve(_) | Command::Key(_) | Command::State(_) => Ok(ExitCode::SUCCESS),
     };

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use intel::Intel;
 use lab::http::Target;
 use server::keys::{self, Role};
+use server::passwords::PasswordOptions;
 use server::serve::{ServeOptions, serve};
 
 /// A running server and a key for it.
@@ -31,6 +32,17 @@ pub(crate) fn with<T>(
     intel: Intel,
     ask: impl FnOnce(&OwnServer) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    with_passwords(data, port, intel, &PasswordOptions::default(), ask)
+}
+
+/// The same, judging passwords in this way.
+pub(crate) fn with_passwords<T>(
+    data: &Path,
+    port: u16,
+    intel: Intel,
+    passwords: &PasswordOptions,
+    ask: impl FnOnce(&OwnServer) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     drop(store::DataFolder::open(data)?);
     // Who asked for this server may do everything with it.
     let key = keys::create(data, "own", Role::Admin)?;
@@ -43,6 +55,7 @@ pub(crate) fn with<T>(
         // What is told here may be of any time.
         daily: None,
         ask_days: None,
+        passwords: passwords.clone(),
         sequencer: server::sequencer::Options::default(),
         proof: server::proof::ProofSettings::default(),
     };

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use server::exporter::ExportOptions;
 use server::keys::Role;
 use server::sequencer::Options;
-use server::serve::{ServeOptions, serve, stop_asked};
+use server::serve::{ServeOptions, serve, stop_asked, tell_started};
 
 use crate::{inputs, say};
 
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Country, autonomous systems, lists: a folder or a TOML file; see docs/intel.md.
     #[arg(long)]
     intel: Option<PathBuf>,
-    /// sekisho.toml: its [serve] for what is not given here, its [intel] unless --intel is given.
+    /// sekisho.toml: its [serve] for what is not given here, its [intel] unless --intel is given, its [passwords].
     #[arg(long)]
     config: Option<PathBuf>,
     /// Memory that records may take, about; further ones are read from the data folder when they are needed [default: 4096].
@@ -111,6 +111,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         export,
         ask_days: Some(ask_days).filter(|days| *days > 0),
         daily: inputs::daily(examine_at, timezone)?,
+        passwords: inputs::password_options(args.config.as_deref())?,
         proof,
         sequencer: Options {
             memory_bytes: usize::try_from(memory_mib)?.saturating_mul(1 << 20),
@@ -119,6 +120,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let data = options.data.display();
     let started = |at: SocketAddr, has_keys: bool| {
+        tell_started(at);
         say::note(format!("listening at http://{at}, data in {data}; Ctrl-C stops"));
         if !has_keys {
             say::note(format!(

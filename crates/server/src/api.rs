@@ -24,8 +24,10 @@ mod ips;
 mod jobs;
 mod lists;
 mod locks;
+mod mask;
 mod openapi;
 mod parts;
+mod passwords;
 mod policies;
 pub mod problem;
 mod profiles;
@@ -49,13 +51,13 @@ use axum::routing::{any, delete, get, post};
 use tower_service::Service as _;
 
 use self::problem::Problem;
-pub(crate) use self::profiles::masked_contact;
 use self::traffic::Traffic;
 use crate::backtests::Backtests;
 use crate::explanations::Explanations;
 use crate::indexer::Indexer;
 use crate::keys::{Holder, Keys, Role};
 use crate::observe::Observer;
+use crate::passwords::Passwords;
 use crate::proof::Proofs;
 use crate::readers::Readers;
 use crate::secret::Secret;
@@ -99,6 +101,8 @@ pub struct App {
     pub changing_lists: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever changes the candidate on trial.
     pub changing_shadow: Arc<tokio::sync::Mutex<()>>,
+    /// Candidate passwords.
+    pub(crate) passwords: Arc<Passwords>,
     /// What requests leave behind.
     pub traffic: Arc<Traffic>,
     /// This API, described.
@@ -154,6 +158,8 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/decisions/{id}/explain", get(explanations::get))
         .route("/v1/customers/{id}", get(customers::get).put(profiles::put))
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
+        .route("/v1/passwords/check", post(passwords::check))
+        .route("/v1/mask", post(mask::post))
         .route("/v1/customers/{id}/unlock", post(locks::unlock))
         .route("/v1/customers/{id}/authenticators", get(authenticators::list))
         .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
@@ -214,7 +220,12 @@ impl App {
             )),
             Some(holder) if !allows(holder.role) => {
                 let role = holder.role;
-                Err(Problem::forbidden(format!("a key with role `{role}` does not allow this")))
+                let enough: Vec<&str> =
+                    Role::ALL.iter().filter(|role| allows(**role)).map(|role| role.as_str()).collect();
+                Err(Problem::forbidden(format!(
+                    "a key with role `{role}` does not allow this; allowed: {}",
+                    enough.join(", ")
+                )))
             }
             Some(holder) => Ok(holder),
         }

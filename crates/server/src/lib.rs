@@ -24,6 +24,7 @@ pub mod lists;
 mod log;
 pub mod observe;
 mod pages;
+pub mod passwords;
 pub mod past;
 pub mod policies;
 mod pressure;

@@ -19,6 +19,7 @@ use crate::explanations::PastTold;
 use crate::exporter::{self, ExportOptions, Places};
 use crate::keys::{KeyError, Keys};
 use crate::observe::Observer;
+use crate::passwords::{PasswordError, PasswordOptions, Passwords};
 use crate::proof::{ProofSettings, Proofs};
 use crate::readers::Readers;
 use crate::secret::Secret;
@@ -41,6 +42,8 @@ pub struct ServeOptions {
     pub ask_days: Option<u32>,
     /// When procedures of the last days are examined again, every day; never without.
     pub daily: Option<Daily>,
+    /// How passwords are judged.
+    pub passwords: PasswordOptions,
     /// How the sequencer runs.
     pub sequencer: sequencer::Options,
     /// How customers prove themselves.
@@ -62,6 +65,9 @@ pub enum ServeError {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The list of passwords.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
     /// A file or the network.
     #[error("{what} failed")]
     Io {
@@ -100,6 +106,7 @@ pub fn serve(
     started: impl FnOnce(SocketAddr, bool),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    let passwords = Arc::new(Passwords::new(&options.passwords)?);
     let folder = DataFolder::open(&options.data)?;
     let policy = policy_text(options.policy.as_deref())?;
     let secret = Secret::of_folder(&options.data).map_err(io("reading or making the folder's secret"))?;
@@ -154,6 +161,7 @@ pub fn serve(
         proofs: Arc::new(proofs),
         changing_lists: Arc::default(),
         changing_shadow: Arc::default(),
+        passwords,
         traffic: Arc::new(traffic),
         openapi,
     };
@@ -197,6 +205,12 @@ pub fn serve(
         exporter.rest();
     }
     served
+}
+
+/// Tells the log that the server listens.
+pub fn tell_started(at: SocketAddr) {
+    let fields = serde_json::json!({ "address": at.to_string(), "version": env!("CARGO_PKG_VERSION") });
+    crate::log::write(crate::log::Level::Info, "server.started", &fields);
 }
 
 /// Comes when the process is asked to stop: Ctrl-C or SIGTERM.

@@ -50,7 +50,11 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
         safe.push_str(before);
         let end = value.find([',', '}', '\n']).unwrap_or(value.len());
         let (value, after) = value.split_at_checked(end).unwrap_or((value, ""));
-        safe.extend(value.chars().map(|character| if character.is_ascii_digit() { '•' } else { character }));
+        safe.extend(
+            value
+                .chars()
+                .map(|character| if character.is_ascii_digit() { model::mask::SIGN } else { character }),
+        );
         rest = after;
     }
     safe.push_str(rest);

@@ -2,11 +2,14 @@
 
 mod audit;
 mod backtests;
+mod bodies;
 mod campaigns;
 mod customers;
 mod holds;
 mod lists;
+mod mask;
 mod openapi;
+mod passwords;
 mod policies;
 mod reading;
 mod sweeps;
@@ -135,7 +138,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 27] = [
+    let operations: [(&str, &str, &[&str]); 28] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -158,6 +161,8 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("POST", "/v1/sweeps", &["operator", "admin"]),
         ("POST", "/v1/sweeps/1/stop", &["operator", "admin"]),
         ("POST", "/v1/customers/x/unmask", &["operator", "admin"]),
+        ("POST", "/v1/passwords/check", &["sender", "admin"]),
+        ("POST", "/v1/mask", &ROLES),
         ("GET", "/v1/audit", &["admin"]),
         ("PUT", "/v1/customers/x", &["admin"]),
         ("PUT", "/v1/lists/x", &["admin"]),
@@ -198,5 +203,36 @@ fn requests_are_told_and_measured() {
     let line = told.lines().find(|line| line.contains("abc-1")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!((&line["route"], &line["status"]), (&"/v1/customers/{id}".into(), &404.into()), "{line}");
+    assert_eq!((&line["level"], &line["method"]), (&"info".into(), &"GET".into()), "{line}");
+    assert!(line["time"].as_str().unwrap().parse::<model::Time>().is_ok(), "{line}");
     assert!(!told.contains("secret-customer") && !told.contains("sekisho_"), "{told}");
+}
+
+/// What has no route is told by its method, and the log begins with the server.
+#[test]
+fn the_log_says_when_what_and_how_bad() {
+    let api = Api::start();
+    let mut reader = api.of("reader");
+    for (method, path, id) in [("GET", "/nothing", "id-1"), ("PROPFIND", "/secret-path", "id-2")] {
+        reader.send(method, path, &[("X-Request-Id", id)], "").unwrap();
+    }
+    let told = loop {
+        let told = api.server.told();
+        if told.contains("id-2") {
+            break told;
+        }
+        std::thread::yield_now();
+    };
+    let line = |what: &str| -> Value {
+        serde_json::from_str(told.lines().find(|line| line.contains(what)).unwrap()).unwrap()
+    };
+    let started = line("server.started");
+    assert_eq!(
+        (&started["address"], &started["level"]),
+        (&api.server.address.as_str().into(), &"info".into())
+    );
+    assert!(told.contains("listening at http://"), "for people: {told}");
+    assert_eq!((&line("id-1")["method"], &line("id-1")["route"]), (&"GET".into(), &"other".into()));
+    assert_eq!(line("id-2")["method"], "other", "a word of the request's own is not told");
+    assert!(!told.contains("PROPFIND") && !told.contains("secret-path"), "{told}");
 }

@@ -90,6 +90,20 @@ impl Chromium {
         self.must("POST", "/webauthn/authenticator", &authenticator);
     }
 
+    /// From now on as if behind a proxy that names this address.
+    pub(crate) fn come_from(&mut self, ip: &str) {
+        let mut command = |name: &str, params: Value| {
+            self.must("POST", "/goog/cdp/execute", &json!({"cmd": name, "params": params}));
+        };
+        command("Network.enable", json!({}));
+        command("Network.setExtraHTTPHeaders", json!({"headers": {"X-Forwarded-For": ip}}));
+    }
+
+    /// Runs a script on the page.
+    pub(crate) fn script(&mut self, script: &str) {
+        self.must("POST", "/execute/sync", &json!({"script": script, "args": []}));
+    }
+
     pub(crate) fn open(&mut self, url: &str) {
         self.must("POST", "/url", &json!({"url": url}));
     }

@@ -12,8 +12,8 @@ use super::App;
 use super::problem::Problem;
 use super::{
     audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, event_list,
-    events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, policies, profiles,
-    sign_ins, sweeps,
+    events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, mask, passwords,
+    policies, profiles, sign_ins, sweeps,
 };
 
 /// The name of the security scheme.
@@ -33,6 +33,7 @@ const KEY: &str = "key";
         policies::list, policies::get, policies::post, policies::end_shadow,
         backtests::post, backtests::list, backtests::get, backtests::stop,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
+        passwords::check, mask::post,
         challenges::post, challenges::get, challenges::redeem, challenges::answer, challenges::passkey,
         handovers::post, sign_ins::post, sign_ins::end, authenticators::enrol, authenticators::list, authenticators::remove,
         health::healthz, health::readyz, health::metrics, document,

@@ -101,6 +101,12 @@ impl Problem {
         )
     }
 
+    /// A parameter of the query cannot be accepted.
+    #[must_use]
+    pub fn invalid_parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: Some(name.into()), ..Self::invalid_query(detail) }
+    }
+
     /// What the path names does not exist.
     #[must_use]
     pub fn absent(detail: impl Into<String>) -> Self {
@@ -125,6 +131,18 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "urn:sekisho:problem:not-now",
             "Not at the moment",
+            detail,
+        );
+        Self { retry_after_s: Some(retry_after_s), ..problem }
+    }
+
+    /// Nothing is wrong with the request, but it came too soon after others.
+    #[must_use]
+    pub fn too_often(detail: impl Into<String>, retry_after_s: u16) -> Self {
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "urn:sekisho:problem:too-often",
+            "Too many in a short time",
             detail,
         );
         Self { retry_after_s: Some(retry_after_s), ..problem }

@@ -8,9 +8,10 @@ use engine::key::RecordKey;
 use model::client::Language;
 use model::details::ContactValue;
 use model::event::Reason;
-use model::{ContactType, CustomerId, HolderName, Time};
+use model::{ContactType, CustomerId, HolderName, Time, mask};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use stepup::password::Personal;
 use utoipa::ToSchema;
 
 use super::App;
@@ -127,6 +128,7 @@ pub(super) async fn put(
         let problem = format!("came {}; allowed: at most {CONTACTS_MAX}", form.contacts.len());
         return Err(Problem::invalid("contacts", problem));
     }
+    let comparable = form.holder.as_ref().map(comparable).transpose()?;
     let before = sealed(&app, &id).await?;
     let before = before.and_then(|sealed| opened(&app, &id, &sealed));
     let changed = before.as_ref() != Some(&form);
@@ -134,11 +136,18 @@ pub(super) async fn put(
         let content = serde_json::to_vec(&form).map_err(|error| Problem::unreadable(error.to_string()))?;
         let sealed = profile::seal(&app.secret, &id, &content)
             .map_err(|error| Problem::not_now(format!("sealing the profile failed: {error}"), 10))?;
-        let holder = form.holder.as_ref().map(|holder| app.secret.holder_key(&holder.comparable()));
+        let holder = comparable.map(|holder| app.secret.holder_key(&holder));
         let body = engine::input::Profile { customer: id, holder, opened: form.opened, sealed };
         app.sequencer.ask(None, [0; 16], Body::Profile(body), false).await?;
     }
     Ok(Json(ProfileKept { profile: MaskedProfile::from(&form), changed }))
+}
+
+/// The form in which a name is compared. One that cannot be would silently take away a signal, so it is refused here, where no
+/// customer waits; in an event, where one does, it only says nothing.
+fn comparable(holder: &HolderName) -> Result<String, Problem> {
+    let allowed = "came a name that cannot be compared (not shown); allowed: the name in kana, or Latin letters, as banks carry it";
+    holder.comparable().ok_or_else(|| Problem::invalid("holder", allowed))
 }
 
 /// Why somebody must see a profile.
@@ -197,6 +206,26 @@ async fn sealed(app: &App, id: &CustomerId) -> Result<Option<Vec<u8>>, Problem> 
     Ok(app.sequencer.look(vec![key], look).await?)
 }
 
+/// What the broker told of a customer, where it did and its envelope opens.
+pub(super) async fn known(app: &App, id: &CustomerId) -> Result<Option<ProfileForm>, Problem> {
+    Ok(sealed(app, id).await?.and_then(|sealed| opened(app, id, &sealed)))
+}
+
+impl ProfileForm {
+    /// Tells what a guesser may know of the customer.
+    pub(super) fn add_to(&self, personal: &mut Personal) {
+        if let Some(holder) = &self.holder {
+            personal.add(holder.as_str());
+        }
+        for contact in &self.contacts {
+            match contact.r#type {
+                ContactType::Email => personal.add_email(contact.value.as_str()),
+                ContactType::Phone | ContactType::Address => personal.add(contact.value.as_str()),
+            }
+        }
+    }
+}
+
 /// A profile that was kept, masked.
 pub(super) fn masked(app: &App, id: &CustomerId, sealed: &[u8]) -> Result<MaskedProfile, Problem> {
     opened(app, id, sealed).as_ref().map(MaskedProfile::from).ok_or_else(unopened)
@@ -215,57 +244,13 @@ impl From<&ProfileForm> for MaskedProfile {
     fn from(form: &ProfileForm) -> Self {
         let contacts = form.contacts.iter().map(|contact| MaskedContact {
             r#type: contact.r#type.as_str(),
-            value: masked_contact(contact.r#type, contact.value.as_str()),
+            value: mask::value(contact.r#type.into(), contact.value.as_str()),
         });
         Self {
-            holder: form.holder.as_ref().map(|holder| hidden(holder.as_str(), 1, 0)),
+            holder: form.holder.as_ref().map(|holder| mask::value(mask::Kind::Name, holder.as_str())),
             contacts: contacts.collect(),
             language: form.language.as_ref().map(ToString::to_string),
             opened: form.opened,
         }
-    }
-}
-
-/// Of a mail address the first character and the domain stay, of a number the last two digits, of a postal address nothing.
-/// A contact with most of it hidden.
-pub(crate) fn masked_contact(sort: ContactType, value: &str) -> String {
-    match sort {
-        ContactType::Email => match value.rsplit_once('@') {
-            Some((local, domain)) => format!("{}@{domain}", hidden(local, 1, 0)),
-            None => hidden(value, 1, 0),
-        },
-        ContactType::Phone => hidden(value, 0, 2),
-        ContactType::Address => "•••".to_owned(),
-    }
-}
-
-/// The text with all but so many characters at its ends hidden; a short one is hidden whole.
-fn hidden(text: &str, head: usize, tail: usize) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let shown =
-        if characters.len() > head.saturating_add(tail).saturating_mul(2) { (head, tail) } else { (0, 0) };
-    let middle = characters.len().saturating_sub(shown.0).saturating_sub(shown.1);
-    let first = characters.iter().take(shown.0);
-    let last = characters.iter().skip(shown.0.saturating_add(middle));
-    first.copied().chain(std::iter::repeat_n('•', middle)).chain(last.copied()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ContactType, hidden, masked_contact};
-
-    #[test]
-    fn what_is_shown_cannot_be_used() {
-        for (sort, value, shown) in [
-            (ContactType::Email, "taro@example.jp", "t•••@example.jp"),
-            (ContactType::Email, "t@example.jp", "•@example.jp"),
-            (ContactType::Email, "no address", "n•••••••••"),
-            (ContactType::Phone, "090-1234-5678", "•••••••••••78"),
-            (ContactType::Phone, "110", "•••"),
-            (ContactType::Address, "東京都千代田区1-1", "•••"),
-        ] {
-            assert_eq!(masked_contact(sort, value), shown);
-        }
-        assert_eq!(hidden("ヤマダ", 1, 0), "ヤ••");
     }
 }

@@ -355,5 +355,5 @@ fn passkey(authenticator: Authenticator) -> Option<String> {
 }
 
 fn mask(sort: ContactType, text: &str) -> String {
-    crate::api::masked_contact(sort, text)
+    model::mask::value(sort.into(), text)
 }

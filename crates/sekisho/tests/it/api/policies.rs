@@ -27,6 +27,10 @@ fn an_activated_policy_decides_at_once_and_survives() {
     let bad = refused(post(&api, "activate", &policy(30).replace("\"true\"", "\"signal.nothing\"")), 422);
     assert_eq!((&bad["line"], &bad["field"]), (&8.into(), &"policy".into()), "{bad}");
     assert!(bad["column"].is_number(), "{bad}");
+    for never in ["signal.net.vpn > 3", "event.amount", "event.kind == 'logn'"] {
+        let bad = refused(post(&api, "validate", &policy(30).replace("true", never)), 422);
+        assert_eq!((&bad["line"], &bad["column"]), (&8.into(), &8.into()), "{never}: {bad}");
+    }
     let checked = good(post(&api, "validate", &policy(30)));
     assert_eq!(
         (&checked["active"], &checked["changed"], &checked["rules"]),
