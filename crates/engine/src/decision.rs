@@ -56,6 +56,6 @@ pub struct Decision {
     pub shadow: Vec<Reason>,
     /// Version of the policy.
     pub policy: u32,
-    /// Until when it is held.
+    /// Until when it is held, counted from when the event arrived.
     pub held_until: Option<Time>,
 }

@@ -8,8 +8,8 @@ use model::client::{DeviceId, Ja4, Language, SessionId, UserAgentText};
 use model::customer::text_key;
 use model::event::{EventId, Reason, Share, UsernameHash};
 use model::{
-    Address, Channel, ContactType, Credential, CustomerId, Event, EventKind, Factor, Invalid, Money,
-    OrderSide, Outcome, Time,
+    Address, Channel, ContactType, Credential, CustomerId, Disposition, Event, EventKind, Factor, Invalid,
+    Money, OrderSide, Outcome, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -313,6 +313,15 @@ impl Observed {
             },
             asked,
         })
+    }
+}
+
+impl Observed {
+    /// How an analyst closed a case; none of other events, and where the reason begins with no such word.
+    #[must_use]
+    pub fn disposition(&self) -> Option<Disposition> {
+        let reason = self.kept.reason.as_ref().filter(|_| self.kind == EventKind::CaseDisposition)?;
+        Disposition::of(reason.as_str())
     }
 }
 

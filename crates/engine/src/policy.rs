@@ -9,6 +9,7 @@ pub mod explain;
 mod form;
 mod learned;
 mod needs;
+mod types;
 
 use model::EventKind;
 
@@ -53,7 +54,7 @@ pub struct Rule {
     pub name: String,
     /// When it fires, as written.
     pub when: String,
-    /// The signals it asks for, in the order of the catalogue.
+    /// The signals it asks for, each once, in the order in which the condition names them.
     pub signals: Vec<Signal>,
     /// Points it gives.
     pub points: u16,
@@ -85,11 +86,23 @@ impl Policy {
     /// Compiles a policy; `version` is what decisions will name.
     ///
     /// # Errors
-    /// Not TOML, unknown keys, a condition that is no CEL or asks for what does not exist, a limit exceeded: with line and
-    /// column.
+    /// Not TOML, unknown keys, a condition that is no CEL, asks for what does not exist or could never hold, a limit exceeded:
+    /// with line and column.
     pub fn compile(text: &str, version: u32) -> Result<Self, PolicyError> {
+        Self::of(text, version, &Conditions::new(true))
+    }
+
+    /// A policy that was taken before, perhaps when less was checked: types are not looked at, and a rule that could never fire
+    /// does not. What was decided by it stays decided so.
+    ///
+    /// # Errors
+    /// As [`Self::compile`], but for types.
+    pub fn compile_taken(text: &str, version: u32) -> Result<Self, PolicyError> {
+        Self::of(text, version, &Conditions::new(false))
+    }
+
+    fn of(text: &str, version: u32, conditions: &Conditions) -> Result<Self, PolicyError> {
         let form = Form::read(text)?;
-        let conditions = Conditions::new();
         let thresholds = form.thresholds.checked(text)?;
         let model = form.model.map(learned::ModelForm::checked).transpose();
         let model = model.map_err(|(byte, problem)| PolicyError::at(text, byte, problem))?;
@@ -103,11 +116,12 @@ impl Policy {
                 }
             }
             let (kinds, when) = (rule.kinds.clone(), rule.when.span().start);
-            let rule = Rule::compile(rule, &conditions, text)?;
+            let rule = Rule::compile(rule, conditions, text)?;
             rule.check_model(model.as_ref(), &kinds)
                 .map_err(|fault| PolicyError::in_condition(text, when, &rule.name, &fault))?;
             rules.push(rule);
         }
+        let conditions = conditions.clone();
         let policy = Self { version, conditions, thresholds, model, rules, by_kind };
         policy.check_model_points(text)?;
         Ok(policy)
@@ -187,7 +201,7 @@ impl Policy {
         if decision.verdict == Verdict::Hold {
             // Where the score alone holds, no rule says for how long.
             let hours = i64::from(if hold_h == 0 { form::HOLD_H } else { hold_h });
-            decision.held_until = Some(view.event.time.plus_us(hours.saturating_mul(model::time::HOUR_US)));
+            decision.held_until = Some(view.arrived.plus_us(hours.saturating_mul(model::time::HOUR_US)));
         }
         decision
     }

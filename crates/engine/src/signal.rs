@@ -212,6 +212,10 @@ signals! {
         "Other customers with accesses in good order from this device.",
         "okasan-2020; 2025.",
         "Families and offices share devices.";
+    CustomerReportedHours = "customer.reported_within_h", Hours, procedure::reported,
+        "Hours since the customer said that it was not them (customer.report). Says nothing once they were identified after that: a case.disposition whose reason begins with verified, or POST /v1/customers/{id}/unlock.",
+        "sbi-2020; JSDA guideline 2025: the account is locked at once, and unlocked after a fresh check of identity.",
+        "A customer who forgot what they asked for; somebody with the customer's session who locks them out.";
     ContactChangedHours = "contact.changed_within_h", Hours, procedure::contact_changed,
         "Hours since a contact was changed.",
         "D2: the mail address is changed first, so that notices go astray.",
@@ -231,11 +235,15 @@ signals! {
     BankHolderMismatch = "bank.holder_mismatch", Flag, procedure::holder_mismatch,
         "The bank account's holder is named otherwise than the customer, after normalising kana.",
         "D2: the names must be equal; the forged accounts show that this alone is not enough.",
-        "Marriage, abbreviations of companies. Says nothing where either name is not known.";
+        "Marriage, abbreviations of companies. Says nothing where either name is not known, or not in kana or Latin letters.";
     BankCustomers = "bank.customers", Count, procedure::bank_customers,
         "Other customers who named this bank account.",
         "Mules: several victims' money goes to one account.",
         "Married couples, companies.";
+    BankListed = "bank.listed", Flag, procedure::bank_listed,
+        "A bank told of this bank account (bank.notice) within 365 days.",
+        "sbi-2020: banks found the accounts that were opened with forged papers; what one bank knows, the next victim's broker should.",
+        "A notice about somebody who was robbed themselves. Says nothing of withdrawals that do not name the account.";
     MatchChangeIp = "match.change_ip", Flag, procedure::match_change,
         "The withdrawal account was changed within 30 days from a place that was not the customer's own, address, network or device. A later change from home does not undo it. Says nothing where the customer had no past.",
         "D5: (a) of the daily comparison on every withdrawal and transfer.",

@@ -78,7 +78,7 @@ pub enum Outcome {
     Decided(Decision),
     /// A fact, a profile, a policy or a document was noted.
     Noted,
-    /// A hold was settled; false if there was none.
+    /// A hold was settled; false if there was none, or if it was over.
     Settled(bool),
 }
 
@@ -206,14 +206,17 @@ impl State {
                     return Outcome::Settled(false);
                 };
                 let holds = &mut customer.dealings_mut().holds;
-                let before = holds.len();
+                // One that is over cannot be settled any more.
+                let is_open = |hold: &Hold| hold.event == *event && hold.until_us > input.time.as_us();
+                let was_open = holds.iter().any(is_open);
                 holds.retain(|hold| hold.event != *event);
-                Outcome::Settled(holds.len() < before)
+                Outcome::Settled(was_open)
             }
         }
     }
 
     fn apply_event(&mut self, policy: &Policy, event: &Observed) -> Outcome {
+        let arrived = self.arrived(event);
         let decision = if event.asked { Some(self.weigh(policy, event)) } else { None };
         let verdict = decision.as_ref().map_or(Verdict::Allow, |decision| decision.verdict);
         self.note(event, verdict);
@@ -223,15 +226,11 @@ impl State {
         {
             let holds = &mut customer.dealings_mut().holds;
             // Those that are over make room; of too many, the oldest is left to its time.
-            holds.retain(|hold| hold.until_us > event.time.as_us());
+            holds.retain(|hold| hold.until_us > arrived.as_us());
             if holds.len() >= customer::HOLDS_MAX {
                 holds.remove(0);
             }
-            holds.push(Hold {
-                event: event.id.clone(),
-                since_us: event.time.as_us(),
-                until_us: until.as_us(),
-            });
+            holds.push(Hold { event: event.id.clone(), since_us: arrived.as_us(), until_us: until.as_us() });
         }
         Outcome::Decided(decision)
     }
@@ -263,6 +262,7 @@ impl State {
         let agent = agent.filter(|agent| remembered(*agent, self.now));
         let view = View {
             event,
+            arrived: self.arrived(event),
             customer_key,
             device_key,
             customer: customer.unwrap_or(&empty.customer),
@@ -276,6 +276,11 @@ impl State {
             campaigns: &self.campaigns,
         };
         look(&view)
+    }
+
+    /// When an event arrived that is applied now. A hold counts from here: an event that is told days late waits as long as any.
+    fn arrived(&self, event: &Observed) -> Time {
+        self.now.max(event.time)
     }
 
     fn note_profile(&mut self, input: &Input, profile: &Profile) -> Outcome {

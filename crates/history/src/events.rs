@@ -3,6 +3,8 @@
 //! Not everything comes back. Of a bank account history keeps bank, branch and a keyed hash, none of which is an account; of a
 //! contact only its type. Country and autonomous system are not part of an event.
 
+use std::ops::RangeInclusive;
+
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 use arrow_array::{Array as _, DictionaryArray, PrimitiveArray, RecordBatch, StringArray};
@@ -67,13 +69,87 @@ pub fn read<E: From<HistoryError>>(
             let columns = Columns::of(file, &batch)?;
             for place in 0..batch.num_rows() {
                 row = row.saturating_add(1);
-                let told = columns.event(place).map(|(event, has_id)| {
-                    let beside = columns.beside(place);
-                    Told { row, event, has_id, beside }
-                });
-                each(told.map_err(|invalid| NoEvent { row, invalid }))?;
+                each(columns.told(place, row))?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Reads the rows of a file whose times, microseconds since 1970, are of a span, in the file's order. Memory: one batch of rows, and
+/// 8 bytes for each row of the span.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_span<E: From<HistoryError>>(
+    file: &HistoryFile,
+    span: &RangeInclusive<i64>,
+    watch: &Watch,
+    mut each: impl FnMut(Result<Told, NoEvent>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut before = 0_u64;
+    for group in 0..file.metadata.metadata().num_row_groups() {
+        let mut chosen = Vec::new();
+        times_of_group(file, group, span, watch, |row, time_us| {
+            if span.contains(&time_us) {
+                chosen.push(row);
+            }
+        })?;
+        if chosen.is_empty() {
+            before = before.saturating_add(file.group_rows(group));
+            continue;
+        }
+        let mut rows = chosen.iter();
+        reading::read_chosen(file, group, &[], chosen.iter().copied(), |batch, places| {
+            watch.check()?;
+            let batch = compact::conform(&file.path, batch)?;
+            let columns = Columns::of(file, &batch)?;
+            for (place, row) in places.iter().zip(rows.by_ref()) {
+                let row = u64::try_from(*row).unwrap_or(u64::MAX).saturating_add(1);
+                each(columns.told(*place, before.saturating_add(row)))?;
+            }
+            Ok::<_, E>(())
+        })?;
+        before = before.saturating_add(file.group_rows(group));
+    }
+    Ok(())
+}
+
+/// Shows the times of a file's rows, microseconds since 1970: of all that are of a span, and of some that are not.
+///
+/// # Errors
+/// The file cannot be read, or `watch` says stop.
+pub fn times(
+    file: &HistoryFile,
+    span: &RangeInclusive<i64>,
+    watch: &Watch,
+    mut each: impl FnMut(i64),
+) -> Result<(), HistoryError> {
+    let groups = 0..file.metadata.metadata().num_row_groups();
+    groups.into_iter().try_for_each(|group| times_of_group(file, group, span, watch, |_, time| each(time)))
+}
+
+/// The same with a row's number in its group, from 0.
+fn times_of_group(
+    file: &HistoryFile,
+    group: usize,
+    span: &RangeInclusive<i64>,
+    watch: &Watch,
+    mut each: impl FnMut(usize, i64),
+) -> Result<(), HistoryError> {
+    let known = file.range(group, column::TIME);
+    if known.is_some_and(|(first, last)| last < *span.start() || first > *span.end()) {
+        return Ok(());
+    }
+    let mut before = 0_usize;
+    for batch in reading::open(file, group, &[column::TIME], None)? {
+        watch.check()?;
+        let batch = batch?;
+        let wrong = || reading::wrong_type(file, column::TIME);
+        let times = batch.column_by_name(column::TIME).ok_or_else(wrong)?;
+        let times = times.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(wrong)?;
+        times.values().iter().zip(before..).for_each(|(time, row)| each(row, *time));
+        before = before.saturating_add(batch.num_rows());
     }
     Ok(())
 }
@@ -160,6 +236,15 @@ impl<'a> Columns<'a> {
                 .as_primitive_opt()
                 .ok_or_else(|| reading::wrong_type(file, column::ASN))?,
         })
+    }
+
+    /// The event of a row that has this number in the file, and what stands beside it.
+    fn told(&self, place: usize, row: u64) -> Result<Told, NoEvent> {
+        let told = self.event(place).map(|(event, has_id)| {
+            let beside = self.beside(place);
+            Told { row, event, has_id, beside }
+        });
+        told.map_err(|invalid| NoEvent { row, invalid })
     }
 
     /// What stands beside the event of a row; what is not in its form is not known.
@@ -310,5 +395,19 @@ mod tests {
         })
         .unwrap();
         assert_eq!(read, events);
+        let first_us = events[0].time.as_us();
+        let (mut rows, mut times) = (Vec::new(), Vec::new());
+        let span = first_us + 1..=first_us + 2;
+        super::read_span(&file, &span, &Watch::default(), |told| {
+            let told = told.unwrap();
+            assert_eq!(told.event, events[usize::try_from(told.row).unwrap() - 1]);
+            rows.push(told.row);
+            Ok::<_, HistoryError>(())
+        })
+        .unwrap();
+        super::times(&file, &span, &Watch::default(), |time| times.push(time - first_us)).unwrap();
+        assert_eq!((rows, times), (vec![2, 3], vec![0, 1, 2, 3, 4]));
+        let nothing = |_| -> Result<(), HistoryError> { panic!("a row outside") };
+        super::read_span(&file, &(0..=first_us - 1), &Watch::default(), nothing).unwrap();
     }
 }

@@ -46,13 +46,13 @@ pub(crate) fn open(
 const BLOCK_ROWS: usize = 1 << 10;
 
 /// Reads columns of chosen rows of a row group, in order. `take` gets each batch and the places of the chosen rows in it.
-pub(crate) fn read_chosen(
+pub(crate) fn read_chosen<E: From<HistoryError>>(
     file: &HistoryFile,
     group: usize,
     names: &[&str],
     rows: impl Iterator<Item = usize> + Clone,
-    mut take: impl FnMut(&RecordBatch, &[usize]) -> Result<(), HistoryError>,
-) -> Result<(), HistoryError> {
+    mut take: impl FnMut(&RecordBatch, &[usize]) -> Result<(), E>,
+) -> Result<(), E> {
     let group_rows = usize::try_from(file.group_rows(group)).unwrap_or(usize::MAX);
     let blocks = blocks(rows.clone(), group_rows);
     let selection = RowSelection::from_consecutive_ranges(blocks.iter().cloned(), group_rows);
@@ -131,11 +131,11 @@ mod tests {
     use model::Time;
 
     use super::{BATCH_ROWS, BLOCK_ROWS, read_chosen};
-    use crate::Watch;
     use crate::files::{HistoryFile, find};
     use crate::rows::{AccountHasher, Recorded, RowBuffer};
     use crate::schema::column;
     use crate::writer::{HistoryWriter, Order};
+    use crate::{HistoryError, Watch};
 
     const ROWS: usize = 3 * BATCH_ROWS + 77;
 
@@ -174,7 +174,7 @@ mod tests {
             read_chosen(&file, 0, &[column::TIME], chosen.iter().copied(), |batch, places| {
                 let times = batch.column(0).as_primitive::<TimestampMicrosecondType>().values();
                 read.extend(places.iter().map(|place| usize::try_from(times[*place]).unwrap()));
-                Ok(())
+                Ok::<_, HistoryError>(())
             })
             .unwrap();
             assert_eq!(read, chosen);

@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod http;
 mod latency;
 pub mod load;
+pub mod proof;
 pub mod replay;
 pub mod score;
 pub mod simulate;

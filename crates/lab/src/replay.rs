@@ -46,8 +46,7 @@ model::words! {
 
 impl Ask {
     const fn asks(self, kind: EventKind) -> bool {
-        let is_feedback =
-            matches!(kind, EventKind::CustomerReport | EventKind::BankNotice | EventKind::CaseDisposition);
+        let is_feedback = kind.is_feedback();
         match self {
             Self::All => !is_feedback,
             Self::Procedures => kind.is_procedure(),

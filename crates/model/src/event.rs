@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BankAccount, Channel, Client, Contact, Credential, CustomerId, EventKind, Factor, Invalid, Money, Order,
-    Outcome, Payment, Time,
+    BankAccount, Channel, Client, Contact, Credential, CustomerId, Disposition, EventKind, Factor, Invalid,
+    Money, Order, Outcome, Payment, Time, objects,
 };
 
 crate::wire::text! {
@@ -33,7 +33,7 @@ pub struct Event {
     pub time: Time,
     /// What was done.
     pub kind: EventKind,
-    /// In whose name; absent only on a login that names nobody known and on the broker's own `payment.instruction`.
+    /// In whose name; absent only on a login that names nobody known, on the broker's own `payment.instruction`, and on a bank's notice of an account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
     /// How it reached the broker.
@@ -165,7 +165,7 @@ impl Event {
         }
         // Checked once as a whole: from bytes, serde_json would check every string by itself.
         let text = std::str::from_utf8(json).map_err(|_first| Self::explain(json))?;
-        let event: Self = serde_json::from_str(text).map_err(|_first| Self::explain(json))?;
+        let event: Self = objects::from_str(text).map_err(|_first| Self::explain(json))?;
         event.validate()?;
         Ok(event)
     }
@@ -173,13 +173,16 @@ impl Event {
     /// Parses again with the field's path tracked: slower, so only for what has already failed.
     fn explain(json: &[u8]) -> Invalid {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        match serde_path_to_error::deserialize::<_, Self>(&mut deserializer) {
+        match serde_path_to_error::deserialize::<_, Self>(objects::Objects(&mut deserializer)) {
             Ok(_) => match deserializer.end() {
                 Ok(()) => Invalid::new(".", "could not be read"),
-                Err(error) => Invalid::new(".", error.to_string()),
+                Err(error) => Invalid::new(".", format!("not one JSON object: {error}")),
             },
+            Err(error) if !error.inner().is_data() => {
+                Invalid::new(".", format!("not JSON: {}", error.inner()))
+            }
             Err(error) => {
-                let (path, problem) = (error.path().to_string(), error.inner().to_string());
+                let (path, problem) = (error.path().to_string(), objects::told(error.inner()));
                 match missing_field(&problem) {
                     Some(name) if path == "." => Invalid::new(name, "absent; allowed: every event has it"),
                     Some(name) => {
@@ -191,11 +194,21 @@ impl Event {
         }
     }
 
+    /// A bank knows an account, not whose customer's money went there.
+    fn may_name_nobody(&self) -> bool {
+        match self.kind {
+            EventKind::Login | EventKind::PaymentInstruction => true,
+            EventKind::BankNotice => self.bank_account.is_some(),
+            _ => false,
+        }
+    }
+
     /// What no single field can say: who must be named, and which details belong to which kind.
     fn validate(&self) -> Result<(), Invalid> {
-        if self.customer.is_none() && !matches!(self.kind, EventKind::Login | EventKind::PaymentInstruction) {
+        if self.customer.is_none() && !self.may_name_nobody() {
             let problem = format!(
-                "absent; allowed: only `login` and `payment.instruction` may name nobody, `{}` must name its customer",
+                "absent; allowed: only `login`, `payment.instruction` and a `bank.notice` of a `bank_account` may name nobody, `{}` \
+                 must name its customer",
                 self.kind
             );
             return Err(Invalid::new("customer", problem));
@@ -212,6 +225,14 @@ impl Event {
                     format!("came with kind `{}`; allowed: only with the kinds it describes", self.kind);
                 return Err(Invalid::new(field, problem));
             }
+        }
+        let reason = self.reason.as_ref().filter(|_| self.kind == EventKind::CaseDisposition);
+        if let Some(reason) = reason.filter(|reason| Disposition::of(reason.as_str()).is_none()) {
+            return Err(Invalid::value(
+                "reason",
+                reason.as_str(),
+                &format!("one that begins with {}", Disposition::WORDS.join(", ")),
+            ));
         }
         Ok(())
     }
@@ -281,9 +302,40 @@ mod tests {
         check(
             &WITHDRAWAL.replace("\"customer\":\"C001\",", ""),
             &expect![[
-                r#"field `customer`: absent; allowed: only `login` and `payment.instruction` may name nobody, `withdrawal` must name its customer"#
+                r#"field `customer`: absent; allowed: only `login`, `payment.instruction` and a `bank.notice` of a `bank_account` may name nobody, `withdrawal` must name its customer"#
             ]],
         );
+    }
+
+    #[test]
+    fn a_bank_tells_of_an_account_and_may_not_know_whose() {
+        let notice = r#"{"id":"n-1","time":"2020-09-16T15:05:00+09:00","kind":"bank.notice","outcome":"succeeded",
+            "bank_account":{"bank":"0001","branch":"001","number":"1234567"}}"#;
+        assert!(Event::from_json(notice.as_bytes()).is_ok());
+        let start = notice.find(",\n").unwrap();
+        let without = format!("{}}}", &notice[..start]);
+        assert_eq!(Event::from_json(without.as_bytes()).unwrap_err().field, "customer");
+    }
+
+    #[test]
+    fn a_disposition_begins_with_a_word_that_means_something() {
+        let closed = |reason: &str| {
+            let event = format!(
+                r#"{{"id":"d-1","time":"2020-09-16T15:05:00+09:00","kind":"case.disposition","customer":"C001",
+                "outcome":"succeeded","reason":"{reason}"}}"#
+            );
+            Event::from_json(event.as_bytes())
+        };
+        for good in ["verified", "verified: called back", "fraud 17", "honest、本人に確認"] {
+            assert!(closed(good).is_ok(), "{good}");
+        }
+        for bad in ["verifed", "unverified", "verifiedly", "Verified", "not fraud"] {
+            let error = closed(bad).unwrap_err();
+            assert_eq!(error.field, "reason");
+            assert!(error.problem.contains("fraud, honest, verified"), "{error}");
+        }
+        let login = r#"{"id":"l-1","time":"2020-09-16T15:05:00+09:00","kind":"login","customer":"C001","outcome":"failed","reason":"locked"}"#;
+        assert!(Event::from_json(login.as_bytes()).is_ok(), "of other kinds the reason is the sender's");
     }
 
     #[test]

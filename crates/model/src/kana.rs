@@ -42,18 +42,25 @@ const LEGAL_FORMS: &[(&str, &str, &str)] = &[
 
 impl HolderName {
     /// The form for comparison: NFKC, katakana, large kana, long vowels written as vowels, no spaces or punctuation, and
-    /// a legal form as `カ)` in front or `(カ` behind, whichever side it stood on.
+    /// a legal form as `カ)` in front or `(カ` behind, whichever side it stood on. None where letters other than kana and Latin
+    /// ones are left, or nothing: a name in kanji has no one reading, so nothing can be said of whether it is another name.
     #[must_use]
-    pub fn comparable(&self) -> String {
-        comparable(self.as_str())
+    pub fn comparable(&self) -> Option<String> {
+        let form = comparable(self.as_str());
+        let readable =
+            |letter: char| letter.is_ascii() || KATAKANA.contains(&letter) || !letter.is_alphabetic();
+        (form.chars().any(char::is_alphabetic) && form.chars().all(readable)).then_some(form)
     }
 
     /// Whether two names are the same name written differently.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
-        self.comparable() == other.comparable()
+        self.comparable().is_some_and(|form| other.comparable().is_some_and(|other| form == other))
     }
 }
+
+/// The block of katakana.
+const KATAKANA: std::ops::RangeInclusive<char> = '\u{30a0}'..='\u{30ff}';
 
 fn comparable(name: &str) -> String {
     let large: String =
@@ -211,6 +218,20 @@ mod tests {
         }
     }
 
+    /// Brokers send kanji by mistake: that is no other name, only none that can be compared.
+    #[test]
+    fn names_that_have_no_one_reading_are_not_compared() {
+        let form = |name: &str| name.parse::<HolderName>().unwrap().comparable();
+        for name in ["山田 太郎", "株式会社山田商店", "ヤマダ 太郎", "佐々木", "김철수", "・"]
+        {
+            assert_eq!(form(name), None, "{name}");
+        }
+        assert_eq!(form("株式会社ヤマダ").as_deref(), Some("カ)ヤマダ"));
+        assert_eq!(form("ヤマダ Taro 2").as_deref(), Some("ヤマダTARO2"));
+        let kanji: HolderName = "山田 太郎".parse().unwrap();
+        assert!(!kanji.matches(&kanji));
+    }
+
     proptest::proptest! {
         #[test]
         fn comparing_never_panics_and_gaps_do_not_matter(name in "[ァ-ンー ()a-z]{1,20}") {
@@ -221,7 +242,7 @@ mod tests {
         #[test]
         fn any_text_can_be_compared(name in "\\PC{1,40}") {
             if let Ok(holder) = name.parse::<HolderName>() {
-                proptest::prop_assert!(holder.matches(&holder));
+                proptest::prop_assert_eq!(holder.matches(&holder), holder.comparable().is_some());
             }
         }
     }

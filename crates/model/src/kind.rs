@@ -66,10 +66,37 @@ impl EventKind {
         )
     }
 
+    /// Whether it tells what became of something that came before: nothing that a client does.
+    #[must_use]
+    pub const fn is_feedback(self) -> bool {
+        matches!(self, Self::CustomerReport | Self::BankNotice | Self::CaseDisposition)
+    }
+
     /// Whether money leaves: `withdrawal` and `transfer`.
     #[must_use]
     pub const fn moves_money(self) -> bool {
         matches!(self, Self::Withdrawal | Self::Transfer)
+    }
+}
+
+words! {
+    /// How an analyst closed a case: the first word of a `case.disposition`'s `reason`.
+    Disposition, "reason" {
+        /// What came before was fraud.
+        Fraud = "fraud",
+        /// What came before was the customer's own.
+        Honest = "honest",
+        /// Who the customer is was checked anew, and what they reported is dealt with.
+        Verified = "verified",
+    }
+}
+
+impl Disposition {
+    /// What a reason begins with, if it is such a word.
+    #[must_use]
+    pub fn of(reason: &str) -> Option<Self> {
+        let end = reason.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(reason.len());
+        Self::from_word(reason.get(..end)?)
     }
 }
 

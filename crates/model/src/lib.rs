@@ -14,6 +14,7 @@ pub mod kana;
 pub mod kind;
 pub mod mask;
 pub mod money;
+pub mod objects;
 pub mod procedure;
 pub mod time;
 mod wire;
@@ -26,7 +27,7 @@ pub use details::{Contact, ContactType, Domain, Order, OrderEffect, OrderSide, P
 pub use error::Invalid;
 pub use event::Event;
 pub use kana::HolderName;
-pub use kind::{Channel, Credential, EventKind, Factor, Outcome};
+pub use kind::{Channel, Credential, Disposition, EventKind, Factor, Outcome};
 pub use money::{Currency, Money};
 pub use procedure::Procedure;
 pub use time::Time;

@@ -6,6 +6,7 @@ mod day;
 mod decide;
 mod http;
 mod passwords;
+mod proof;
 mod restart;
 mod warm;
 
@@ -22,6 +23,7 @@ use history::sweep::{Columns, SweepOptions, Window};
 use history::writer::Order;
 use intel::Intel;
 use lab::bulk::BulkOptions;
+use lab::proof::ProofLoad;
 
 use crate::say;
 use crate::session::{Session, Stopwatch};
@@ -81,6 +83,8 @@ enum What {
     Durable,
     /// Decisions over HTTP.
     Http,
+    /// Challenges, and passkeys that answer them, over HTTP.
+    Proof,
     /// 10,005 procedures by the ledger.
     Warm,
     /// Passwords judged, and a list of a million.
@@ -143,6 +147,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     }
     if wanted(What::Durable) {
         decide::durable(size, runs)?;
+    }
+    if wanted(What::Proof) {
+        let rounds = if args.smoke { 50 } else { 2_000 };
+        proof::run(ProofLoad { connections: 16, rounds }, runs, session)?;
     }
     if wanted(What::Warm) {
         warm::run(size, runs, session)?;

@@ -44,7 +44,8 @@ pub(crate) fn with_passwords<T>(
     ask: impl FnOnce(&OwnServer) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     drop(store::DataFolder::open(data)?);
-    let key = keys::create(data, "own", Role::Sender)?;
+    // Who asked for this server may do everything with it.
+    let key = keys::create(data, "own", Role::Admin)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let options = ServeOptions {
         data: data.to_owned(),

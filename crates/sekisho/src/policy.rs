@@ -260,6 +260,19 @@ fn tell_labels(found: &Backtest) {
     };
     line("fraud", &labelled.fraud);
     line("honest", &labelled.honest);
+    if labelled.left_out > 0 {
+        say::line(format!(
+            "{} further pieces of feedback are not used: too many",
+            say::thousands(labelled.left_out)
+        ));
+    }
+    let left_out = labelled.fraud.left_out.saturating_add(labelled.honest.left_out);
+    if left_out > 0 {
+        say::line(format!(
+            "{} questions of further customers are not counted: too many",
+            say::thousands(left_out)
+        ));
+    }
 }
 
 fn run_explain(event: &str, past: &PastArgs, json: bool, session: &Session) -> anyhow::Result<ExitCode> {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use server::exporter::ExportOptions;
 use server::keys::Role;
 use server::sequencer::Options;
-use server::serve::{ServeOptions, serve, stop_asked};
+use server::serve::{ServeOptions, serve, stop_asked, tell_started};
 
 use crate::{inputs, say};
 
@@ -120,6 +120,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let data = options.data.display();
     let started = |at: SocketAddr, has_keys: bool| {
+        tell_started(at);
         say::note(format!("listening at http://{at}, data in {data}; Ctrl-C stops"));
         if !has_keys {
             say::note(format!(

@@ -10,7 +10,8 @@ use crate::say;
 /// The folder of history in the data folder.
 const HISTORY: &str = "history";
 /// Files beside journal and state that belong into a backup.
-const BESIDE: [&str; 3] = ["secret", "keys.json", server::bootstrap::BASE_FILE];
+const BESIDE: [&str; 4] =
+    ["secret", "keys.json", server::bootstrap::BASE_FILE, server::bootstrap::PLACES_FILE];
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

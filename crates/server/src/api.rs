@@ -23,6 +23,7 @@ mod holds;
 mod ips;
 mod jobs;
 mod lists;
+mod locks;
 mod mask;
 mod openapi;
 mod parts;
@@ -159,8 +160,10 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/customers/{id}/unmask", post(profiles::unmask))
         .route("/v1/passwords/check", post(passwords::check))
         .route("/v1/mask", post(mask::post))
+        .route("/v1/customers/{id}/unlock", post(locks::unlock))
         .route("/v1/customers/{id}/authenticators", get(authenticators::list))
         .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
+        .route("/v1/customers/{id}/passkeys", post(authenticators::enrol))
         .route("/v1/challenges", post(challenges::post))
         .route("/v1/challenges/{id}", get(challenges::get))
         .route("/v1/challenges/{id}/redeem", post(challenges::redeem))
@@ -217,7 +220,12 @@ impl App {
             )),
             Some(holder) if !allows(holder.role) => {
                 let role = holder.role;
-                Err(Problem::forbidden(format!("a key with role `{role}` does not allow this")))
+                let enough: Vec<&str> =
+                    Role::ALL.iter().filter(|role| allows(**role)).map(|role| role.as_str()).collect();
+                Err(Problem::forbidden(format!(
+                    "a key with role `{role}` does not allow this; allowed: {}",
+                    enough.join(", ")
+                )))
             }
             Some(holder) => Ok(holder),
         }

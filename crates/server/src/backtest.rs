@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use self::labels::Labels;
 pub use self::labels::{LABEL_DAYS, LABEL_DAYS_MAX, Labelled, Stopped};
 use crate::comparison::{Answered, Counted, Pair, RuleTold, fired};
-use crate::past::{Base, Past, PastError, Seen};
+use crate::past::{Base, LOOK_INPUTS, Past, PastError, Seen};
 
 /// Examples of each pair of verdicts that differ, at most.
 pub const EXAMPLES_MAX: usize = 10;
@@ -126,6 +126,7 @@ pub fn backtest(
     let (labels, last) = look_ahead(&past, options, watch)?;
     // What was known after the last question is not needed.
     let mut past = past.until(last);
+    let (memory, _) = past.held();
     let mut found = Found {
         candidate,
         labels,
@@ -141,6 +142,9 @@ pub fn backtest(
             && options.is_about(event)
         {
             found.weigh(seen, event);
+        }
+        if inputs.is_multiple_of(LOOK_INPUTS) {
+            memory.check_feedback(seen.state, found.labels.bytes())?;
         }
         Ok(true)
     })?;
@@ -183,9 +187,10 @@ pub fn each_question(
     })
 }
 
-/// All feedback – what labels a question comes after it – and the input of the last question.
+/// All feedback that labels a question – it comes after it, so that the whole journal is read – and the input of the last question.
 fn look_ahead(past: &Past, options: &BacktestOptions, watch: &Watch) -> Result<(Labels, u64), PastError> {
-    let mut labels = Labels::of(options.label_days);
+    let mut labels = Labels::about(options);
+    let (memory, state) = past.held();
     let (told, last) = past.span();
     let mut last_question = told;
     watch.expect(last.saturating_sub(told));
@@ -197,8 +202,12 @@ fn look_ahead(past: &Past, options: &BacktestOptions, watch: &Watch) -> Result<(
                 last_question = entry.seq;
             }
         }
+        if entry.seq.is_multiple_of(LOOK_INPUTS) {
+            memory.check_feedback(state, labels.bytes())?;
+        }
         Ok(())
     })?;
+    memory.check_feedback(state, labels.bytes())?;
     Ok((labels, last_question))
 }
 

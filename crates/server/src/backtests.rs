@@ -94,7 +94,7 @@ impl Work for Backtesting {
     }
 
     fn run(&self, folder: &Path, request: &BacktestRequest, watch: &Watch) -> Result<(), BacktestError> {
-        let candidate = Policy::compile(&request.policy, request.version)?;
+        let candidate = Policy::compile_taken(&request.policy, request.version)?;
         let _alone = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         watch.check().map_err(PastError::from)?;
         let memory = Memory { bytes_max: Some(self.memory_bytes) };

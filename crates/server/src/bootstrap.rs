@@ -4,9 +4,10 @@
 //!
 //! What it leaves: the records; which files were taken, by the digest of their content, so that none is taken twice; an input
 //! of the journal that says who did it; and a copy of the state as it then was ([`BASE_FILE`]), from which everything that
-//! replays the journal begins.
+//! replays the journal begins; and where the history lies ([`PLACES_FILE`]), for the re-examination of every day.
 
 mod feed;
+mod places;
 mod taken;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use store::{DataFolder, Entry, Journal, Limits, State as Stored, StoreError};
 
 pub(crate) use self::feed::Feed;
 pub use self::feed::{Fed, RefusedRow};
+pub use self::places::PLACES_FILE;
+pub(crate) use self::places::places;
 pub(crate) use self::taken::seq_of;
 use self::taken::{Base, Taken, digest, taken};
 use crate::observe::Observer;
@@ -88,6 +91,7 @@ pub fn bootstrap(
     if files.is_empty() {
         done.seq = seq_of(&stored)?.unwrap_or(0);
         keep_base_if_lost(data, &stored, done.seq)?;
+        remember(data, history)?;
         return Ok(done);
     }
     let audit = Audit::default();
@@ -110,7 +114,22 @@ pub fn bootstrap(
     };
     write(&mut stored, &state, &audit, &files, base, now)?;
     keep_base(data, &stored)?;
+    remember(data, history)?;
     Ok(done)
+}
+
+/// Keeps where the history lies.
+fn remember(data: &Path, history: &[PathBuf]) -> Result<(), StoreError> {
+    places::remember(data, crate::serve::HISTORY, history).map_err(|source| StoreError::Io {
+        path: data.join(PLACES_FILE),
+        doing: "keeping where the history lies in",
+        source,
+    })
+}
+
+/// Whether the server whose files have this tag wrote a file.
+pub(crate) fn is_own(path: &Path, tag: u32) -> bool {
+    LiveName::of(path).is_some_and(|name| name.origin.wrapping_sub(tag) < GENERATIONS)
 }
 
 /// A file to be taken, and the digest of its content.
@@ -130,7 +149,7 @@ fn wanted(
     let mut wanted: Vec<Wanted> = Vec::new();
     for path in history::files::find(history)? {
         watch.check()?;
-        if LiveName::of(&path).is_some_and(|name| name.origin.wrapping_sub(tag) < GENERATIONS) {
+        if is_own(&path, tag) {
             done.skipped.push((path, "this server wrote it: the state knows it already".to_owned()));
             continue;
         }

@@ -93,7 +93,7 @@ pub(crate) async fn ask(sweeps: &Arc<Sweeps>, now: Time) -> Result<u32, SweepErr
     let asking = tokio::task::spawn_blocking(move || {
         let before = now.plus_us((KEPT_DAYS * DAY_US).saturating_neg());
         let is_old = |sweep: &Sweep| sweep.about.daily_since.is_some() && sweep.at < before;
-        sweeps.forget(is_old).map_err(JobError::Io)?;
+        sweeps.forget(is_old);
         let done = sweeps
             .list()
             .into_iter()

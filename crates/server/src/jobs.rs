@@ -1,15 +1,17 @@
 //! Long work asked for over the API, such as sweeps and back-tests: kept, done one after the other, listed. Each has a folder of
 //! its own with what was asked, which is on disk before it is acknowledged, and then what came of it; so a restart goes on with
-//! what is not over and shows what is. A job that the server did not survive twice in a row is not begun a third time. Must not
+//! what is not over and shows what is. A job that seems to be what ends the server is not begun again (`begun`). Must not
 //! know HTTP, nor what the work is.
 
+mod begun;
 mod folder;
+mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -19,10 +21,11 @@ use model::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::folder::{BEGUN_MAX, Folders};
+use self::folder::Folders;
 pub(crate) use self::folder::{folder_name, read_json, write_json};
+use self::worker::Worker;
 use crate::background::{self, Priority};
-use crate::log::{line, with_sources, without_place};
+use crate::log::{line, with_sources};
 use crate::sequencer::Clock;
 
 /// Why a job that was asked to stop before it had begun has no result.
@@ -178,6 +181,8 @@ struct Shared<W: Work> {
     jobs: Mutex<BTreeMap<u32, Job<W::About>>>,
     /// Numbers of jobs whose requests are being written.
     taking: Mutex<BTreeSet<u32>>,
+    /// Held while one is removed.
+    removing: Mutex<()>,
     /// The server stops: what is not over is done after the next start.
     is_closing: AtomicBool,
 }
@@ -230,6 +235,7 @@ pub(crate) fn start<W: Work>(data: &Path, work: W, clock: &Clock) -> std::io::Re
     let shared = Arc::new(Shared {
         jobs: Mutex::new(jobs),
         taking: Mutex::default(),
+        removing: Mutex::default(),
         is_closing: AtomicBool::new(false),
     });
     let work = Arc::new(work);
@@ -332,19 +338,39 @@ impl<W: Work> Jobs<W> {
         Ok(id)
     }
 
-    /// Removes the oldest that are over where too many are kept.
+    /// Removes the oldest that are over where too many are kept; fails where none of them can be removed.
     fn make_room(&self) -> std::io::Result<()> {
         if !W::MAKES_ROOM {
             return Ok(());
         }
+        let (mut after, mut problem) = (0, None);
         loop {
-            let mut jobs = self.shared.lock();
-            let oldest = jobs.values().find(|job| job.state.is_over()).map(|job| job.id);
-            let Some(oldest) = oldest.filter(|_| jobs.len() >= W::KEPT_MAX) else { return Ok(()) };
-            jobs.remove(&oldest);
+            let jobs = self.shared.lock();
+            let oldest = jobs.values().find(|job| job.state.is_over() && job.id > after).map(|job| job.id);
+            let is_full = jobs.len() >= W::KEPT_MAX;
             drop(jobs);
-            self.folders.remove(oldest)?;
+            if !is_full {
+                return Ok(());
+            }
+            let Some(oldest) = oldest else { return problem.map_or(Ok(()), Err) };
+            after = oldest;
+            problem = self.remove(oldest).err().or(problem);
         }
+    }
+
+    /// Removes one that is over: it is in the list until its folder is not in its place any more. What fails is told.
+    fn remove(&self, id: u32) -> std::io::Result<()> {
+        let told = |error: &std::io::Error| {
+            let (one, _) = W::NAMES;
+            line(&format!("{one}.not_removed"), &format!("{one} {id}: {error}"));
+        };
+        let removing = self.shared.removing.lock().unwrap_or_else(PoisonError::into_inner);
+        let aside = self.folders.set_aside(id).inspect_err(told)?;
+        self.shared.lock().remove(&id);
+        drop(removing);
+        // It is in nobody's way; what is left of it is removed at the next start.
+        let _told = self.folders.clear(&aside).inspect_err(told);
+        Ok(())
     }
 
     /// All of them, the newest first.
@@ -386,18 +412,13 @@ impl<W: Work> Jobs<W> {
         }
     }
 
-    /// Removes those that are over and that `is_old` says so of. Blocks on the disk.
-    ///
-    /// # Errors
-    /// A folder cannot be removed.
-    pub(crate) fn forget(&self, is_old: impl Fn(&Job<W::About>) -> bool) -> std::io::Result<()> {
+    /// Removes those that are over and that `is_old` says so of. One that cannot be removed is told, and stays. Blocks on the disk.
+    pub(crate) fn forget(&self, is_old: impl Fn(&Job<W::About>) -> bool) {
         for job in self.list() {
             if job.state.is_over() && is_old(&job) {
-                self.shared.lock().remove(&job.id);
-                self.folders.remove(job.id)?;
+                let _told = self.remove(job.id);
             }
         }
-        Ok(())
     }
 
     /// The folder of one's results.
@@ -413,74 +434,6 @@ impl<W: Work> Drop for Jobs<W> {
         for job in self.shared.lock().values() {
             job.watch.stop();
         }
-    }
-}
-
-/// A thread's own.
-struct Worker<W: Work> {
-    data: PathBuf,
-    folders: Folders,
-    shared: Arc<Shared<W>>,
-    work: Arc<W>,
-    clock: Clock,
-}
-
-impl<W: Work> Worker<W> {
-    fn run(&self, waiting: &Receiver<u32>) {
-        for id in waiting {
-            if self.shared.is_closing.load(Ordering::SeqCst) {
-                return;
-            }
-            let Some(watch) = self.shared.begin(id) else { continue };
-            if let Some(state) = self.job(id, &watch) {
-                self.shared.set(id, state);
-            }
-        }
-    }
-
-    /// Does one; `None` if the server stops meanwhile.
-    fn job(&self, id: u32, watch: &Watch) -> Option<JobState> {
-        let (one, _) = W::NAMES;
-        let began = (self.clock)();
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.work(id, watch)));
-        let problem = match done {
-            Ok(Ok(())) => {
-                let took_ms = (self.clock)().as_us().saturating_sub(began.as_us()) / 1_000;
-                line(&format!("{one}.done"), &format!("{one} {id} took {took_ms} ms"));
-                return Some(JobState::Done);
-            }
-            Ok(Err(_)) if self.shared.is_closing.load(Ordering::SeqCst) => {
-                if let Err(error) = self.folders.put_off(id) {
-                    line(&format!("{one}.put_off"), &format!("{one} {id}: {error}"));
-                }
-                return None;
-            }
-            Ok(Err(problem)) => without_place(&problem, &self.data),
-            Err(_panic) => "it ended unexpectedly; the server's log says where".to_owned(),
-        };
-        line(&format!("{one}.failed"), &format!("{one} {id}: {problem}"));
-        if let Err(error) = self.folders.fail(id, &problem) {
-            line(
-                &format!("{one}.failed"),
-                &format!("{one} {id} will be tried again after a restart: {error}"),
-            );
-        }
-        Some(JobState::Failed(problem))
-    }
-
-    fn work(&self, id: u32, watch: &Watch) -> Result<(), String> {
-        let begun = self.folders.begun(id);
-        if begun >= BEGUN_MAX {
-            return Err(format!(
-                "the server ended {begun} times in a row while this was being done, for which its memory may not have been \
-                 enough; it is not tried again: ask for less, or do it on a backup of the data folder"
-            ));
-        }
-        let done = self.folders.begin(id).map_err(W::Error::from).and_then(|()| {
-            let request = self.folders.request(id)?;
-            self.work.run(&self.folders.one(id), &request, watch)
-        });
-        done.map_err(|error| with_sources(&error))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The structured log: lines of JSON to standard error. Must not know what is told; whoever tells leaves personal data out.
 
+use model::Time;
+
 /// An error and what caused it, in one line.
 pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -11,12 +13,61 @@ pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// One line of the structured log, to standard error: `{"event":…,"detail":…}`. No personal data.
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// It is as it should be.
+    Info,
+    /// Somebody should know.
+    Warning,
+    /// Somebody has to see to it.
+    Error,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// The last word of an event's name says what became of something, and so how much it matters.
+    fn of(event: &str) -> Self {
+        match event.rsplit('.').next().unwrap_or("") {
+            "started" | "done" | "stopped" | "works_again" => Self::Info,
+            "refused" | "renewed" | "not_removed" | "put_off" => Self::Warning,
+            _ => Self::Error,
+        }
+    }
+}
+
+/// One line of the structured log, to standard error: `{"time":…,"level":…,"event":…,"detail":…}`. No personal data.
 pub(crate) fn line(event: &str, detail: &str) {
+    write(Level::of(event), event, &serde_json::json!({ "detail": detail }));
+}
+
+/// One line with fields of its own, an object.
+pub(crate) fn write(level: Level, event: &str, fields: &serde_json::Value) {
     use std::io::Write as _;
-    let line = serde_json::json!({ "event": event, "detail": detail });
+    let line = told(crate::serve::wall_clock()(), level, event, fields);
     // A log that cannot be written must not stop the server.
     let _lost = writeln!(std::io::stderr(), "{line}");
+}
+
+fn told(time: Time, level: Level, event: &str, fields: &serde_json::Value) -> String {
+    /// Every line begins alike, so that people can read it too.
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        time: Time,
+        level: &'a str,
+        event: &'a str,
+        #[serde(flatten)]
+        fields: &'a serde_json::Value,
+    }
+    let line = Line { time, level: level.as_str(), event, fields };
+    serde_json::to_string(&line).unwrap_or_default()
 }
 
 /// A text for who asks over the network: where the data folder lies is nothing for them.
@@ -43,7 +94,22 @@ pub(crate) fn without_place(text: &str, data: &std::path::Path) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::without_place;
+    use super::{Level, told, without_place};
+
+    #[test]
+    fn every_line_has_its_time_and_level() {
+        let time = "2026-01-05T10:00:00+09:00".parse().unwrap();
+        let line = |event, fields| told(time, Level::of(event), event, &fields);
+        assert_eq!(
+            line("export.failed", serde_json::json!({ "detail": "no space" })),
+            r#"{"time":"2026-01-05T01:00:00.000000Z","level":"error","event":"export.failed","detail":"no space"}"#
+        );
+        assert!(
+            line("export.works_again", serde_json::json!({})).ends_with(r#""event":"export.works_again"}"#)
+        );
+        assert_eq!(Level::of("http.refused"), Level::Warning);
+        assert_eq!(Level::of("server.started"), Level::Info);
+    }
 
     #[test]
     fn where_the_data_folder_lies_is_not_told() {

@@ -77,7 +77,10 @@ impl Observer {
         let additions = Additions {
             account: event.bank_account.as_ref().map(|account| Account {
                 key: self.secret.account_key(&account.identity()),
-                holder: account.holder.as_ref().map(|holder| self.secret.holder_key(&holder.comparable())),
+                holder: account
+                    .holder
+                    .as_ref()
+                    .and_then(|holder| Some(self.secret.holder_key(&holder.comparable()?))),
             }),
             bank_branch: event
                 .bank_account

@@ -87,7 +87,9 @@ impl Refused {
             ProofError::Refused(refusal) => (StatusCode::CONFLICT, refusal_text(refusal, texts)),
             ProofError::Visit => (StatusCode::FORBIDDEN, texts.of("error.visit").to_owned()),
             ProofError::Absent(_) => (StatusCode::NOT_FOUND, texts.of("error.absent").to_owned()),
-            ProofError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.refused").to_owned()),
+            ProofError::Invalid(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.refused").to_owned())
+            }
             ProofError::Conflict(_) => (StatusCode::CONFLICT, texts.of("error.again").to_owned()),
             ProofError::Busy | ProofError::Broken(_) | ProofError::Ask(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, texts.of("error.later").to_owned())
@@ -97,7 +99,7 @@ impl Refused {
     }
 
     /// As a page of its own.
-    fn as_page(self, texts: Texts) -> Self {
+    fn on_page(self, texts: Texts) -> Self {
         Self { page: Some(texts), ..self }
     }
 }

@@ -32,7 +32,7 @@ const PAST_SEQ: u64 = HISTORY_SEQ + (1 << 50);
 /// Records read at once.
 const SCAN_RECORDS: usize = 4_096;
 /// Inputs between two looks at the memory that records take.
-const LOOK_INPUTS: u64 = 65_536;
+pub(crate) const LOOK_INPUTS: u64 = 65_536;
 /// An identifier of an event in memory, about.
 const ID_BYTES: usize = 18;
 
@@ -77,6 +77,15 @@ pub enum PastError {
         /// As of which input the state is known.
         base: u64,
     },
+    /// Too much before the first input is told.
+    #[error(
+        "what was known before the first input that can be told takes more than the {mib} MiB of memory that are allowed \
+         (`--memory-mib`), whatever is asked about: allow more, or run `sekisho policy` on a backup of the data folder where there is memory"
+    )]
+    BaseMemory {
+        /// How much it may take.
+        mib: usize,
+    },
     /// Too much.
     #[error(
         "what was known then takes more than the {mib} MiB of memory that are allowed (`--memory-mib`): ask about what happened \
@@ -84,6 +93,16 @@ pub enum PastError {
     )]
     Memory {
         /// How much it may take.
+        mib: usize,
+    },
+    /// Too much feedback.
+    #[error(
+        "what feedback says takes more than the {mib} MiB of memory that are allowed (`--memory-mib`) leave beside what was known \
+         then: ask about a shorter time (`from`, `to`) or with fewer `label_days`, or run `sekisho policy` on a backup of the data folder \
+         where there is memory"
+    )]
+    FeedbackMemory {
+        /// How much all of it may take.
         mib: usize,
     },
 }
@@ -142,21 +161,31 @@ pub struct Past {
 /// How much memory the past may take.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Memory {
-    /// Bytes of records and of what is held while history is read, about; nothing says as much as there is.
+    /// Bytes of records and of what is kept beside them, about; half as many more are held while history is read. Nothing says as
+    /// much as there is.
     pub bytes_max: Option<usize>,
 }
 
 impl Memory {
-    /// That there is room for the records, and for so many bytes beside them.
-    fn check(self, state: &State, beside: usize) -> Result<(), PastError> {
-        let Some(bytes_max) = self.bytes_max else { return Ok(()) };
+    /// How much is allowed, in MiB, if the records, and so many bytes beside them, take more.
+    fn exceeded(self, state: &State, beside: usize) -> Option<usize> {
         // Records are spread evenly over the parts.
-        let records = state.part_bytes(0).saturating_mul(State::PARTS);
-        if records.saturating_add(beside) > bytes_max { Err(self.too_much()) } else { Ok(()) }
+        let taken = || state.part_bytes(0).saturating_mul(State::PARTS).saturating_add(beside);
+        self.bytes_max.filter(|bytes_max| taken() > *bytes_max).map(|bytes_max| bytes_max >> 20)
     }
 
-    fn too_much(self) -> PastError {
-        PastError::Memory { mib: self.bytes_max.unwrap_or(usize::MAX) >> 20 }
+    /// That there is room for what is known before the first input is told.
+    fn check_base(self, state: &State, beside: usize) -> Result<(), PastError> {
+        self.exceeded(state, beside).map_or(Ok(()), |mib| Err(PastError::BaseMemory { mib }))
+    }
+
+    fn check(self, state: &State) -> Result<(), PastError> {
+        self.exceeded(state, 0).map_or(Ok(()), |mib| Err(PastError::Memory { mib }))
+    }
+
+    /// That there is room for so many bytes of feedback beside the records.
+    pub(crate) fn check_feedback(self, state: &State, bytes: usize) -> Result<(), PastError> {
+        self.exceeded(state, bytes).map_or(Ok(()), |mib| Err(PastError::FeedbackMemory { mib }))
     }
 }
 
@@ -219,6 +248,11 @@ impl Past {
         &self.base
     }
 
+    /// How much memory it may take, and everything as it is.
+    pub(crate) const fn held(&self) -> (Memory, &State) {
+        (self.memory, &self.state)
+    }
+
     /// The input told last, and the last there was when it was opened.
     #[must_use]
     pub const fn span(&self) -> (u64, u64) {
@@ -270,12 +304,12 @@ impl Past {
                 state.apply(policy, &Input { seq, time, body: Body::Event(observed) });
                 told = told.saturating_add(1);
                 if told.is_multiple_of(LOOK_INPUTS) {
-                    memory.check(state, beside)?;
+                    memory.check_base(state, beside)?;
                 }
             }
             Ok(())
         })?;
-        memory.check(state, beside)?;
+        memory.check_base(state, beside)?;
         let seq = first.saturating_sub(1);
         let mut documents = State::at(seq);
         load_kind(stored, RecordKey::document("").kind(), &mut documents, self.memory, watch)?;
@@ -301,7 +335,7 @@ impl Past {
                 known.insert(text_key(event.id.as_str()));
             }
             if entry.seq.is_multiple_of(LOOK_INPUTS) {
-                self.memory.check(&self.state, known.len().saturating_mul(ID_BYTES))?;
+                self.memory.check_base(&self.state, known.len().saturating_mul(ID_BYTES))?;
             }
             Ok(())
         })?;
@@ -354,7 +388,7 @@ impl Past {
                     self.policy = recovery::compile(text, *version)?;
                 }
                 if entry.seq.is_multiple_of(LOOK_INPUTS) {
-                    self.memory.check(&self.state, 0)?;
+                    self.memory.check(&self.state)?;
                 }
             }
             watch.advance(u64::try_from(entries.len()).unwrap_or(0));
@@ -402,7 +436,7 @@ fn load_kind(
     let mut from = Vec::new();
     loop {
         watch.check()?;
-        memory.check(state, 0)?;
+        memory.check_base(state, 0)?;
         let records = stored.scan(kind, &from, SCAN_RECORDS)?;
         let Some((last, _)) = records.last() else { return Ok(()) };
         // The next key in order is the last one with a zero byte behind it.

@@ -24,8 +24,8 @@ use stepup::Refusal;
 
 pub use self::authenticators::Shown as ShownAuthenticator;
 pub(crate) use self::authenticators::parse_id as parse_authenticator_id;
-pub use self::challenges::{Shown as ShownChallenge, ShownProof};
 pub(crate) use self::challenges::ChallengeId;
+pub use self::challenges::{Shown as ShownChallenge, ShownProof};
 pub(crate) use self::handover::{Page, Visit};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;

@@ -125,7 +125,12 @@ pub fn serve(
     let has_keys = !keys.is_empty();
     let intel = Arc::new(intel);
     let data = options.data.clone();
-    let sweeping = Sweeping { data: data.clone(), intel: Arc::clone(&intel), sequencer: sequencer.clone() };
+    let sweeping = Sweeping {
+        data: data.clone(),
+        intel: Arc::clone(&intel),
+        tag: secret.history_tag(),
+        sequencer: sequencer.clone(),
+    };
     let (sweeps, mut working) =
         jobs::start(&options.data, sweeping, &clock).map_err(io("looking for sweeps"))?;
     let (memory_bytes, told) = (options.sequencer.memory_bytes, PastTold::default());
@@ -200,6 +205,12 @@ pub fn serve(
         exporter.rest();
     }
     served
+}
+
+/// Tells the log that the server listens.
+pub fn tell_started(at: SocketAddr) {
+    let fields = serde_json::json!({ "address": at.to_string(), "version": env!("CARGO_PKG_VERSION") });
+    crate::log::write(crate::log::Level::Info, "server.started", &fields);
 }
 
 /// Comes when the process is asked to stop: Ctrl-C or SIGTERM.

@@ -68,7 +68,7 @@ impl Shadow {
     pub fn of(state: &State, now: Time) -> Self {
         let shadow = Self::default();
         if let Some(document) = state.document(DOCUMENT) {
-            match Policy::compile(&String::from_utf8_lossy(&document.bytes), 0) {
+            match Policy::compile_taken(&String::from_utf8_lossy(&document.bytes), 0) {
                 Ok(policy) => shadow.set(Some(Candidate::new(policy, document, now))),
                 Err(error) => crate::log::line("shadow.refused", &error.to_string()),
             }

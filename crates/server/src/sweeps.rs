@@ -24,6 +24,8 @@ pub(crate) struct Sweeping {
     pub(crate) data: PathBuf,
     /// What files know of addresses.
     pub(crate) intel: Arc<Intel>,
+    /// What the server's own files of history are tagged with.
+    pub(crate) tag: u32,
     /// Who has the ledger.
     pub(crate) sequencer: Handle,
 }

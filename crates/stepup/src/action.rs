@@ -102,7 +102,7 @@ impl Action {
         Some(Self {
             customer: event.customer.clone()?,
             kind: event.kind,
-            amount: event.amount.clone(),
+            amount: event.amount,
             account,
             contact,
             order: event.order.as_ref().map(|order| Order {
@@ -110,9 +110,12 @@ impl Action {
                 side: order.side,
                 effect: order.effect,
                 quantity: order.quantity,
-                notional: order.notional.clone(),
+                notional: order.notional,
             }),
-            payee: event.payment.as_ref().and_then(|payment| Some(payment.payee_domain.as_ref()?.to_string())),
+            payee: event
+                .payment
+                .as_ref()
+                .and_then(|payment| Some(payment.payee_domain.as_ref()?.to_string())),
         })
     }
 

@@ -69,9 +69,12 @@ mod tests {
         }
         let sent = Sent::new(&[1; 32], "ch1", "012345", Time::MIN);
         assert!(sent.is(&[1; 32], "ch1", "012345"));
-        for (key, challenge, code) in
-            [([2; 32], "ch1", "012345"), ([1; 32], "ch2", "012345"), ([1; 32], "ch1", "12345"), ([1; 32], "ch", "1012345")]
-        {
+        for (key, challenge, code) in [
+            ([2; 32], "ch1", "012345"),
+            ([1; 32], "ch2", "012345"),
+            ([1; 32], "ch1", "12345"),
+            ([1; 32], "ch", "1012345"),
+        ] {
             assert!(!sent.is(&key, challenge, code), "{challenge} {code}");
         }
     }

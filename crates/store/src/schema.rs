@@ -100,6 +100,8 @@ pub(crate) const STATE: Schema = Schema {
     "),
         // Two forms before this one had the same number for a while.
         Anew,
+        // Customers keep when they reported and were identified; accounts, when a bank told of them.
+        Anew,
     ],
     page_bytes: 1_024,
     synchronous: "NORMAL",

@@ -16,9 +16,13 @@ const GET: &str = "SELECT bytes FROM kept WHERE kind = ?1 AND key = ?2";
 const PUT: &str = "INSERT INTO kept(kind, key, bytes, ends) VALUES(?1, ?2, ?3, ?4) \
                    ON CONFLICT(kind, key) DO UPDATE SET bytes = excluded.bytes, ends = excluded.ends";
 const REMOVE: &str = "DELETE FROM kept WHERE kind = ?1 AND key = ?2";
-const BELOW: &str = "SELECT key, bytes FROM kept WHERE kind = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4";
+const BELOW: &str =
+    "SELECT key, bytes FROM kept WHERE kind = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4";
 const ENDED: &str = "DELETE FROM kept WHERE (kind, key) IN \
                      (SELECT kind, key FROM kept WHERE ends <= ?1 ORDER BY ends LIMIT ?2)";
+
+/// A record: its key, its bytes.
+type Row = (Vec<u8>, Vec<u8>);
 
 /// The vault, for its one writer.
 #[derive(Debug)]
@@ -59,7 +63,8 @@ impl Sheet<'_> {
     /// # Errors
     /// Reading failed.
     pub fn get(&self, kind: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = || self.transaction.prepare_cached(GET)?.query_row((kind, key), |row| row.get(0)).optional();
+        let read =
+            || self.transaction.prepare_cached(GET)?.query_row((kind, key), |row| row.get(0)).optional();
         read().map_err(self.failed("reading"))
     }
 
@@ -67,12 +72,13 @@ impl Sheet<'_> {
     ///
     /// # Errors
     /// Reading failed.
-    pub fn below(&self, kind: u8, prefix: &[u8], at_most: u32) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn below(&self, kind: u8, prefix: &[u8], at_most: u32) -> Result<Vec<Row>, StoreError> {
         // No key has more bytes than these.
         let end = [prefix, &[0xff; 64]].concat();
         let read = || {
             let mut statement = self.transaction.prepare_cached(BELOW)?;
-            let rows = statement.query_map((kind, prefix, end, at_most), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows =
+                statement.query_map((kind, prefix, end, at_most), |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(self.failed("reading"))
@@ -175,7 +181,8 @@ mod tests {
             Err(StoreError::GivenUp)
         });
         failed.unwrap_err();
-        let done: Result<u8, StoreError> = sheet.attempt(|sheet| sheet.put(1, b"after", b"x", None).map(|()| 7));
+        let done: Result<u8, StoreError> =
+            sheet.attempt(|sheet| sheet.put(1, b"after", b"x", None).map(|()| 7));
         assert_eq!(done.unwrap(), 7);
         let keys: Vec<_> = sheet.below(1, b"", 10).unwrap().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, [b"after".to_vec(), b"before".to_vec()]);

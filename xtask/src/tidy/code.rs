@@ -17,7 +17,8 @@ const LEFTOVERS: &[&str] = &["todo!", "unimplemented!", "dbg!"];
 pub(super) fn headers(files: &[TrackedFile]) -> Vec<Problem> {
     TrackedFile::texts(files)
         .filter(|(path, _)| {
-            path.ends_with(".rs") && (path.starts_with("crates/") || path.starts_with("xtask/"))
+            path.ends_with(".rs")
+                && ["crates/", "examples/", "xtask/"].iter().any(|folder| path.starts_with(folder))
         })
         .filter(|(_, text)| !opens_with_header(text))
         .map(|(path, _)| {

@@ -15,31 +15,12 @@ use cel::{Context, Env, Program, Value};
 
 use super::learned::Card;
 use super::needs::{Given, Need, needs};
+use super::types;
 use crate::decayed::parts_to_f64;
 use crate::signal::{Signal, Unit, View};
 
 /// Bytes of a condition at most.
 const CONDITION_BYTES_MAX: usize = 2_000;
-
-/// What a condition can ask of the event and the customer.
-const FIELDS: [&str; 16] = [
-    "event.kind",
-    "event.channel",
-    "event.outcome",
-    "event.credential",
-    "event.factor",
-    "event.country",
-    "event.asn",
-    "event.amount",
-    "event.currency",
-    "event.contact",
-    "event.has_ip",
-    "event.has_device",
-    "event.has_asn",
-    "customer.known",
-    "customer.logins",
-    "customer.age_days",
-];
 
 /// What is wrong with a condition, to follow "its condition".
 #[derive(Debug)]
@@ -47,7 +28,10 @@ pub(super) struct Fault(pub(super) String);
 
 /// What all conditions share.
 #[derive(Clone)]
-pub(super) struct Conditions(Arc<Env>);
+pub(super) struct Conditions {
+    env: Arc<Env>,
+    checks_types: bool,
+}
 
 impl std::fmt::Debug for Conditions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -64,29 +48,30 @@ pub(super) struct Condition {
 }
 
 impl Conditions {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Env::stdlib()))
+    pub(super) fn new(checks_types: bool) -> Self {
+        Self { env: Arc::new(Env::stdlib()), checks_types }
     }
 
     pub(super) fn compile(&self, source: &str) -> Result<Condition, Fault> {
         if source.len() > CONDITION_BYTES_MAX {
             return Err(Fault(format!("has {} bytes; allowed: at most {CONDITION_BYTES_MAX}", source.len())));
         }
-        let program = self.0.compile(source).map_err(|errors| {
+        let program = self.env.compile(source).map_err(|errors| {
             let first = errors.errors.first();
             let (place, message) = first.map_or((0, ""), |error| (error.pos.1, error.msg.as_str()));
             Fault(format!("is not CEL: {message}, at its character {}", place.max(0).saturating_add(1)))
         })?;
         let mut signals = Vec::new();
         walk(program.expression(), &mut signals)?;
-        signals.sort_unstable();
-        signals.dedup();
+        if self.checks_types {
+            types::check(&program)?;
+        }
         let needs = needs(program.expression());
         Ok(Condition { program, signals, needs })
     }
 
     pub(super) fn context<'v>(&self, answers: &'v Answers<'v>) -> Context<'v, 'v> {
-        let mut context = Context::with_env(Arc::clone(&self.0));
+        let mut context = Context::with_env(Arc::clone(&self.env));
         context.set_variable_resolver(answers);
         context
     }
@@ -117,7 +102,7 @@ impl Condition {
     }
 }
 
-/// Checks that everything asked for exists, and collects the signals.
+/// Checks that everything asked for exists, and collects the signals in the order in which they are named.
 fn walk(expression: &IdedExpr, signals: &mut Vec<Signal>) -> Result<(), Fault> {
     match &expression.expr {
         Expr::Unspecified | Expr::Literal(_) => Ok(()),
@@ -148,17 +133,21 @@ fn walk(expression: &IdedExpr, signals: &mut Vec<Signal>) -> Result<(), Fault> {
 fn asked(name: &str, signals: &mut Vec<Signal>) -> Result<(), Fault> {
     if let Some(signal) = name.strip_prefix("signal.") {
         let known = Signal::from_name(signal);
-        signals.push(known.ok_or_else(|| {
+        let known = known.ok_or_else(|| {
             Fault(format!(
                 "asks for the signal `{signal}`, which does not exist; docs/signals.md has all of them"
             ))
-        })?);
+        })?;
+        if !signals.contains(&known) {
+            signals.push(known);
+        }
         return Ok(());
     }
-    if FIELDS.contains(&name) {
+    let fields = types::FIELDS.map(|(field, _)| field);
+    if fields.contains(&name) {
         return Ok(());
     }
-    Err(Fault(format!("asks for `{name}`; allowed: signal.…, {}", FIELDS.join(", "))))
+    Err(Fault(format!("asks for `{name}`; allowed: signal.…, {}", fields.join(", "))))
 }
 
 /// `a.b.c` of a chain of selections that begins with a name.
@@ -262,6 +251,7 @@ impl<'v> Answers<'v> {
             "event.credential" => text(event.credential.map(model::Credential::as_str)),
             "event.factor" => text(event.factor.map(model::Factor::as_str)),
             "event.contact" => text(event.contact.map(model::ContactType::as_str)),
+            "event.buys" => yes(event.order.is_some_and(|order| order.buys)),
             "event.country" => {
                 let letters =
                     event.place.country.as_ref().and_then(|letters| std::str::from_utf8(letters).ok());

@@ -19,4 +19,6 @@ pub struct Account {
     pub paid_first_s: u32,
     /// The broker's own payments to it, half-life one day.
     pub paid: Decayed,
+    /// When a bank last told of it, seconds since 1970; 0 for never, and where that was taken back.
+    pub listed_s: u32,
 }

@@ -26,7 +26,7 @@ pub const POOL_PAGES_MAX: u32 = 4_096;
 pub const SEGMENT: usize = 128;
 /// Segments of strangers: the last 131,072.
 pub const SEGMENTS: u32 = 1_024;
-/// Campaigns that a login is remembered to have been counted of.
+/// Campaigns that a login counts in at most.
 pub const COUNTED_MAX: usize = 2;
 /// What a stranger's login can have in common with others.
 pub const FACETS: usize = 10;
@@ -186,14 +186,20 @@ pub struct Stranger {
     pub facets: [u64; FACETS],
     /// Of which of these it shows something where it did well, a bit each by their places: not of what customers have in common, too.
     pub telling: u16,
-    /// The last campaigns that it was counted of; 0 for none.
+    /// The campaigns that it was counted of; 0 for none.
     pub counted: [u32; COUNTED_MAX],
 }
 
 impl Stranger {
-    /// Counts it of a campaign. Says whether it was not before.
+    /// Whether it was not counted of a campaign before, and may be. One that was counted of as many as are remembered is counted of
+    /// no further one: it could not be known for long that it was.
+    pub(crate) fn may_count_of(&self, id: u32) -> bool {
+        self.counted.contains(&0) && !self.counted.contains(&id)
+    }
+
+    /// Counts it of a campaign, if it may be; says whether it is.
     pub(crate) fn count_of(&mut self, id: u32) -> bool {
-        if self.counted.contains(&id) {
+        if !self.may_count_of(id) {
             return false;
         }
         self.counted.rotate_left(1);

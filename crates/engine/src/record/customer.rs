@@ -160,7 +160,7 @@ pub struct Trading {
 pub struct Hold {
     /// The event that was held.
     pub event: EventId,
-    /// Since when, microseconds since 1970.
+    /// Since when, microseconds since 1970: when the event arrived.
     pub since_us: i64,
     /// Until when, if nobody settles it.
     pub until_us: i64,
@@ -187,6 +187,10 @@ pub struct Dealings {
     pub amount_max: i64,
     /// Open holds, at most [`HOLDS_MAX`].
     pub holds: Vec<Hold>,
+    /// When the customer last said that it was not them, microseconds since 1970; 0 for never.
+    pub reported_us: i64,
+    /// When the customer was last identified anew, microseconds since 1970; 0 for never.
+    pub verified_us: i64,
 }
 
 impl Dealings {
@@ -201,7 +205,15 @@ impl Dealings {
         withdrawals_done: 0,
         amount_max: 0,
         holds: Vec::new(),
+        reported_us: 0,
+        verified_us: 0,
     };
+
+    /// When the customer said that it was not them, microseconds since 1970, if nobody identified them since.
+    #[must_use]
+    pub fn reported(&self) -> Option<i64> {
+        (self.reported_us > self.verified_us).then_some(self.reported_us)
+    }
 }
 
 /// What is kept of a customer.

@@ -6,9 +6,12 @@ use model::time::DAY_US;
 use super::{View, flag};
 use crate::decayed::parts_to_f64;
 use crate::record::Change;
+use crate::record::customer::as_us;
 
 /// How long a change of the account weighs on withdrawals.
 const MATCH_WITHIN_US: i64 = 30 * DAY_US;
+/// How long a bank's notice weighs.
+const LISTED_FOR_US: i64 = 365 * DAY_US;
 /// Half-life of the count of withdrawals.
 pub(crate) const VELOCITY_HALF_LIFE_US: i64 = DAY_US;
 /// Withdrawals from which an amount can be unusual.
@@ -16,6 +19,10 @@ const AMOUNTS_MIN: u32 = 2;
 
 fn hours(view: &View<'_>, change: Option<&Change>) -> Option<f64> {
     change.map(|change| view.hours_since(change.at_us))
+}
+
+pub(super) fn reported(view: &View<'_>) -> Option<f64> {
+    Some(view.hours_since(view.customer.dealings().reported()?))
 }
 
 pub(super) fn contact_changed(view: &View<'_>) -> Option<f64> {
@@ -42,6 +49,12 @@ pub(super) fn holder_mismatch(view: &View<'_>) -> Option<f64> {
 pub(super) fn bank_customers(view: &View<'_>) -> Option<f64> {
     view.event.account.as_ref()?;
     Some(parts_to_f64(view.account.customers.count_without(view.customer_key)))
+}
+
+pub(super) fn bank_listed(view: &View<'_>) -> Option<f64> {
+    view.event.account.as_ref()?;
+    let (listed_us, now_us) = (as_us(view.account.listed_s), view.time().as_us());
+    flag(listed_us > 0 && now_us.saturating_sub(listed_us) <= LISTED_FOR_US)
 }
 
 /// The change of the account that weighs on this withdrawal: a stranger's before any other.

@@ -11,6 +11,8 @@ use crate::state::Campaigns;
 pub struct View<'a> {
     /// The event.
     pub event: &'a Observed,
+    /// When it arrived; when it happened, where that is said to be later.
+    pub arrived: Time,
     /// Its customer's key; 0 for nobody.
     pub customer_key: u64,
     /// Its device's key.

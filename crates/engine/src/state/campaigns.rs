@@ -368,7 +368,7 @@ impl Campaigns {
         changes: &mut Changes,
     ) -> Vec<Stranger> {
         let is_wanted = |stranger: &Stranger| {
-            stranger.time_us >= since_us && !stranger.counted.contains(&id) && is_of(stranger)
+            stranger.time_us >= since_us && stranger.may_count_of(id) && is_of(stranger)
         };
         let mut taken = Vec::new();
         for segment in self.in_order() {
@@ -433,5 +433,33 @@ impl Campaigns {
             _ => return false,
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Campaigns, Changes};
+    use crate::record::campaign::{COUNTED_MAX, FACETS, Stranger};
+
+    /// However many campaigns look back at a login, and in which order.
+    #[test]
+    fn a_login_counts_once_in_a_campaign() {
+        let (mut campaigns, mut changes) = (Campaigns::default(), Changes::default());
+        let stranger = Stranger {
+            time_us: 1,
+            seq: 1,
+            customer: None,
+            ip: "192.0.2.1".parse().unwrap(),
+            failed: true,
+            facets: [0; FACETS],
+            telling: 0,
+            counted: [0; COUNTED_MAX],
+        };
+        campaigns.keep(stranger, &mut changes);
+        let mut counted = std::collections::BTreeMap::<u32, usize>::new();
+        for id in [1, 2, 3, 1, 3, 2, 1] {
+            *counted.entry(id).or_default() += campaigns.take(id, 0, |_| true, &mut changes).len();
+        }
+        assert_eq!(Vec::from_iter(counted), [(1, 1), (2, 1), (3, 0)]);
     }
 }

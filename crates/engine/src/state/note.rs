@@ -2,7 +2,7 @@
 
 use model::customer::text_key;
 use model::time::DAY_US;
-use model::{EventKind, Outcome};
+use model::{Disposition, EventKind, Outcome};
 
 use super::State;
 use crate::decision::Verdict;
@@ -46,7 +46,8 @@ impl State {
             device: event.device.as_ref().map(|device| text_key(device.as_str())),
             is_own: event.outcome == Outcome::Succeeded
                 && verdict == Verdict::Allow
-                && event.customer.is_some(),
+                && event.customer.is_some()
+                && !event.kind.is_feedback(),
             is_login: event.kind == EventKind::Login,
             is_shared: event.ip.and_then(|ip| self.ip(ip.bits())).is_some_and(Ip::is_shared),
         };
@@ -57,6 +58,7 @@ impl State {
         self.note_address(&noted, settled);
         self.note_device_and_account(&noted);
         self.note_payment(event);
+        self.note_notice(event);
         if noted.is_own && noted.is_login {
             self.note_login(&noted);
         }
@@ -182,6 +184,20 @@ impl State {
         account.paid.add(1, event.time, VELOCITY_HALF_LIFE_US);
     }
 
+    /// What a bank tells of an account, whether or not it knows whose money went there; or takes back.
+    fn note_notice(&mut self, event: &Observed) {
+        if event.kind != EventKind::BankNotice {
+            return;
+        }
+        let Some(named) = &event.account else { return };
+        let Some(account) = self.accounts.change(named.key, &mut self.changes) else { return };
+        account.name(self.now);
+        let told_s = seconds(event.time);
+        if told_s >= account.listed_s {
+            account.listed_s = if event.outcome == Outcome::Failed { 0 } else { told_s };
+        }
+    }
+
     /// A login in good order counts in the frequencies of all.
     fn note_login(&mut self, noted: &Noted<'_>) {
         let event = noted.event;
@@ -222,6 +238,7 @@ impl Customer {
         let change =
             (event.outcome == Outcome::Succeeded && event.kind.is_procedure()).then(|| self.change(noted));
         self.note_session(noted);
+        self.note_feedback(event);
         if let Some(change) = change {
             self.note_change(event, change);
         }
@@ -292,6 +309,24 @@ impl Customer {
                 if change.own == Some(false) {
                     replace(&mut self.dealings_mut().bank_by_stranger);
                 }
+            }
+            _ => {}
+        }
+    }
+
+    /// A report stands until the customer was identified after it, in whatever order the two are told.
+    fn note_feedback(&mut self, event: &Observed) {
+        if event.outcome == Outcome::Failed {
+            return;
+        }
+        match event.kind {
+            EventKind::CustomerReport => {
+                let dealings = self.dealings_mut();
+                dealings.reported_us = dealings.reported_us.max(event.time.as_us());
+            }
+            EventKind::CaseDisposition if event.disposition() == Some(Disposition::Verified) => {
+                let dealings = self.dealings_mut();
+                dealings.verified_us = dealings.verified_us.max(event.time.as_us());
             }
             _ => {}
         }

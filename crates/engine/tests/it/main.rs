@@ -9,6 +9,7 @@
 
 mod brokers;
 mod campaigns;
+mod feedback;
 mod learned;
 mod made;
 mod policy;

@@ -72,7 +72,7 @@ fn what_is_wrong_is_told_with_its_place() {
     refused(
         &with_rule("when = 'customer.name == \"x\"'"),
         &expect![
-            "line 10, column 8: rule `r`: its condition asks for `customer.name`; allowed: signal.…, event.kind, event.channel, event.outcome, event.credential, event.factor, event.country, event.asn, event.amount, event.currency, event.contact, event.has_ip, event.has_device, event.has_asn, customer.known, customer.logins, customer.age_days"
+            "line 10, column 8: rule `r`: its condition asks for `customer.name`; allowed: signal.…, event.kind, event.channel, event.outcome, event.credential, event.factor, event.country, event.asn, event.amount, event.currency, event.contact, event.buys, event.has_ip, event.has_device, event.has_asn, customer.known, customer.logins, customer.age_days"
         ],
     );
 }
@@ -100,4 +100,152 @@ fn a_decision_is_taken_apart() {
     let explained = world.state.explain(&policy.unwrap(), &event);
     let unmet: Vec<&str> = explained.rules[0].unmet.iter().map(String::as_str).collect();
     assert_eq!(unmet, ["signal.velocity >= 3 (is 1.00)", "!signal.ip.new_for_customer (is true)"]);
+}
+
+fn with_condition(when: &str) -> String {
+    with_rule(&format!("when = \"\"\"{when}\"\"\""))
+}
+
+/// A rule that could never fire is no rule: what is compared with what is checked before.
+#[test]
+fn a_condition_that_could_never_hold_is_refused() {
+    let fault = |when: &str| {
+        let error = Policy::compile(&with_condition(when), 1).map(drop).expect_err(when);
+        assert_eq!((error.line, error.column), (10, 8));
+        error.problem.strip_prefix("rule `r`: its condition ").unwrap().to_owned()
+    };
+    let faults: Vec<String> = [
+        "signal.net.vpn > 3",
+        "signal.ip.new_for_customer == 1",
+        "!signal.velocity",
+        "event.amount",
+        "event.kind == 5",
+        "customer.logins > \"abc\"",
+        "event.channel == 'brnch'",
+        "signal.net.vpn && event.kind == 'logn'",
+        "'' != event.outcome",
+        "event.channel in ['branch', 'papier']",
+        "event.country == 'jp'",
+        "event.currency == 'YEN'",
+        "event.amount / 0 > 1",
+        "signal.velocity / 0.0 > 1.0",
+        "signal.velocity + 1 > 2.0",
+        "(signal.net.vpn ? 1 : 2) && signal.net.tor",
+        "signal.net.vpn in 'abc'",
+        "event.country.matches('J.')",
+        "event.amount.startsWith('J')",
+        "size(event.amount) > 1",
+        "int(signal.net.vpn) > 0",
+        "null == event.country",
+        "[1] < [2]",
+        "true ? event.amount : 1",
+    ]
+    .map(|when| format!("{when}\n  {}\n", fault(when)))
+    .into();
+    expect![[r#"
+        signal.net.vpn > 3
+          compares `signal.net.vpn` (yes or no) with `3` (a whole number); allowed: things of one type, at its character 16
+        signal.ip.new_for_customer == 1
+          compares `signal.ip.new_for_customer` (yes or no) with `1` (a whole number); allowed: things of one type, at its character 28
+        !signal.velocity
+          takes `signal.velocity` (a number with a decimal point) for yes or no; compare it with something, at its character 1
+        event.amount
+          gives `event.amount` (a whole number), not yes or no; compare it with something
+        event.kind == 5
+          compares `event.kind` (a text) with `5` (a whole number); allowed: things of one type, at its character 12
+        customer.logins > "abc"
+          compares `customer.logins` (a whole number) with "abc" (a text); allowed: things of one type, at its character 17
+        event.channel == 'brnch'
+          compares `event.channel` with "brnch", which it never is; allowed: web, app, api, phone, branch, paper, atm, or "", at its character 15
+        signal.net.vpn && event.kind == 'logn'
+          compares `event.kind` with "logn", which it never is; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, at its character 30
+        '' != event.outcome
+          compares `event.outcome` with "", which it never is; allowed: attempted, succeeded, failed, at its character 4
+        event.channel in ['branch', 'papier']
+          compares `event.channel` with "papier", which it never is; allowed: web, app, api, phone, branch, paper, atm, or "", at its character 15
+        event.country == 'jp'
+          compares `event.country` with "jp", which it never is; allowed: two capital letters such as JP, or "", at its character 15
+        event.currency == 'YEN'
+          compares `event.currency` with "YEN", which it never is; allowed: a code of ISO 4217 such as JPY, or "", at its character 16
+        event.amount / 0 > 1
+          divides by zero, which cannot be computed, at its character 14
+        signal.velocity / 0.0 > 1.0
+          divides by zero, which cannot be computed, at its character 17
+        signal.velocity + 1 > 2.0
+          calculates with `signal.velocity` (a number with a decimal point) and `1` (a whole number); allowed: two numbers of one type, see int() and double(), at its character 17
+        (signal.net.vpn ? 1 : 2) && signal.net.tor
+          takes a whole number for yes or no; compare it with something, at its character 26
+        signal.net.vpn in 'abc'
+          looks for something in "abc" (a text); allowed: in a list, at its character 16
+        event.country.matches('J.')
+          calls a function `matches` that does not exist, or not with that many arguments; allowed: contains, startsWith, endsWith, size, int, uint, double, string, bool, at its character 22
+        event.amount.startsWith('J')
+          asks `startsWith` of `event.amount` (a whole number); allowed: of texts, at its character 24
+        size(event.amount) > 1
+          asks for the size of `event.amount` (a whole number); allowed: of a text or a list, at its character 5
+        int(signal.net.vpn) > 0
+          makes a whole number of `signal.net.vpn` (yes or no), which cannot be, at its character 4
+        null == event.country
+          compares null with `event.country` (a text); allowed: things of one type, at its character 6
+        [1] < [2]
+          compares a list with a list; allowed: things of one type, at its character 5
+        true ? event.amount : 1
+          gives a whole number, not yes or no; compare it with something
+    "#]].assert_eq(&faults.concat());
+}
+
+#[test]
+fn conditions_that_can_hold_are_taken() {
+    for when in [
+        "true",
+        "signal.velocity > 3",
+        "signal.velocity >= 3.5 || 2 < signal.ip.attempts_rate",
+        "signal.net.vpn == true && !signal.net.tor",
+        "signal.net.vpn != signal.net.tor",
+        "event.channel == '' || event.channel in ['branch', 'paper', '']",
+        "'login' == event.kind && event.credential != 'unknown_user'",
+        "event.country == 'JP' && event.currency == 'JPY' && event.asn == 2516",
+        "event.amount / 100 + 1 > 5 && event.amount % 1000 == 0 && -event.amount < -1",
+        "double(event.amount) * signal.balance.share > 1000.0",
+        "event.country.startsWith('J') && size(event.currency) == 3 && event.country.size() > 0",
+        "signal.net.vpn ? event.amount > 1000 : customer.known",
+        "(signal.net.vpn ? 10 : 20) < event.amount",
+        "{'JP': 1, 'US': 2}[event.country] > 0",
+        "string(event.asn) + event.country == '2516JP'",
+        "bool('true') && int('3') > 2 && uint(3) == 3u",
+    ] {
+        let taken = Policy::compile(&with_condition(when), 1);
+        assert!(taken.is_ok(), "{when}: {}", taken.unwrap_err());
+    }
+}
+
+/// A policy of before is not looked at anew: the journal tells what it decided.
+#[test]
+fn a_policy_that_was_taken_before_stays() {
+    let text = with_condition("signal.net.vpn > 3");
+    assert!(Policy::compile(&text, 1).is_err());
+    assert_eq!(Policy::compile_taken(&text, 1).unwrap().rules().len(), 1);
+}
+
+/// What a decision names as its reason is what the condition names first, not what the catalogue has first.
+#[test]
+fn signals_of_a_rule_come_as_its_condition_names_them() {
+    let signals = |when: &str| {
+        let policy = Policy::compile(&with_condition(when), 1).unwrap();
+        policy.rules()[0].signals.iter().map(|signal| signal.name()).collect::<Vec<_>>()
+    };
+    let many = "signal.ua.automation && (signal.device.new_for_customer || (!event.has_device && signal.net.new_for_customer)) \
+                && signal.ua.automation && 1.0 < signal.velocity && [signal.net.vpn][0] == signal.ip.listed";
+    assert_eq!(
+        signals(many),
+        [
+            "ua.automation",
+            "device.new_for_customer",
+            "net.new_for_customer",
+            "velocity",
+            "net.vpn",
+            "ip.listed"
+        ]
+    );
+    assert_eq!(signals("event.channel != 'branch'"), [""; 0]);
 }

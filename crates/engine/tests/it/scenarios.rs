@@ -60,6 +60,34 @@ fn the_thief_of_2020_is_stopped_before_the_first_withdrawal() {
     assert_eq!(world.input(day(92), settled), Outcome::Settled(false));
 }
 
+/// A queue at the broker was down for four days: what it then asks waits as long as anything.
+#[test]
+fn a_hold_counts_from_when_the_event_arrived_and_is_settled_before_it_is_over() {
+    let held = || {
+        let mut world = World::new();
+        world.settle("C1", HOME, "phone", 90);
+        world.apply(thief(made("bank_account.change", "C1", hour(91 * 24 + 2))).account(7, None));
+        let late = thief(made("withdrawal", "C1", hour(91 * 24 + 3))).asked().observed();
+        let id = late.id.clone();
+        match world.input(hour(95 * 24), Body::Event(Box::new(late))) {
+            Outcome::Decided(decision) => (world, id, decision),
+            other => panic!("{other:?}"),
+        }
+    };
+    let settle = |at, settled_in: (World, model::event::EventId)| {
+        let (mut world, event) = settled_in;
+        let (customer, by) = ("C1".parse().unwrap(), "ops".to_owned());
+        world.input(at, Body::HoldSettled { customer, event, released: true, by, reason: None })
+    };
+    let (world, id, decision) = held();
+    assert_eq!((decision.verdict, decision.held_until), (Verdict::Hold, Some(hour((95 + 3) * 24))));
+    let hold = world.state.customer("C1").unwrap().dealings().holds[0].clone();
+    assert_eq!(hold.since_us, hour(95 * 24).as_us());
+    assert_eq!(settle(hour(98 * 24 - 1), (world, id)), Outcome::Settled(true));
+    let (world, id, _) = held();
+    assert_eq!(settle(hour(98 * 24), (world, id)), Outcome::Settled(false), "it is over");
+}
+
 /// The thief's own accesses, however often, are not the customer's past within a day.
 #[test]
 fn a_thief_does_not_become_a_known_face_within_a_day() {

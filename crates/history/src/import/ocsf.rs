@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use model::{Event, EventKind, Factor, Invalid, Outcome, Time};
+use model::{Event, EventKind, Factor, Invalid, Outcome, Time, objects};
 use serde::Deserialize;
 
 use super::blocks::Shape;
@@ -129,7 +129,7 @@ impl Parser for Ocsf {
 
     fn record(&self, record: &Record<'_>, out: &mut Out<'_>) -> Result<Fate, Refusal> {
         let message: Message<'_> =
-            serde_json::from_slice(record.bytes).map_err(|_first| explain(record.bytes))?;
+            objects::from_slice(record.bytes).map_err(|_first| explain(record.bytes))?;
         let kind = match (message.class_uid, message.activity_id) {
             (AUTHENTICATION, 1) => EventKind::Login,
             (ACCOUNT_CHANGE, 3) => EventKind::PasswordChange,
@@ -221,8 +221,8 @@ fn factor(factors: &[AuthFactor], is_mfa: Option<bool>) -> Option<Factor> {
 /// Parses again with the field's path tracked: slower, so only for what has already failed.
 fn explain(json: &[u8]) -> Refusal {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    match serde_path_to_error::deserialize::<_, Message<'_>>(&mut deserializer) {
+    match serde_path_to_error::deserialize::<_, Message<'_>>(objects::Objects(&mut deserializer)) {
         Ok(_) => Invalid::new(".", "one JSON object a line; more follows it").into(),
-        Err(error) => Invalid::new(&error.path().to_string(), error.inner().to_string()).into(),
+        Err(error) => Invalid::new(&error.path().to_string(), objects::told(error.inner())).into(),
     }
 }

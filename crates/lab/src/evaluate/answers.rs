@@ -6,6 +6,7 @@
 //! - *hold*: it is not done. The staff call: a customer says yes after [`CALL_H`] hours and it is done then; an attacker's
 //!   victim says no after [`FRAUD_CALL_H`] hours, and the account is closed to the attacker.
 //! - *deny*: it is not done.
+//! - A victim who reported is identified anew [`VERIFIED_H`] hours later.
 //!
 //! Must not know who is asked.
 
@@ -18,6 +19,8 @@ pub(super) const HONEST_FAILS_PERMILLE: u64 = 10;
 pub(super) const CALL_H: (u64, u64) = (1, 24);
 /// Hours until the staff have reached a victim about a hold.
 pub(super) const FRAUD_CALL_H: i64 = 2;
+/// Hours until a customer who reported was identified anew.
+pub(super) const VERIFIED_H: i64 = 24;
 
 /// What becomes of something asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -78,7 +78,7 @@ impl Local {
 
 impl Judge for Local {
     fn introduce(&mut self, customer: &CustomerId, holder: &HolderName) -> Result<(), EvaluateError> {
-        let holder = Some(self.secret.holder_key(&holder.comparable()));
+        let holder = holder.comparable().map(|holder| self.secret.holder_key(&holder));
         let profile = Profile { customer: customer.clone(), holder, opened: None, sealed: Vec::new() };
         self.apply(Time::MIN, Body::Profile(profile));
         Ok(())

@@ -8,10 +8,10 @@ use engine::Verdict;
 use history::Watch;
 use model::client::SessionId;
 use model::time::HOUR_US;
-use model::{Channel, Credential, CustomerId, Event, EventKind, Outcome, Time};
+use model::{Channel, Credential, CustomerId, Disposition, Event, EventKind, Outcome, Time};
 
 use super::EvaluateError;
-use super::answers::{CALL_H, Effect, FRAUD_CALL_H, Group, HONEST_FAILS_PERMILLE, effect};
+use super::answers::{CALL_H, Effect, FRAUD_CALL_H, Group, HONEST_FAILS_PERMILLE, VERIFIED_H, effect};
 use super::campaigns::Told;
 use super::chain::Course;
 use super::counts::Counts;
@@ -29,8 +29,8 @@ enum Coming {
     Call(usize),
     /// The victim calls.
     Report(usize),
-    /// A customer said yes to what was held.
-    Released(Box<Event>),
+    /// A customer said yes to what was held, or was identified anew.
+    Told(Box<Event>),
 }
 
 /// What was counted, what became of attacks, and which campaigns are told of.
@@ -138,7 +138,7 @@ impl<'a, J: Judge> Run<'a, J> {
                 }
                 Some(Coming::Call(course)) => self.end(course, super::chain::Stop::Call, time)?,
                 Some(Coming::Report(course)) => self.end(course, super::chain::Stop::Report, time)?,
-                Some(Coming::Released(event)) => self.judge.tell(*event)?,
+                Some(Coming::Told(event)) => self.judge.tell(*event)?,
                 None => {}
             }
         }
@@ -234,6 +234,10 @@ impl<'a, J: Judge> Run<'a, J> {
         course.uncover(stop);
         let (customer, _) = self.brokerage.person(course.chain.customer)?;
         self.judge.tell(by_telephone(EventKind::CustomerReport, &customer, time, place)?)?;
+        let verified = time.plus_us(VERIFIED_H * HOUR_US);
+        let mut closed = by_telephone(EventKind::CaseDisposition, &customer, verified, place)?;
+        closed.reason = Some(Disposition::Verified.as_str().parse()?);
+        self.later(verified, Coming::Told(Box::new(closed)));
         if locked {
             self.judge.tell(by_telephone(
                 EventKind::PasswordReset,
@@ -273,7 +277,7 @@ impl<'a, J: Judge> Run<'a, J> {
             Effect::Held => {
                 let hours = i64::try_from(dice.between(CALL_H.0, CALL_H.1)).unwrap_or(24);
                 event.time = event.time.plus_us(hours * HOUR_US);
-                self.later(event.time, Coming::Released(Box::new(event)));
+                self.later(event.time, Coming::Told(Box::new(event)));
                 Ok(())
             }
             Effect::Refused => {

@@ -65,9 +65,13 @@ fn recover(drafts: &mut Vec<Draft>, recovery: &Recovery) {
         draft.details.reason = Some("wrong_password");
         draft.details.factor = None;
     }
-    let call =
-        |kind, us| Draft::staffed(recovery.reported.plus_us(us), kind, Channel::Phone, Details::default());
+    let staffed = |kind, us, reason| {
+        let details = Details { reason, ..Details::default() };
+        Draft::staffed(recovery.reported.plus_us(us), kind, Channel::Phone, details)
+    };
+    let call = |kind, us| staffed(kind, us, None);
     drafts.push(call(EventKind::CustomerReport, 0));
+    drafts.push(staffed(EventKind::CaseDisposition, model::time::DAY_US, Some("verified")));
     if recovery.locked_from.is_some() {
         drafts.push(call(EventKind::PasswordReset, 600_000_000));
     }

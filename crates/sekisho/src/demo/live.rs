@@ -92,15 +92,20 @@ fn point(live: &Live<'_>, server: &OwnServer, data: &Path) -> anyhow::Result<()>
     let key = live.folder.join("key-header");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&key)?;
     writeln!(file, "Authorization: Bearer {}", server.key)?;
+    let address = server.at;
     if !live.stay {
-        say::line(format!("Its data folder: {0}. Start it again: sekisho serve --data {0}", data.display()));
+        // What it knows is of 2020, and so are the questions.
+        say::line(format!(
+            "Its data folder: {0}. Start it again:\n  sekisho serve --data {0} --intel {1} --ask-days 0 --listen {address}",
+            data.display(),
+            live.folder.join("brokerage/intel").display()
+        ));
     }
-    let address = if live.stay { server.at.to_string() } else { "127.0.0.1:8480".to_owned() };
+    let key = key.display();
     say::line(format!(
-        "Ask it:\n  curl -H @{} --data '{{\"id\":\"mine-1\",\"time\":\"2020-09-17T10:00:00+09:00\",\"kind\":\"withdrawal\",\"customer\":\
+        "Ask it:\n  curl -H @{key} --data '{{\"id\":\"mine-1\",\"time\":\"2020-09-17T10:00:00+09:00\",\"kind\":\"withdrawal\",\"customer\":\
          \"C1\",\"client\":{{\"ip\":\"203.0.113.7\"}},\"outcome\":\"attempted\"}}' http://{address}/v1/decide\n  \
-         curl http://{address}/metrics",
-        key.display()
+         curl -H @{key} http://{address}/v1/campaigns\n  curl -H @{key} http://{address}/v1/holds\n  curl http://{address}/metrics"
     ));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backtests;
+mod bodies;
 mod campaigns;
 mod customers;
 mod holds;
@@ -13,6 +14,8 @@ mod policies;
 mod reading;
 mod sweeps;
 mod warm;
+
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -60,6 +63,39 @@ impl Api {
     }
 }
 
+/// How long a test waits for what must come at last.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What `look` gives at last.
+fn awaited<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..PATIENCE.as_millis() / 10 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("waited {} s for {what}", PATIENCE.as_secs());
+}
+
+/// What is at a path when its `state` says that it is over.
+fn over(api: &Api, role: &str, path: &str) -> Value {
+    let mut last = Value::Null;
+    let mut connection = api.of(role);
+    let look = || {
+        last = good(connection.get(path));
+        (last["state"] == "done" || last["state"] == "failed").then(|| last.clone())
+    };
+    awaited(&format!("the end of {path}"), look)
+}
+
+/// The explanation of a decision.
+fn explained(api: &Api, id: &str) -> Value {
+    let path = format!("/v1/decisions/{id}/explain");
+    let told = over(api, "reader", &path);
+    assert_eq!(told["state"], "done", "{told}");
+    told["explanation"].clone()
+}
+
 /// The answer's JSON, of a request that must succeed.
 fn good(answer: std::io::Result<Answer>) -> Value {
     let answer = answer.unwrap();
@@ -102,7 +138,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 28] = [
+    let operations: [(&str, &str, &[&str]); 40] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -119,12 +155,28 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("GET", "/v1/backtests", &["reader", "operator", "admin"]),
         ("POST", "/v1/policies/9/backtest", &["operator", "admin"]),
         ("POST", "/v1/backtests/1/stop", &["operator", "admin"]),
+        ("POST", "/v1/customers/x/unlock", &["operator", "admin"]),
         ("POST", "/v1/holds/x/release", &["operator", "admin"]),
         ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
         ("POST", "/v1/sweeps", &["operator", "admin"]),
         ("POST", "/v1/sweeps/1/stop", &["operator", "admin"]),
         ("POST", "/v1/customers/x/unmask", &["operator", "admin"]),
         ("POST", "/v1/passwords/check", &["sender", "admin"]),
+        ("POST", "/v1/challenges", &["sender", "admin"]),
+        ("GET", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/redeem", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/answer", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/passkey", &["sender", "admin"]),
+        ("POST", "/v1/handovers", &["sender", "admin"]),
+        ("POST", "/v1/sign-ins", &["sender", "admin"]),
+        ("POST", "/v1/sign-ins/00112233445566778899aabbccddeeff", &["sender", "admin"]),
+        ("POST", "/v1/customers/x/passkeys", &["sender", "admin"]),
+        ("GET", "/v1/customers/x/authenticators", &["reader", "operator", "admin"]),
+        (
+            "POST",
+            "/v1/customers/x/authenticators/00112233445566778899aabbccddeeff/remove",
+            &["operator", "admin"],
+        ),
         ("POST", "/v1/mask", &ROLES),
         ("GET", "/v1/audit", &["admin"]),
         ("PUT", "/v1/customers/x", &["admin"]),
@@ -166,5 +218,36 @@ fn requests_are_told_and_measured() {
     let line = told.lines().find(|line| line.contains("abc-1")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!((&line["route"], &line["status"]), (&"/v1/customers/{id}".into(), &404.into()), "{line}");
+    assert_eq!((&line["level"], &line["method"]), (&"info".into(), &"GET".into()), "{line}");
+    assert!(line["time"].as_str().unwrap().parse::<model::Time>().is_ok(), "{line}");
     assert!(!told.contains("secret-customer") && !told.contains("sekisho_"), "{told}");
+}
+
+/// What has no route is told by its method, and the log begins with the server.
+#[test]
+fn the_log_says_when_what_and_how_bad() {
+    let api = Api::start();
+    let mut reader = api.of("reader");
+    for (method, path, id) in [("GET", "/nothing", "id-1"), ("PROPFIND", "/secret-path", "id-2")] {
+        reader.send(method, path, &[("X-Request-Id", id)], "").unwrap();
+    }
+    let told = loop {
+        let told = api.server.told();
+        if told.contains("id-2") {
+            break told;
+        }
+        std::thread::yield_now();
+    };
+    let line = |what: &str| -> Value {
+        serde_json::from_str(told.lines().find(|line| line.contains(what)).unwrap()).unwrap()
+    };
+    let started = line("server.started");
+    assert_eq!(
+        (&started["address"], &started["level"]),
+        (&api.server.address.as_str().into(), &"info".into())
+    );
+    assert!(told.contains("listening at http://"), "for people: {told}");
+    assert_eq!((&line("id-1")["method"], &line("id-1")["route"]), (&"GET".into(), &"other".into()));
+    assert_eq!(line("id-2")["method"], "other", "a word of the request's own is not told");
+    assert!(!told.contains("PROPFIND") && !told.contains("secret-path"), "{told}");
 }

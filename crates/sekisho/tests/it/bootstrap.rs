@@ -144,3 +144,65 @@ fn a_killed_bootstrap_is_simply_begun_again() {
         std::fs::remove_dir_all(&data).unwrap();
     }
 }
+
+/// Who has a past in the bootstrapped history only is not a stranger to the re-examination of every day.
+#[test]
+fn the_daily_examination_reads_what_was_bootstrapped() {
+    let place = Place::new();
+    let lines: String = (2..90)
+        .map(|days| {
+            format!(
+                "{{\"id\":\"l-{days}\",\"time\":\"{}\",\"kind\":\"login\",\"customer\":\"C1\",\
+                 \"client\":{{\"ip\":\"192.0.2.7\",\"device\":\"d-C1\"}},\"outcome\":\"succeeded\"}}\n",
+                crate::serve::days_ago(days)
+            )
+        })
+        .collect();
+    let log = place.write("past.ndjson", lines);
+    let imported = run(&["-q", "import", "--format", "ndjson", "--out", &place.text("past"), &log]);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    assert!(bootstrap(&place, "data", &place.text("past")).0.status.success());
+    let [sender, operator] = ["sender", "operator"].map(|role| key(&place, role));
+    let server = Server::start(&place, &[]);
+    let change = event("b-1", "bank_account.change", "C1", "192.0.2.7");
+    assert_eq!(server.connect(&sender).post("/v1/events", &change).unwrap().status, 200);
+    let examine = || {
+        let mut connection = server.connect(&operator);
+        for _ in 0..600 {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            let asked = connection.post("/v1/findings/examine", "").unwrap();
+            if asked.status != 202 {
+                continue;
+            }
+            let path = format!("/v1/sweeps/{}", asked.json()["id"]);
+            for _ in 0..600 {
+                let sweep = connection.get(&path).unwrap().json();
+                assert_ne!(sweep["state"], "failed", "{sweep}");
+                if sweep["state"] == "done" {
+                    // The server's own history is seconds behind.
+                    if sweep["summary"]["procedures"]["count"] == 1 {
+                        return sweep["findings"][0].clone();
+                    }
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        }
+        panic!("nothing was examined: {}", server.told());
+    };
+    let found = examine();
+    assert_eq!(found["verdict"], "clear", "{found}");
+    assert!(!server.told().contains("history_gone"), "{}", server.told());
+    std::fs::rename(place.path("past"), place.path("elsewhere")).unwrap();
+    let found = examine();
+    assert_ne!(found["verdict"], "clear", "{found}");
+    assert!(server.told().contains("daily.history_gone"), "{}", server.told());
+    assert_eq!(server.stop(), Some(0));
+
+    // Named again from where it is now, it is taken no second time, and is read.
+    let (ended, told) = bootstrap(&place, "data", &place.text("elsewhere"));
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    assert_eq!(told["files"], 0, "{told}");
+    let kept = std::fs::read_to_string(place.path("data/bootstrapped.json")).unwrap();
+    assert!(kept.contains("elsewhere") && !kept.contains("past"), "{kept}");
+}

@@ -28,7 +28,11 @@ impl Chromium {
     pub(crate) fn start(place: &Place, language: &str) -> Self {
         let port = crate::nginx::free_port();
         let mut command = Command::new(program("SEKISHO_CHROMEDRIVER", "chromedriver"));
-        command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut driver = command.spawn().unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let started = lines.by_ref().map_while(Result::ok).any(|line| line.contains("started successfully"));
@@ -84,6 +88,20 @@ impl Chromium {
             "isUserConsenting": true, "isUserVerified": true,
         });
         self.must("POST", "/webauthn/authenticator", &authenticator);
+    }
+
+    /// From now on as if behind a proxy that names this address.
+    pub(crate) fn come_from(&mut self, ip: &str) {
+        let mut command = |name: &str, params: Value| {
+            self.must("POST", "/goog/cdp/execute", &json!({"cmd": name, "params": params}));
+        };
+        command("Network.enable", json!({}));
+        command("Network.setExtraHTTPHeaders", json!({"headers": {"X-Forwarded-For": ip}}));
+    }
+
+    /// Runs a script on the page.
+    pub(crate) fn script(&mut self, script: &str) {
+        self.must("POST", "/execute/sync", &json!({"script": script, "args": []}));
     }
 
     pub(crate) fn open(&mut self, url: &str) {
@@ -171,5 +189,7 @@ fn program(variable: &str, name: &str) -> PathBuf {
     let told = std::env::var_os(variable).map(PathBuf::from);
     let usual = ["/usr/bin", "/usr/local/bin"].map(|folder| PathBuf::from(folder).join(name));
     let found = told.into_iter().chain(usual).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("there is no {name}: run `cargo xtask test`, which gets one, or install it"))
+    found.unwrap_or_else(|| {
+        panic!("there is no {name}: run `cargo xtask test`, which gets one, or install it")
+    })
 }

@@ -78,7 +78,8 @@ impl Connection {
             headers += &line.to_ascii_lowercase();
             raw_headers += &line;
         }
-        let length = headers.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let length =
+            headers.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         self.stream.read_exact(&mut body)?;
         let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);

@@ -23,4 +23,5 @@ mod proof;
 mod proof_pages;
 mod replay;
 mod serve;
+mod snippets;
 mod stopping;

@@ -104,7 +104,8 @@ impl Browser {
     }
 
     fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let (cookies, origin) = (cookies.join("; "), self.origin.clone());
         let headers = [("Cookie", cookies.as_str()), ("Origin", origin.as_str()), ("Accept-Language", "en")];
         let answer = self.connection.send(method, path, &headers, body).unwrap();
@@ -295,7 +296,10 @@ fn nobody_answers_for_somebody_else_and_no_page_answers_for_another_site() {
     assert_eq!(other.get(&format!("/verify/{challenge}")).status, 404);
     assert_eq!(other.post(&path, &answer).status, 404);
     let by_api = json!({"customer": "C2", "method": "totp", "code": app.code(0)}).to_string();
-    assert_eq!(broker.asks().post(&format!("/v1/challenges/{challenge}/answer"), &by_api).unwrap().status, 404);
+    assert_eq!(
+        broker.asks().post(&format!("/v1/challenges/{challenge}/answer"), &by_api).unwrap().status,
+        404
+    );
 
     let mut own = broker.browser("C1");
     own.origin = "https://evil.example".to_owned();
@@ -325,12 +329,18 @@ fn a_new_app_confirms_no_withdrawal_and_the_customer_can_say_it_was_not_them() {
     assert_eq!(decision["challenge"]["methods"], json!([]), "it cools off for twelve hours");
     let challenge = decision["challenge"]["id"].as_str().unwrap();
     let answer = json!({"customer": "C1", "method": "totp", "code": app.code(0)}).to_string();
-    assert_eq!(broker.asks().post(&format!("/v1/challenges/{challenge}/answer"), &answer).unwrap().status, 409);
+    assert_eq!(
+        broker.asks().post(&format!("/v1/challenges/{challenge}/answer"), &answer).unwrap().status,
+        409
+    );
 
     let told = browser.post(&format!("/verify/{challenge}/report"), &json!({}));
     assert_eq!(told.status, 200, "{told:?}");
     assert_eq!(broker.redeem(challenge, &withdrawal("C1")).status, 409);
-    assert_eq!(broker.asks().get(&format!("/v1/challenges/{challenge}")).unwrap().json()["status"], "reported");
+    assert_eq!(
+        broker.asks().get(&format!("/v1/challenges/{challenge}")).unwrap().json()["status"],
+        "reported"
+    );
     let reader = key(&broker.place, "reader");
     let events = broker.server.connect(&reader).get("/v1/events?customer=C1").unwrap();
     for kind in ["customer.report", "factor.enroll"] {
@@ -338,6 +348,35 @@ fn a_new_app_confirms_no_withdrawal_and_the_customer_can_say_it_was_not_them() {
     }
     let has = broker.server.connect(&reader).get("/v1/customers/C1/authenticators").unwrap().json();
     assert_eq!(has["authenticators"][0]["method"], "totp");
+
+    // From here on the account is locked.
+    let again = browser.post(&format!("/verify/{challenge}/report"), &json!({}));
+    assert_eq!(again.status, 200, "pressed twice: {again:?}");
+    let next =
+        broker.asks().post("/v1/decide", &event("w-2", "withdrawal", "C1", &withdrawal("C1"))).unwrap();
+    assert_eq!(next.json()["decision"], "hold", "{next:?}");
+    let reasons = next.json()["reasons"].to_string();
+    assert!(reasons.contains("customer_reported"), "{reasons}");
+    let seen = broker.server.connect(&reader).get("/v1/customers/C1").unwrap().json();
+    assert!(seen["reported"].is_string(), "{seen}");
+
+    // Until somebody identified the customer, and said how.
+    let operator = key(&broker.place, "operator");
+    let unlock = |body: &Value| {
+        broker.server.connect(&operator).post("/v1/customers/C1/unlock", &body.to_string()).unwrap()
+    };
+    assert_eq!(unlock(&json!({})).status, 422, "no reason");
+    let unlocked = unlock(&json!({"reason": "identity papers seen in the branch"}));
+    assert_eq!(unlocked.status, 200, "{unlocked:?}");
+    assert_eq!(unlock(&json!({"reason": "again"})).status, 409, "it is not locked any more");
+    let decision = broker.withdrawal("w-3", "C1");
+    assert!(decision["challenge"]["id"].is_string(), "{decision}");
+    let admin = key(&broker.place, "admin");
+    let acts = broker.server.connect(&admin).get("/v1/audit").unwrap().body;
+    assert!(
+        acts.contains("customer.unlock") && acts.contains("identity papers seen in the branch"),
+        "{acts}"
+    );
 }
 
 #[test]

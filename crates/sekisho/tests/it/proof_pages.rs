@@ -65,9 +65,8 @@ fn a_customer_adds_a_passkey_and_confirms_a_withdrawal() {
         browser.until_text(words.amount);
         browser.picture(&format!("verify-{language}"));
         browser.click("[data-act=passkey]");
-        let url = browser.until("the broker's site", |browser| {
-            Some(browser.url()).filter(|url| url.starts_with(&back))
-        });
+        let url = browser
+            .until("the broker's site", |browser| Some(browser.url()).filter(|url| url.starts_with(&back)));
         let result = url.split("sekisho_result=").nth(1).unwrap();
         let claims = claims(&broker, result);
         assert_eq!(claims["sub"], "C1");
@@ -121,4 +120,106 @@ fn claims(broker: &Broker, result: &str) -> Value {
     let signature = p256::ecdsa::Signature::from_slice(&decode(signature)).unwrap();
     key.verify(signed.as_bytes(), &signature).unwrap();
     serde_json::from_slice(&decode(signed.split_once('.').unwrap().1)).unwrap()
+}
+
+/// The example broker on a thread of its own; gives its address.
+fn example_broker(listener: std::net::TcpListener, broker: &Broker) -> String {
+    let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+    listener.set_nonblocking(true).unwrap();
+    let options = sekisho_client::Options::new(&format!("http://{}", broker.server.address), &broker.key);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            example_broker::serve(listener, options).await.unwrap();
+        });
+    });
+    origin
+}
+
+const HOME: &str = "198.51.100.7";
+
+/// A customer who signed in from home, with a device of their own, once a month for a year.
+fn tell_past(broker: &Broker) {
+    let login = |month: u64| {
+        json!({
+            "id": format!("past-{month}"), "time": crate::serve::days_ago(30 * month), "kind": "login", "customer": "C-TARO",
+            "outcome": "succeeded", "credential": "correct", "channel": "web", "client": {"ip": HOME, "device": "d-taro"},
+        })
+    };
+    let past: Vec<Value> = (1..=12).rev().map(login).collect();
+    let told = broker.asks().post("/v1/events", &Value::from(past).to_string()).unwrap();
+    assert_eq!(told.json()["accepted"], 12, "{told:?}");
+}
+
+fn sign_in(browser: &mut Chromium, site: &str) {
+    browser.open(site);
+    browser.type_into("[name=name]", "taro");
+    browser.type_into("[name=password]", "correct horse battery");
+    browser.click("#login");
+}
+
+#[test]
+fn a_brokers_site_is_protected_from_sign_in_to_withdrawal() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let broker = Broker::start(&format!(
+        "cooling_hours = 0\nname = \"関所証券\"\nreturn_origins = [\"http://localhost:{port}\"]"
+    ));
+    tell_past(&broker);
+    let site = example_broker(listener, &broker);
+    let mut own = Chromium::start(&broker.place, "ja");
+    own.add_authenticator();
+    own.come_from(HOME);
+    own.open(&site);
+    own.script("document.cookie = 'device=d-taro; path=/'");
+    sign_in(&mut own, &site);
+    own.until_text("C-TARO");
+    own.picture("broker-home");
+    own.click("#security");
+    own.until_text("セキュリティ設定");
+    own.click("[data-act=enrol]");
+    own.until("the passkey on the page", |browser| browser.has("li[data-id]").then_some(()));
+
+    // At home the account is changed, on a journey money is withdrawn: each with a proof of its own.
+    own.open(&format!("{site}/home"));
+    own.click("#bank");
+    own.until_text("出金先口座の変更");
+    own.until_text("321");
+    own.picture("verify-bank-account");
+    own.click("[data-act=passkey]");
+    own.until_text("出金先支店 002");
+    own.come_from("192.0.2.50");
+    own.click("#withdraw");
+    own.until_text("50,000円");
+    own.click("[data-act=passkey]");
+    own.until_text("残高 9950000円");
+
+    // Somebody with the password, another device and a passkey of their own gets no money.
+    let mut thief = Chromium::start(&broker.place, "ja");
+    thief.add_authenticator();
+    thief.come_from("203.0.113.9");
+    sign_in(&mut thief, &site);
+    let stopped = |text: &str| {
+        ["ご本人の確認", "受付を保留しました", "お手続きできません"]
+            .into_iter()
+            .any(|each| text.contains(each))
+    };
+    thief.until("home, or a stop", |browser| {
+        let text = browser.text();
+        (text.contains("C-TARO") || stopped(&text)).then_some(())
+    });
+    if thief.text().contains("C-TARO") {
+        thief.click("#withdraw");
+    }
+    thief.until("a stop", |browser| stopped(&browser.text()).then_some(()));
+    thief.picture("thief");
+    if thief.has("[data-act=passkey]") {
+        thief.click("[data-act=passkey]");
+        thief.until_text("確認できませんでした");
+    }
+    thief.open(&format!("{site}/returned?sekisho_challenge=ch_AAAAAAAAAAAAAAAAAAAAAA"));
+    thief.until_text("お手続きできません");
+    own.open(&format!("{site}/home"));
+    own.until_text("残高 9950000円");
 }

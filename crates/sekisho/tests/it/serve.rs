@@ -147,7 +147,7 @@ fn asks_are_answered_once_and_bad_ones_get_problem_documents() {
     assert!(other.headers.contains("application/problem+json"), "{other:?}");
     for (body, status, said) in [
         (withdrawal.replace("device", "devise"), 422, "client.devise"),
-        ("not json".to_owned(), 422, "field"),
+        ("not json".to_owned(), 400, "not one JSON object"),
         (withdrawal.replace(&*YESTERDAY, "2099-01-05T10:00:00+09:00").replace("w-1", "w-2"), 422, "ahead"),
         (withdrawal.replace(&*YESTERDAY, &days_ago(401)).replace("w-1", "w-3"), 422, "400 days"),
         (withdrawal.replace(&*YESTERDAY, "1999-12-31T23:59:59Z").replace("w-1", "w-4"), 422, "2000-01-01"),

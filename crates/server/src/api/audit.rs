@@ -98,7 +98,7 @@ pub(super) async fn list(
 }
 
 impl App {
-    /// Notes who does what, and why, before it is done.
+    /// Notes who does what, and why, before it is done; gives the note's place in the journal.
     ///
     /// # Errors
     /// It cannot be noted: then it must not be done.
@@ -108,9 +108,8 @@ impl App {
         of: String,
         by: String,
         reason: Option<Reason>,
-    ) -> Result<(), Problem> {
+    ) -> Result<u64, Problem> {
         let body = Body::Act { act: act.to_owned(), of, by, reason };
-        self.sequencer.ask(None, [0; 16], body, false).await?;
-        Ok(())
+        Ok(self.sequencer.ask(None, [0; 16], body, false).await?.seq)
     }
 }

@@ -1,5 +1,5 @@
-//! What a customer proves themselves with, for the broker's staff: listed, and removed for who lost it. Must not know how they
-//! are enrolled: customers do that themselves.
+//! What a customer proves themselves with: enrolled from pages of the broker's own, listed, and removed for who lost it. Must not
+//! know what makes an authenticator.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use engine::input::Body;
-use model::CustomerId;
+use axum::response::{IntoResponse as _, Response};
 use model::event::Reason;
+use model::{Client, CustomerId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::App;
@@ -18,10 +19,12 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::proof::{ShownAuthenticator, parse_authenticator_id};
+use crate::proof::{ChallengeId, ShownAuthenticator, parse_authenticator_id};
 
 /// Bytes of a body at most.
 const BODY_BYTES_MAX: usize = 4 << 10;
+/// With what a browser gives of a passkey.
+const ENROLMENT_BYTES_MAX: usize = 32 << 10;
 
 /// What a customer has.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +41,84 @@ pub(super) struct RemovalSent {
     /// Noted beside who did it.
     #[schema(value_type = String, min_length = 1, max_length = 256)]
     reason: Reason,
+}
+
+/// A passkey to enrol, from a page of the broker's own.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "telephone"}))]
+pub(super) struct EnrolmentSent {
+    /// What beginning it gave; nothing to begin.
+    #[serde(default)]
+    token: Option<String>,
+    /// What `navigator.credentials.create` gave, as JSON; nothing to begin.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    credential: Option<Value>,
+    /// What its owner calls it, at most 40 characters.
+    #[serde(default)]
+    name: Option<String>,
+    /// To begin: a challenge for `factor.enroll` that the customer passed. Needed where they have a passkey that matured.
+    #[serde(default)]
+    challenge: Option<String>,
+    /// To begin: the browser, in the words of events.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    client: Option<Client>,
+}
+
+/// An enrolment that began.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EnrolmentBegun {
+    /// Comes back with what the browser gave, within five minutes.
+    token: String,
+    /// For `navigator.credentials.create`, as JSON.
+    #[schema(value_type = Object)]
+    options: Value,
+}
+
+/// Enrols a passkey from a page of the broker's own (one of `related_origins`): first without `credential` for what the browser
+/// is given, then with what it gave.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/passkeys", tag = "proof", request_body = EnrolmentSent,
+    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    responses(
+        (status = 201, body = ShownAuthenticator, description = "With `credential`: it is enrolled"),
+        (status = 202, body = EnrolmentBegun, description = "Without: what the browser is given"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "The customer has no such challenge"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "A passkey they have must confirm it first, it is enrolled already, or nothing began"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "The passkey is refused, or a field cannot be accepted"),
+        Refused,
+    ),
+)]
+pub(super) async fn enrol(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let customer: CustomerId = name(id)?;
+    let sent: EnrolmentSent = read_json(request, ENROLMENT_BYTES_MAX).await?;
+    let (Some(token), Some(credential)) = (&sent.token, sent.credential) else {
+        let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
+        let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
+        let visit = app.proofs.visit_by_api(customer, sent.client.as_ref(), challenge).await?;
+        let options = app.proofs.begin_passkey(&visit).await?;
+        let token = app.proofs.visit_token(&visit).unwrap_or_default();
+        return Ok((StatusCode::ACCEPTED, Json(EnrolmentBegun { token, options })).into_response());
+    };
+    let visit = app.proofs.visit(token)?;
+    if visit.customer != customer {
+        return Err(Problem::absent("the customer began no such enrolment"));
+    }
+    let name = sent.name.as_deref().unwrap_or("passkey");
+    let enrolled = app.proofs.end_passkey(&app.observer, &visit, credential, name).await?;
+    Ok((StatusCode::CREATED, Json(enrolled)).into_response())
 }
 
 /// What a customer proves themselves with.
@@ -89,13 +170,7 @@ pub(super) async fn remove(
     if !has.iter().any(|each| each.id == id) {
         return Err(Problem::absent("the customer has no such authenticator"));
     }
-    let act = Body::Act {
-        act: "factor.remove".to_owned(),
-        of: customer.as_str().to_owned(),
-        by: holder.name.clone(),
-        reason: Some(sent.reason),
-    };
-    app.sequencer.ask(None, [0; 16], act, true).await?;
+    app.act("factor.remove", customer.as_str().to_owned(), holder.name.clone(), Some(sent.reason)).await?;
     app.proofs.remove_for(&app.observer, &customer, bytes, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

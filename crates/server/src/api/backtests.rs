@@ -120,6 +120,7 @@ pub(super) async fn post(
     let (name, of) = named(version)?;
     let form: BacktestForm = read_json_or_default(request, BODY_BYTES_MAX).await?;
     let options = options(&form)?;
+    let was_taken = name.is_some();
     let text = match (name, form.policy) {
         (None, Some(text)) => text,
         (None, None) => {
@@ -139,7 +140,10 @@ pub(super) async fn post(
         }
     };
     let version = of.parse().unwrap_or(0);
-    let compile = move || Policy::compile(&text, version).map(|_compiles| text);
+    let compile = move || {
+        let compile = if was_taken { Policy::compile_taken } else { Policy::compile };
+        compile(&text, version).map(|_compiles| text)
+    };
     let compiled = tokio::task::spawn_blocking(compile).await;
     let compiled = compiled.map_err(|_| Problem::not_now("compiling ended unexpectedly", 10))?;
     let policy = compiled.map_err(Problem::invalid_policy)?;

@@ -47,6 +47,7 @@ impl std::str::FromStr for CampaignId {
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only those with a lower number: `next` of the page before.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 4_294_967_295_u64)]
     before: Option<u32>,
     /// How many, 1 to 200; 50 unless given.
     #[param(minimum = 1, maximum = 200)]
@@ -184,6 +185,12 @@ pub(super) async fn list(
     app.authorize(&headers, Role::may_read)?;
     let asked = query(asked)?;
     let (before, limit) = (asked.before.unwrap_or(u32::MAX), limit(asked.limit)?);
+    if before == 0 {
+        return Err(Problem::invalid_parameter(
+            "before",
+            "came as 0; allowed: from 1, `next` of the page before",
+        ));
+    }
     let japanese = prefers_japanese(&headers);
     let look = move |state: &engine::State, _: &engine::Policy| {
         let campaigns = state.campaigns();
@@ -204,7 +211,7 @@ pub(super) async fn list(
 /// A campaign, its addresses, and the customers it got into.
 #[utoipa::path(
     get, path = "/v1/campaigns/{id}", tag = "campaigns",
-    params(("id" = u32, Path, description = "Its number", example = 1), CustomersQuery),
+    params(("id" = u64, Path, description = "Its number", maximum = 4_294_967_295_u64, example = 1), CustomersQuery),
     responses(
         (status = 200, body = WholeCampaign, description = "The campaign"),
         (status = 404, body = Problem, content_type = "application/problem+json",
@@ -224,13 +231,12 @@ pub(super) async fn get(
     let only_entered = match asked.customers.as_deref() {
         None | Some("entered") => true,
         Some("tried") => false,
-        Some(_) => return Err(Problem::invalid_query("`customers` may be `entered` or `tried`")),
+        Some(_) => return Err(Problem::invalid_parameter("customers", "allowed: `entered` or `tried`")),
     };
     let limit = asked.limit.unwrap_or(CUSTOMERS);
     if !(1..=CUSTOMERS_MAX).contains(&limit) {
-        return Err(Problem::invalid_query(format!(
-            "`limit` came as {limit}; allowed: 1 to {CUSTOMERS_MAX}"
-        )));
+        let problem = format!("`limit` came as {limit}; allowed: 1 to {CUSTOMERS_MAX}");
+        return Err(Problem::invalid_parameter("limit", problem));
     }
     let (from, japanese) = (asked.from, prefers_japanese(&headers));
     let look = move |state: &engine::State, _: &engine::Policy| {

@@ -54,6 +54,10 @@ pub(super) struct CustomerForm {
     /// The campaign that got into the account last; see /v1/campaigns.
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<u32>,
+    /// When the customer said that it was not them, if nobody identified them since; see /v1/customers/{id}/unlock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    reported: Option<Time>,
     /// Open holds; see /v1/holds.
     holds: Vec<HoldForm>,
     /// The newest events; more at /v1/events.
@@ -220,6 +224,7 @@ impl CustomerForm {
             devices: devices.collect(),
             changes: changes(record),
             campaign: None,
+            reported: record.dealings().reported().and_then(Time::from_us),
             holds: holds.collect(),
             events,
             as_of_seq,

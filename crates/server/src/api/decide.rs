@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
 use super::openapi::Refused;
+use super::parts::not_json;
 use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
@@ -42,7 +43,8 @@ pub struct DecisionForm {
     /// Rules in shadow that would have fired.
     #[schema(required = false)]
     shadow: Vec<ReasonForm>,
-    /// Where proof is asked for: what the customer is to answer. Redeem it right before the event is done.
+    /// Where proof is asked for: what the customer is to answer. Redeem it right before the event is done. Absent if the event names
+    /// nobody, or nothing can be kept just now: the same event again then gets it.
     challenge: Option<ShownChallenge>,
     /// Where it is held.
     hold: Option<HeldForm>,
@@ -55,8 +57,8 @@ pub struct DecisionForm {
 /// A rule that fired.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReasonForm {
-    /// The first signal it asks for.
-    signal: String,
+    /// The first signal that its condition asks for, as it is written; absent where it asks for none.
+    signal: Option<String>,
     /// Its name.
     rule: String,
     /// Points it gave.
@@ -81,6 +83,8 @@ pub struct HeldForm {
         (status = 200, body = DecisionForm, description = "The decision, durable", headers(
             ("Idempotent-Replayed" = String, description = "`true` where the event came before and is answered as then"),
         )),
+        (status = 400, body = Problem, content_type = "application/problem+json",
+         description = "The body is no JSON"),
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "The id came before with other content, or as a fact"),
         (status = 413, body = Problem, content_type = "application/problem+json",
@@ -94,15 +98,18 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     app.authorize(request.headers(), Role::may_send)?;
     let japanese = prefers_japanese(request.headers());
     let body = read_body(request, Event::BYTES_MAX).await?;
-    let event = Event::from_json(&body).map_err(Problem::invalid_event)?;
+    let event = Event::from_json(&body)
+        .map_err(|invalid| not_json(&body).unwrap_or_else(|| Problem::invalid_event(invalid)))?;
     let id = event.id.as_str().to_owned();
     let action = app.proofs.action(&event);
     let observed = app.observer.observe(event, true, (app.clock)());
     let (observed, digest) = observed.map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, japanese).await?;
-    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json)) {
-        let challenge = app.proofs.for_decision(&id, action).await?;
+    // The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
+    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
+        && let Ok(challenge) = app.proofs.for_decision(&id, action).await
+    {
         add_challenge(&mut answered.json, &challenge);
     }
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answered.json).into_response();

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use store::OwnedEntry;
 use utoipa::ToSchema;
 
+use super::event_sent::OrderSent;
 use crate::readers::ReadError;
 use crate::sequencer::recovery;
 
@@ -60,10 +61,40 @@ pub(super) struct EventForm {
     /// Which contact changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<&'static str>,
+    /// The order, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OrderSent>)]
+    order: Option<Box<RawValue>>,
+    /// What the instruction to pay says of itself; its words are not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<PaymentForm>,
+    /// Hash of the user name, of a login that names nobody known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username_hash: Option<String>,
     /// What was answered, where it was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     decision: Option<Box<RawValue>>,
+}
+
+/// What an instruction to pay says of itself; absent is what could not be told when it came.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PaymentForm {
+    /// The domain of whoever asks to be paid looks like a known one and is not it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lookalike_domain: Option<bool>,
+    /// It presses for haste.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    urgency: Option<bool>,
+    /// It asks for secrecy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secrecy: Option<bool>,
+}
+
+impl From<&engine::input::Payment> for PaymentForm {
+    fn from(payment: &engine::input::Payment) -> Self {
+        Self { lookalike_domain: payment.lookalike, urgency: payment.urgency, secrecy: payment.secrecy }
+    }
 }
 
 /// Where an event came from.
@@ -153,6 +184,9 @@ impl EventForm {
             balance_share: event.balance_share_ppm.map(|ppm| f64::from(ppm) / 1_000_000.0),
             bank_branch: event.kept.bank_branch.clone(),
             contact: event.contact.map(model::ContactType::as_str),
+            order: event.kept.order.clone().and_then(|order| RawValue::from_string(order).ok()),
+            payment: event.payment.as_ref().map(PaymentForm::from),
+            username_hash: event.kept.username_hash.as_ref().map(ToString::to_string),
             decision: answer.and_then(|answer| RawValue::from_string(answer).ok()),
         }
     }

@@ -65,7 +65,7 @@ pub(super) struct EventSent {
     time: String,
     kind: KindWord,
     outcome: OutcomeWord,
-    /// In whose name; absent only on a `login` that names nobody known and on `payment.instruction`.
+    /// In whose name; absent only on a `login` that names nobody known, on `payment.instruction`, and on a `bank.notice` of an account.
     #[schema(min_length = 1, max_length = 64)]
     customer: Option<String>,
     channel: Option<ChannelWord>,
@@ -86,6 +86,7 @@ pub(super) struct EventSent {
     bank_account: Option<BankAccountSent>,
     contact: Option<ContactSent>,
     order: Option<OrderSent>,
+    payment: Option<PaymentSent>,
 }
 
 /// Where an event came from.
@@ -171,5 +172,80 @@ pub(super) struct OrderSent {
     effect: Option<EffectWord>,
     /// Shares or contracts.
     quantity: u64,
+    /// Price times quantity.
     notional: Option<MoneySent>,
+    /// Share of all that the customer holds that a selling order sells.
+    #[schema(minimum = 0, maximum = 1)]
+    holdings_share: Option<f64>,
+    /// What is usually traded of the symbol in a day, price times quantity.
+    daily_turnover: Option<MoneySent>,
+}
+
+/// What an instruction to pay says, with `payment.instruction`.
+#[derive(Debug, serde::Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only a description")]
+#[schema(as = Payment)]
+pub(super) struct PaymentSent {
+    /// Domain of the mail address, or site, of whoever asks to be paid.
+    #[schema(min_length = 3, max_length = 253, example = "example.co.jp")]
+    payee_domain: Option<String>,
+    /// What is said of it; looked at for haste and secrecy, and not kept.
+    #[schema(min_length = 1, max_length = 1024)]
+    memo: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::de::value::Error;
+    use serde::{Deserialize, Deserializer, de::Visitor};
+    use utoipa::PartialSchema;
+
+    /// Tells which fields a struct is read from, by failing.
+    struct Fields<'s>(&'s mut BTreeSet<&'static str>);
+
+    impl<'de> Deserializer<'de> for Fields<'_> {
+        type Error = Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+            Err(serde::de::Error::custom("no struct"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Error> {
+            self.0.extend(fields);
+            Err(serde::de::Error::custom("told"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    fn check<'de, Read: Deserialize<'de>, Described: PartialSchema>() {
+        let mut read = BTreeSet::new();
+        assert!(Read::deserialize(Fields(&mut read)).is_err() && !read.is_empty());
+        let schema = serde_json::to_value(Described::schema()).unwrap();
+        let described: BTreeSet<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(read, described, "{}", std::any::type_name::<Read>());
+    }
+
+    #[test]
+    fn what_is_described_is_what_is_read() {
+        check::<model::Event, super::EventSent>();
+        check::<model::Client, super::ClientSent>();
+        check::<model::Money, super::MoneySent>();
+        check::<model::BankAccount, super::BankAccountSent>();
+        check::<model::Contact, super::ContactSent>();
+        check::<model::Order, super::OrderSent>();
+        check::<model::Payment, super::PaymentSent>();
+    }
 }

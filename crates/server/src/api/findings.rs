@@ -129,7 +129,10 @@ fn place(text: &str) -> Result<(u32, u64), Problem> {
     let parsed = text.split_once('-').and_then(|(sweep, row)| Some((sweep.parse().ok()?, row.parse().ok()?)));
     parsed.ok_or_else(|| {
         let came: String = text.chars().take(32).collect();
-        Problem::invalid_query(format!("`after` came as {came:?}; allowed: `next` of the page before"))
+        Problem::invalid_parameter(
+            "after",
+            format!("`after` came as {came:?}; allowed: `next` of the page before"),
+        )
     })
 }
 

@@ -12,6 +12,7 @@ use engine::Verdict;
 use engine::input::Body;
 use model::client::{Language, UserAgentText};
 use model::{Address, Channel, Client, Event, EventKind, Invalid, Outcome, Time};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -118,20 +119,16 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let body = Body::Event(Box::new(observed));
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
     let mut challenge = None;
-    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json)) {
-        let made = app.proofs.for_decision(&id, action).await?;
+    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
+        && let Ok(made) = app.proofs.for_decision(&id, action).await
+    {
         add_challenge(&mut answered.json, &made);
         challenge = Some(made.id);
     }
     respond(&id, answered.json, step_up, challenge.as_deref())
 }
 
-fn respond(
-    id: &str,
-    json: Vec<u8>,
-    step_up: StepUp,
-    challenge: Option<&str>,
-) -> Result<Response, Problem> {
+fn respond(id: &str, json: Vec<u8>, step_up: StepUp, challenge: Option<&str>) -> Result<Response, Problem> {
     let unreadable = |_error| Problem::unreadable("the decision cannot be told in headers");
     let decided: Decided = serde_json::from_slice(&json).map_err(unreadable)?;
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == decided.decision);
@@ -167,9 +164,10 @@ impl StepUp {
         let mut read = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = &*percent_decode_str(value).decode_utf8_lossy();
             let place = || {
-                let is_place =
-                    (value.starts_with('/') && !value.starts_with("//")) || value.starts_with("https://");
+                let is_path = value.starts_with('/') && !value.starts_with("//") && !value.contains('\\');
+                let is_place = is_path || value.starts_with("https://");
                 let place = HeaderValue::from_str(value).ok();
                 let place = place.filter(|_| is_place && value.len() <= PLACE_BYTES_MAX);
                 place.ok_or_else(|| {
@@ -332,9 +330,20 @@ mod tests {
             }
             assert_eq!(event(kind, &given, Time::MIN).unwrap_err().field, field, "{kind} {given:?}");
         }
-        for query in ["step_up=//evil.example", "redirect=javascript:1", "stepup=/proof", "redirect="] {
+        for query in [
+            "step_up=//evil.example",
+            "step_up=%2F%2Fevil.example",
+            "step_up=/%5Cevil.example",
+            "redirect=/a%0D%0ASet-Cookie:x",
+            "redirect=javascript:1",
+            "stepup=/proof",
+            "redirect=",
+        ] {
             assert!(StepUp::read(query).is_err(), "{query}");
         }
-        assert!(StepUp::read("step_up=/proof&redirect=https://broker.example/proof").is_ok());
+        let read =
+            StepUp::read("step_up=%2Fproof%3Fa%3D1%26b%3D+&redirect=https://broker.example/proof").unwrap();
+        assert_eq!(read.told.unwrap(), "/proof?a=1&b=+");
+        assert_eq!(read.redirect.unwrap(), "https://broker.example/proof");
     }
 }

@@ -80,7 +80,9 @@ pub(super) async fn post(
     let page = match (sent.page.as_str(), &sent.challenge) {
         ("security", None) => Page::Security,
         ("verify", Some(challenge)) => Page::Verify(
-            challenge.parse().map_err(|invalid: model::Invalid| Problem::invalid("challenge", invalid.problem))?,
+            challenge
+                .parse()
+                .map_err(|invalid: model::Invalid| Problem::invalid("challenge", invalid.problem))?,
         ),
         _ => return Err(Problem::invalid("page", "allowed: `security`, or `verify` with `challenge`")),
     };
@@ -95,8 +97,7 @@ pub(super) async fn post(
             return Err(Problem::absent("the customer has no such challenge"));
         }
     }
-    let handed =
-        app.proofs.hand_over(sent.customer, page, sent.return_to, japanese, sent.client.as_ref());
+    let handed = app.proofs.hand_over(sent.customer, page, sent.return_to, japanese, sent.client.as_ref());
     let (token, expires) = handed?;
     let url = format!("{}/enter?token={token}", app.proofs.settings().origin);
     Ok((StatusCode::CREATED, Json(HandoverForm { url, expires })))

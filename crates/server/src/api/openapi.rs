@@ -12,8 +12,8 @@ use super::App;
 use super::problem::Problem;
 use super::{
     audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, event_list,
-    events, explanations, findings, forward, handovers, health, holds, ips, lists, mask, passwords, policies,
-    profiles, sign_ins, sweeps,
+    events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, mask, passwords,
+    policies, profiles, sign_ins, sweeps,
 };
 
 /// The name of the security scheme.
@@ -27,7 +27,7 @@ const KEY: &str = "key";
                        Every answer carries `x-request-id`.",
     ),
     paths(
-        decide::decide, events::events, forward::forward, event_list::list, decisions::get, explanations::get, customers::get, profiles::put, profiles::unmask, audit::list, ips::get,
+        decide::decide, events::events, forward::forward, event_list::list, decisions::get, explanations::get, customers::get, profiles::put, profiles::unmask, locks::unlock, audit::list, ips::get,
         campaigns::list, campaigns::get,
         holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
         policies::list, policies::get, policies::post, policies::end_shadow,
@@ -35,7 +35,7 @@ const KEY: &str = "key";
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
         passwords::check, mask::post,
         challenges::post, challenges::get, challenges::redeem, challenges::answer, challenges::passkey,
-        handovers::post, sign_ins::post, sign_ins::end, authenticators::list, authenticators::remove,
+        handovers::post, sign_ins::post, sign_ins::end, authenticators::enrol, authenticators::list, authenticators::remove,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),

@@ -3,6 +3,7 @@
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request};
+use model::objects::{self, Objects};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 
@@ -40,7 +41,20 @@ pub(super) fn number(named: Named) -> Result<u32, Problem> {
 
 /// The query, as what it must be.
 pub(super) fn query<T>(asked: Asked<T>) -> Result<T, Problem> {
-    asked.map(|Query(query)| query).map_err(|error| Problem::invalid_query(error.body_text()))
+    asked.map(|Query(query)| query).map_err(|error| invalid_query(&error))
+}
+
+/// Names the parameter that is wrong, which lies among the causes of the rejection.
+fn invalid_query(error: &QueryRejection) -> Problem {
+    type Bad = serde_path_to_error::Error<serde::de::value::Error>;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(bad) = error.downcast_ref::<Bad>() {
+            return Problem::invalid_parameter(bad.path().to_string(), bad.inner().to_string());
+        }
+        cause = error.source();
+    }
+    Problem::invalid_query(error.body_text())
 }
 
 /// How many are asked for.
@@ -48,7 +62,7 @@ pub(super) fn limit(asked: Option<u16>) -> Result<usize, Problem> {
     let limit = asked.unwrap_or(PAGE);
     if !(1..=PAGE_MAX).contains(&limit) {
         let problem = format!("`limit` came as {limit}; allowed: 1 to {PAGE_MAX}");
-        return Err(Problem::invalid_query(problem));
+        return Err(Problem::invalid_parameter("limit", problem));
     }
     Ok(usize::from(limit))
 }
@@ -58,10 +72,23 @@ pub(super) fn before(asked: Option<u64>) -> Result<u64, Problem> {
     match asked {
         None => Ok(PLACE_MAX),
         Some(place) if (1..=PLACE_MAX).contains(&place) => Ok(place),
-        Some(place) => Err(Problem::invalid_query(format!(
-            "`before` came as {place}; allowed: 1 to {PLACE_MAX}, `next` of the page before"
-        ))),
+        Some(place) => {
+            let problem =
+                format!("`before` came as {place}; allowed: 1 to {PLACE_MAX}, `next` of the page before");
+            Err(Problem::invalid_parameter("before", problem))
+        }
     }
+}
+
+/// The place after which something is asked for: the beginning, unless given.
+pub(super) fn after(asked: Option<u64>) -> Result<u64, Problem> {
+    let place = asked.unwrap_or(0);
+    if place > PLACE_MAX {
+        let problem =
+            format!("`after` came as {place}; allowed: 0 to {PLACE_MAX}, `next` of the page before");
+        return Err(Problem::invalid_parameter("after", problem));
+    }
+    Ok(place)
 }
 
 /// A list in a form that may be absent, but not `null`.
@@ -129,15 +156,27 @@ fn without_what_came(error: &serde_json::Error) -> String {
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.into_inner());
         match inner.classify() {
-            serde_json::error::Category::Data => Problem::invalid(path, inner.to_string()),
+            // What is wrong in it may come before where it breaks off.
+            serde_json::error::Category::Data => {
+                not_json(body).unwrap_or_else(|| Problem::invalid(path, objects::told(&inner)))
+            }
             _ => Problem::unreadable(format!("not JSON: {inner}")),
         }
     })?;
     deserializer.end().map_err(|error| Problem::unreadable(format!("not one JSON document: {error}")))?;
     Ok(value)
+}
+
+/// What is wrong with a body that is no JSON at all.
+pub(super) fn not_json(body: &[u8]) -> Option<Problem> {
+    let problem = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str::<serde::de::IgnoredAny>(text).err()?.to_string(),
+        Err(_) => "it is not UTF-8".to_owned(),
+    };
+    Some(Problem::unreadable(format!("not one JSON object: {problem}")))
 }
 
 /// As [`read_json`]; where nothing came, or `null`, the default.

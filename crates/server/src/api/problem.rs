@@ -101,6 +101,12 @@ impl Problem {
         )
     }
 
+    /// A parameter of the query cannot be accepted.
+    #[must_use]
+    pub fn invalid_parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: Some(name.into()), ..Self::invalid_query(detail) }
+    }
+
     /// What the path names does not exist.
     #[must_use]
     pub fn absent(detail: impl Into<String>) -> Self {

@@ -128,6 +128,7 @@ pub(super) async fn put(
         let problem = format!("came {}; allowed: at most {CONTACTS_MAX}", form.contacts.len());
         return Err(Problem::invalid("contacts", problem));
     }
+    let comparable = form.holder.as_ref().map(comparable).transpose()?;
     let before = sealed(&app, &id).await?;
     let before = before.and_then(|sealed| opened(&app, &id, &sealed));
     let changed = before.as_ref() != Some(&form);
@@ -135,11 +136,18 @@ pub(super) async fn put(
         let content = serde_json::to_vec(&form).map_err(|error| Problem::unreadable(error.to_string()))?;
         let sealed = profile::seal(&app.secret, &id, &content)
             .map_err(|error| Problem::not_now(format!("sealing the profile failed: {error}"), 10))?;
-        let holder = form.holder.as_ref().map(|holder| app.secret.holder_key(&holder.comparable()));
+        let holder = comparable.map(|holder| app.secret.holder_key(&holder));
         let body = engine::input::Profile { customer: id, holder, opened: form.opened, sealed };
         app.sequencer.ask(None, [0; 16], Body::Profile(body), false).await?;
     }
     Ok(Json(ProfileKept { profile: MaskedProfile::from(&form), changed }))
+}
+
+/// The form in which a name is compared. One that cannot be would silently take away a signal, so it is refused here, where no
+/// customer waits; in an event, where one does, it only says nothing.
+fn comparable(holder: &HolderName) -> Result<String, Problem> {
+    let allowed = "came a name that cannot be compared (not shown); allowed: the name in kana, or Latin letters, as banks carry it";
+    holder.comparable().ok_or_else(|| Problem::invalid("holder", allowed))
 }
 
 /// Why somebody must see a profile.

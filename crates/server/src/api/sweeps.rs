@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::jobs::{self, JobTold};
 use super::openapi::Refused;
-use super::parts::{Asked, Named, limit, number, query, read_json};
+use super::parts::{self, Asked, Named, limit, number, query, read_json};
 use super::problem::Problem;
 use crate::jobs::JobState;
 use crate::keys::Role;
@@ -164,6 +164,7 @@ pub(super) struct FindingQuery {
     /// Only those whose verdict is certain, or is not: by the ledger some are not, by history all are.
     certain: Option<bool>,
     /// Those after this place: `next` of the page before.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_u64)]
     after: Option<u64>,
     /// Findings in the answer, 1 to 200; 50 unless given.
     #[param(minimum = 1, maximum = 200)]
@@ -379,13 +380,13 @@ pub(super) async fn get(
         return Err(Problem::forbidden(problem));
     }
     let FindingQuery { verdict, certain, after, limit: asked } = query(asked)?;
-    let limit = limit(asked)?;
+    let (after, limit) = (parts::after(after)?, limit(asked)?);
     let told = SweepTold::from(&sweep);
     if sweep.state != JobState::Done {
         return Ok(Json(SweepResult { sweep: told, summary: None, findings: None, next: None }));
     }
     let folder = app.sweeps.folder(sweep.id);
-    let page = move || page(&folder, (verdict, certain), after.unwrap_or(0), limit);
+    let page = move || page(&folder, (verdict, certain), after, limit);
     // The readers' permits bound how many such files are read at once.
     let read = app.readers.read(move |_| Ok(page())).await?;
     let (summary, findings, next) = read.map_err(|error| {

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hashbrown::HashMap;
 
 use super::{App, decide};
+use crate::log::Level;
 
 /// Where a request carries its identifier, and its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -212,6 +213,7 @@ pub(super) async fn observe_decide(app: Arc<App>, request: Request) -> Response 
 struct Begun {
     at: Instant,
     id: HeaderValue,
+    method: &'static str,
 }
 
 impl Begun {
@@ -219,7 +221,8 @@ impl Begun {
         #[expect(clippy::disallowed_methods, reason = "how long an answer took is told, and decides nothing")]
         let at = Instant::now();
         let given = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id.as_bytes())).cloned();
-        Self { at, id: given.unwrap_or_else(|| traffic.request_id()) }
+        let id = given.unwrap_or_else(|| traffic.request_id());
+        Self { at, id, method: method_name(request.method()) }
     }
 
     fn end(self, app: &Arc<App>, operation: &str, mut response: Response) -> Response {
@@ -229,7 +232,7 @@ impl Begun {
         if is_refused && tell_later(app, self.at + took) {
             // One line for many.
         } else if !FREQUENT.contains(&operation) || took >= SLOW || is_refused {
-            log(&self.id, operation, status, took);
+            log(&self.id, self.method, operation, status, took);
         }
         response.headers_mut().insert(REQUEST_ID, self.id);
         response
@@ -258,19 +261,23 @@ fn is_sane(id: &[u8]) -> bool {
     !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.iter().all(allowed)
 }
 
-fn log(id: &HeaderValue, operation: &str, status: u16, took: Duration) {
-    use std::io::Write as _;
-    let (method, route) = operation.split_once(' ').unwrap_or(("", operation));
-    let line = serde_json::json!({
-        "event": "http.request",
+/// A method as the log names it: words that a request makes up do not get there.
+fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
+}
+
+fn log(id: &HeaderValue, method: &str, operation: &str, status: u16, took: Duration) {
+    let (_, route) = operation.split_once(' ').unwrap_or(("", operation));
+    let fields = serde_json::json!({
         "request_id": id.to_str().unwrap_or(""),
         "method": method,
         "route": route,
         "status": status,
         "duration_us": u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
     });
-    // A log that cannot be written must not stop the server.
-    let _lost = writeln!(std::io::stderr(), "{line}");
+    let level = if status >= 500 { Level::Error } else { Level::Info };
+    crate::log::write(level, "http.request", &fields);
 }
 
 #[cfg(test)]

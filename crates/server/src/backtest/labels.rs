@@ -7,12 +7,14 @@
 
 use engine::{Observed, Verdict};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use model::customer::text_key;
 use model::time::DAY_US;
-use model::{EventKind, Outcome};
+use model::{Disposition, EventKind, Outcome};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::BacktestOptions;
 use crate::comparison::{Matrix, Pair};
 
 /// How many days before a piece of feedback it labels, unless it is said.
@@ -21,6 +23,11 @@ pub const LABEL_DAYS: u16 = 30;
 pub const LABEL_DAYS_MAX: u16 = 400;
 /// Pieces of feedback that label, at most; further ones are counted.
 const LABELS_MAX: u64 = 1_000_000;
+/// Customers of whom it is kept what was answered, at most, of each label; questions of further ones are counted.
+const CUSTOMERS_MAX: usize = 1_000_000;
+/// A piece of feedback in memory, at most, by customer and by bank account; a customer.
+const LABEL_BYTES: usize = 352;
+const CUSTOMER_BYTES: usize = 40;
 
 /// What feedback says of the questions, and what the two policies said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -47,6 +54,8 @@ pub struct Stopped {
     pub money: Vec<Pair>,
     /// Customers with such questions.
     pub customers: u64,
+    /// Questions of customers beyond the 1,000,000 that are counted as such.
+    pub left_out: u64,
     /// Customers of whom a question was held or refused.
     pub customers_stopped: u64,
     /// Customers of whom the candidate holds or refuses a question.
@@ -71,6 +80,7 @@ struct Counts {
     all: Matrix,
     money: Matrix,
     customers: HashMap<u64, Flags>,
+    left_out: u64,
 }
 
 /// Of one customer: what was answered, and what the candidate answers.
@@ -80,12 +90,12 @@ struct Flags {
     paid: [bool; 2],
 }
 
-/// All feedback of a journal, and what was counted with it.
+/// The feedback of a journal about some questions, and what was counted with it.
 #[derive(Debug, Default)]
 pub(super) struct Labels {
     customers: HashMap<u64, Vec<Given>>,
     accounts: HashMap<u64, Vec<Given>>,
-    days: u16,
+    about: BacktestOptions,
     feedback: std::collections::BTreeMap<String, u64>,
     kept: u64,
     left_out: u64,
@@ -94,19 +104,27 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// None yet, of feedback that labels so many days.
-    pub(super) fn of(days: u16) -> Self {
-        Self { days, ..Self::default() }
+    /// None yet, about these questions.
+    pub(super) fn about(options: &BacktestOptions) -> Self {
+        Self { about: *options, ..Self::default() }
+    }
+
+    /// Bytes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let customers = self.fraud.customers.len().saturating_add(self.honest.customers.len());
+        let kept = usize::try_from(self.kept).unwrap_or(usize::MAX);
+        kept.saturating_mul(LABEL_BYTES).saturating_add(customers.saturating_mul(CUSTOMER_BYTES))
     }
 
     /// Notes a piece of feedback; what is none says nothing.
     pub(super) fn note(&mut self, seq: u64, event: &Observed) {
         let says = match event.kind {
             EventKind::CustomerReport | EventKind::BankNotice => Some("fraud"),
-            EventKind::CaseDisposition => {
-                let reason = event.kept.reason.as_ref().map_or("", |reason| reason.as_str());
-                ["fraud", "honest"].into_iter().find(|word| reason.starts_with(word))
-            }
+            EventKind::CaseDisposition => match event.disposition() {
+                Some(Disposition::Fraud) => Some("fraud"),
+                Some(Disposition::Honest) => Some("honest"),
+                Some(Disposition::Verified) | None => None,
+            },
             _ => return,
         };
         let says = says.filter(|_| event.outcome != Outcome::Failed);
@@ -114,13 +132,18 @@ impl Labels {
         let count = self.feedback.entry(name).or_default();
         *count = count.saturating_add(1);
         let Some(says) = says else { return };
+        let until_us = event.time.as_us();
+        let from_us = until_us.saturating_sub(i64::from(self.about.label_days).saturating_mul(DAY_US));
+        let is_before = self.about.from.is_some_and(|from| until_us <= from.as_us());
+        if is_before || self.about.to.is_some_and(|to| from_us >= to.as_us()) {
+            // It labels none of them.
+            return;
+        }
         if self.kept >= LABELS_MAX {
             self.left_out = self.left_out.saturating_add(1);
             return;
         }
         self.kept = self.kept.saturating_add(1);
-        let until_us = event.time.as_us();
-        let from_us = until_us.saturating_sub(i64::from(self.days).saturating_mul(DAY_US));
         let given = Given { from_us, until_us, is_fraud: says == "fraud", seq };
         if let Some(customer) = &event.customer {
             self.customers.entry(text_key(customer.as_str())).or_default().push(given);
@@ -147,11 +170,19 @@ impl Labels {
         let customer = event.customer.as_ref().map(|customer| text_key(customer.as_str()));
         let counts = if is_fraud { &mut self.fraud } else { &mut self.honest };
         counts.all.count(pair.0, pair.1);
-        let flags = counts.customers.entry(customer.unwrap_or(0)).or_default();
         let moves_money = event.kind.moves_money();
         if moves_money {
             counts.money.count(pair.0, pair.1);
         }
+        let is_full = counts.customers.len() >= CUSTOMERS_MAX;
+        let flags = match counts.customers.entry(customer.unwrap_or(0)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if !is_full => new.insert(Flags::default()),
+            Entry::Vacant(_) => {
+                counts.left_out = counts.left_out.saturating_add(1);
+                return Some(word(is_fraud));
+            }
+        };
         for (place, verdict) in [pair.0, pair.1].into_iter().enumerate() {
             let is_stopped = verdict >= Verdict::Hold;
             let flag = if is_stopped { flags.stopped.get_mut(place) } else { flags.paid.get_mut(place) };
@@ -159,18 +190,22 @@ impl Labels {
                 *flag |= is_stopped || moves_money;
             }
         }
-        Some(if is_fraud { "fraud" } else { "honest" })
+        Some(word(is_fraud))
     }
 
     pub(super) fn told(self) -> Labelled {
         Labelled {
-            days: self.days,
+            days: self.about.label_days,
             feedback: self.feedback,
             left_out: self.left_out,
             fraud: self.fraud.told(),
             honest: self.honest.told(),
         }
     }
+}
+
+const fn word(is_fraud: bool) -> &'static str {
+    if is_fraud { "fraud" } else { "honest" }
 }
 
 impl Counts {
@@ -182,6 +217,7 @@ impl Counts {
             pairs: self.all.came(),
             money: self.money.came(),
             customers: count(|_| true),
+            left_out: self.left_out,
             customers_stopped: count(|flags| flags.stopped.first() == Some(&true)),
             customers_stopped_by_candidate: count(|flags| flags.stopped.last() == Some(&true)),
             customers_paid: count(|flags| flags.paid.first() == Some(&true)),

@@ -2,9 +2,13 @@
 //! and sorts a file while the events of the one before are taken. Must not know what is done with them.
 //!
 //! Files are read in the order of their first times; what is held is only what overlaps with the next. Files of a day each
-//! hardly overlap, files clustered by customer all do. Events of one time come in the order of files and rows, so that the
-//! same files give the same order.
+//! hardly overlap, files clustered by customer all do. Where memory is limited and that would be too much, all files are read
+//! a span of time at a time (`spans`), as often as there are spans. Events of one time come in the order of files and rows,
+//! so that the same files give the same order.
 
+mod spans;
+
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -26,8 +30,12 @@ use crate::past::PastError;
 const HELD_MAX: usize = 8_000_000;
 /// An event that is held, about.
 const HELD_BYTES: usize = 512;
-/// User agents and addresses remembered at most, each; then they are looked up anew.
+/// Spans of events that are in memory at once: one is taken, one waits, one is being read.
+const SPANS: u64 = 3;
+/// User agents and addresses remembered at most, each; then they are looked up anew. Where the memory is limited, one of each for
+/// so many bytes of it.
 const REMEMBERED_MAX: usize = 1 << 20;
+const REMEMBERED_BYTES: usize = 2_048;
 /// Refused rows listed at most.
 const LISTED_MAX: usize = 20;
 /// Events between two looks at the request to stop.
@@ -64,9 +72,18 @@ pub struct RefusedRow {
 /// An event and its place: time, file, row.
 type Item = ((i64, u32, u32), Box<Observed>);
 
-/// A file's events, in order.
+/// What is read at once.
+enum Part<'a> {
+    /// A file, with its number.
+    File(u32, &'a HistoryFile),
+    /// What of all files happened in a span.
+    Span(RangeInclusive<i64>),
+}
+
+/// The events of a part, in order.
+#[derive(Default)]
 struct Read {
-    /// When the first event of this and all further files happens at the earliest.
+    /// When the first event of this and all further parts happens at the earliest.
     from_us: i64,
     items: Vec<Item>,
     refused: u64,
@@ -76,9 +93,8 @@ struct Read {
 /// Files, in the order of their first times.
 pub(crate) struct Feed {
     files: Vec<(i64, HistoryFile)>,
-    held_max: usize,
-    /// Where the memory is limited: how much that is, MiB.
-    memory_mib: Option<usize>,
+    /// Where the memory is limited: how much that is, in bytes.
+    bytes_max: Option<usize>,
 }
 
 impl Feed {
@@ -90,14 +106,31 @@ impl Feed {
         };
         let mut files: Vec<(i64, HistoryFile)> = opened.into_iter().map(|file| (from(&file), file)).collect();
         files.sort_by(|(one, first), (other, second)| (one, &first.path).cmp(&(other, &second.path)));
-        Ok(Self { files, held_max: HELD_MAX, memory_mib: None })
+        Ok(Self { files, bytes_max: None })
     }
 
-    /// Holds no more than half of so many bytes, about: a quarter of what is held, another of the file that is being read.
+    /// Holds no more than half of so many bytes, about.
     pub(crate) fn with_memory(self, bytes_max: Option<usize>) -> Self {
-        let Some(bytes_max) = bytes_max else { return self };
-        let held_max = (bytes_max / (4 * HELD_BYTES)).min(HELD_MAX);
-        Self { held_max, memory_mib: Some(bytes_max >> 20), ..self }
+        Self { bytes_max, ..self }
+    }
+
+    /// Events for which there is room where the memory is limited.
+    fn room(&self) -> Option<u64> {
+        self.bytes_max.map(|bytes| u64::try_from(bytes / (2 * HELD_BYTES)).unwrap_or(u64::MAX))
+    }
+
+    /// What is read at once, each with the time of its first event at the earliest.
+    fn parts(&self, watch: &Watch) -> Result<Vec<(i64, Part<'_>)>, PastError> {
+        match self.room().filter(|room| spans::held_of_files(&self.files) > *room) {
+            None => {
+                let files = self.files.iter().zip(0..);
+                Ok(files.map(|((from_us, file), number)| (*from_us, Part::File(number, file))).collect())
+            }
+            Some(room) => {
+                let spans = spans::spans(&self.files, (room / SPANS).max(1), watch)?;
+                Ok(spans.into_iter().map(|span| (*span.start(), Part::Span(span))).collect())
+            }
+        }
     }
 
     /// Gives every event to `take`, in order. Where the observer's files know nothing of an address, what was recorded
@@ -110,7 +143,7 @@ impl Feed {
     ) -> Result<Fed, PastError> {
         watch.expect(self.files.iter().map(|(_, file)| file.rows()).sum());
         std::thread::scope(|scope| {
-            // One file waits while one is taken and one is read.
+            // One part waits while one is taken and one is read.
             let (sender, reads) = sync_channel(0);
             let reading = scope.spawn(move || self.read(observer, watch, &sender));
             let fed = self.merge(&reads, watch, &mut take);
@@ -128,36 +161,29 @@ impl Feed {
     }
 
     fn read(&self, observer: &Observer, watch: &Watch, sender: &SyncSender<Read>) -> Result<(), PastError> {
-        let mut observing = Observing { observer, agents: HashMap::default(), places: HashMap::default() };
-        for ((from_us, file), number) in self.files.iter().zip(0_u32..) {
-            let rows = usize::try_from(file.rows()).unwrap_or(0).min(self.held_max);
-            let mut read =
-                Read { from_us: *from_us, items: Vec::with_capacity(rows), refused: 0, listed: Vec::new() };
-            events::read::<PastError>(file, watch, |told| {
-                let refused = match told {
-                    Ok(told) if told.event.time.as_us() < EARLIEST_US => {
-                        let problem = format!("time: came {}; allowed: from 2000-01-01 on", told.event.time);
-                        (told.row, problem)
-                    }
-                    Ok(Told { row, event, beside, .. }) => {
-                        let row = u32::try_from(row).unwrap_or(u32::MAX);
-                        let place = (event.time.as_us(), number, row);
-                        let observed = observing.observe(event, beside);
-                        read.items.extend(observed.map(|observed| (place, Box::new(observed))));
-                        return match self.memory_mib.filter(|_| read.items.len() > self.held_max) {
-                            Some(mib) => Err(PastError::Memory { mib }),
-                            None => Ok(()),
-                        };
-                    }
-                    Err(NoEvent { row, invalid }) => (row, invalid.to_string()),
-                };
-                read.refused = read.refused.saturating_add(1);
-                if read.listed.len() < LISTED_MAX {
-                    let (row, problem) = refused;
-                    read.listed.push(RefusedRow { file: file.path.clone(), row, problem });
+        let remembered_max = self.bytes_max.map_or(REMEMBERED_MAX, |bytes| bytes / REMEMBERED_BYTES);
+        let mut observing = Observing {
+            observer,
+            remembered_max: remembered_max.min(REMEMBERED_MAX),
+            agents: HashMap::default(),
+            places: HashMap::default(),
+        };
+        for (from_us, part) in self.parts(watch)? {
+            let mut read = Read { from_us, ..Read::default() };
+            match part {
+                Part::File(number, file) => {
+                    read.items.reserve_exact(usize::try_from(file.rows()).unwrap_or(0).min(HELD_MAX));
+                    events::read(file, watch, |told| {
+                        self.note(told, (number, file), &mut observing, &mut read)
+                    })?;
                 }
-                Ok(())
-            })?;
+                Part::Span(span) => {
+                    for ((_, file), number) in self.files.iter().zip(0..) {
+                        let note = |told| self.note(told, (number, file), &mut observing, &mut read);
+                        events::read_span(file, &span, watch, note)?;
+                    }
+                }
+            }
             read.items.sort_unstable_by_key(|(place, _)| *place);
             if sender.send(read).is_err() {
                 // Whoever takes them has ended, and says why.
@@ -167,7 +193,43 @@ impl Feed {
         Ok(())
     }
 
-    /// Gives events to `take` as soon as no further file can have earlier ones.
+    /// Adds a row to what is read.
+    fn note(
+        &self,
+        told: Result<Told, NoEvent>,
+        (number, file): (u32, &HistoryFile),
+        observing: &mut Observing<'_>,
+        read: &mut Read,
+    ) -> Result<(), PastError> {
+        let (row, problem) = match told {
+            Ok(Told { row, event, .. }) if event.time.as_us() < EARLIEST_US => {
+                (row, format!("time: came {}; allowed: from 2000-01-01 on", event.time))
+            }
+            Ok(Told { row, event, beside, .. }) => {
+                let place = (event.time.as_us(), number, u32::try_from(row).unwrap_or(u32::MAX));
+                let observed = observing.observe(event, beside);
+                read.items.extend(observed.map(|observed| (place, Box::new(observed))));
+                return self.check(read.items.len());
+            }
+            Err(NoEvent { row, invalid }) => (row, invalid.to_string()),
+        };
+        read.refused = read.refused.saturating_add(1);
+        if read.listed.len() < LISTED_MAX {
+            read.listed.push(RefusedRow { file: file.path.clone(), row, problem });
+        }
+        Ok(())
+    }
+
+    /// That so many events may be held where the memory is limited: more of one time may be more than there is room for.
+    fn check(&self, held: usize) -> Result<(), PastError> {
+        let held = u64::try_from(held).unwrap_or(u64::MAX);
+        match self.bytes_max.filter(|_| self.room().is_some_and(|room| held > room)) {
+            Some(bytes_max) => Err(PastError::BaseMemory { mib: bytes_max >> 20 }),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives events to `take` as soon as no further part can have earlier ones.
     fn merge(
         &self,
         reads: &Receiver<Read>,
@@ -188,14 +250,11 @@ impl Feed {
                 // Two runs in order: merged, not sorted anew.
                 held.sort_by_key(|(place, _)| *place);
             }
-            if held.len() > self.held_max {
-                if let Some(mib) = self.memory_mib {
-                    return Err(PastError::Memory { mib });
-                }
+            self.check(held.len())?;
+            if held.len() > HELD_MAX && self.bytes_max.is_none() {
                 let problem = format!(
-                    "more than {} events of several files overlap in time, as where they are clustered by customer; \
-                     give the files as they were imported, in order of time, or a part of them",
-                    self.held_max
+                    "more than {HELD_MAX} events of several files overlap in time, as where they are clustered by customer; \
+                     give the files as they were imported, in order of time, or a part of them"
                 );
                 return Err(HistoryError::Usage(problem).into());
             }
@@ -230,6 +289,7 @@ fn give(
 /// Completes events, and remembers what it looked up.
 struct Observing<'a> {
     observer: &'a Observer,
+    remembered_max: usize,
     agents: HashMap<Box<str>, Agent, FxBuildHasher>,
     places: HashMap<u128, Place, FxBuildHasher>,
 }
@@ -254,7 +314,7 @@ impl Observing<'_> {
     }
 
     fn place(&mut self, ip: Address) -> Place {
-        if self.places.len() >= REMEMBERED_MAX {
+        if self.places.len() >= self.remembered_max {
             self.places.clear();
         }
         self.places.entry(ip.bits()).or_insert_with(|| self.observer.place(ip)).clone()
@@ -264,7 +324,7 @@ impl Observing<'_> {
         if let Some(agent) = self.agents.get(text) {
             return *agent;
         }
-        if self.agents.len() >= REMEMBERED_MAX {
+        if self.agents.len() >= self.remembered_max {
             self.agents.clear();
         }
         let agent = self.observer.agent(text);
@@ -323,10 +383,20 @@ mod tests {
         assert_eq!(ids, ["b-1", "b-2", "c-2", "a-10", "c-11", "a-30", "c-31", "a-50"]);
         assert_eq!((fed.events, fed.refused, watch.read().total), (8, 0, 8));
         assert_eq!(fed.first.unwrap().to_string(), "2020-09-16T06:05:01.000000Z");
-        // Two events may be held: the first file has three.
-        let narrow = Feed::open(&[folder.path().to_owned()]).unwrap().with_memory(Some(4 * 2 * HELD_BYTES));
+        // However little may be held, they are the same: here one for each span, but where two have one time.
+        for room in [2, 3, 7, 12, 1_000] {
+            let feed = Feed::open(&[folder.path().to_owned()]).unwrap();
+            let (feed, watch) = (feed.with_memory(Some(2 * HELD_BYTES * room)), Watch::default());
+            let mut told = Vec::new();
+            let same = feed.run(&observer, &watch, |event| {
+                told.push(event.id.to_string());
+                Ok(())
+            });
+            assert_eq!((same.unwrap(), &told, watch.read().total), (fed.clone(), &ids, 8), "{room}");
+        }
+        let narrow = Feed::open(&[folder.path().to_owned()]).unwrap().with_memory(Some(2 * HELD_BYTES));
         let refused = narrow.run(&observer, &Watch::default(), |_| Ok(())).unwrap_err();
-        assert!(matches!(refused, PastError::Memory { .. }), "{refused}");
+        assert!(matches!(refused, PastError::BaseMemory { .. }), "{refused}");
         let stopped = Watch::default();
         stopped.stop();
         assert!(feed.run(&observer, &stopped, |_| Ok(())).is_err());

@@ -1,4 +1,4 @@
-//! The folders of jobs on disk: what was asked, what became of it, how often it was begun. A folder is whole or not there, also after a
+//! The folders of jobs on disk: what was asked, what became of it, how its beginnings ended. A folder is whole or not there, also after a
 //! power cut. Must not know what the work is, nor who waits for it.
 
 use std::io::{ErrorKind, Write as _};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::begun::Begun;
+
 /// What was asked for, in a job's folder.
 const REQUEST: &str = "request.json";
 /// Why it ended without a result.
 const FAILED: &str = "failed.json";
-/// How often in a row it was begun without an end.
+/// The times that it was begun without an end.
 const BEGUN: &str = "begun.json";
-/// Times that a job may be begun without an end: then it may be what ends the server.
-pub(super) const BEGUN_MAX: u32 = 2;
 /// What begins with it is not whole yet, or no longer.
 const NEW: &str = ".new-";
 const GONE: &str = ".gone-";
@@ -94,13 +94,20 @@ impl Folders {
         read_json(&self.one(id).join(REQUEST))
     }
 
-    /// Removes one: at once, and its content by and by.
-    pub(super) fn remove(&self, id: u32) -> std::io::Result<()> {
+    /// Takes one out of its place, if it is there. Gives where it is now.
+    pub(super) fn set_aside(&self, id: u32) -> std::io::Result<PathBuf> {
         let gone = self.place.join(format!("{GONE}{}", folder_name(id)));
         remove_if_there(&gone)?;
-        std::fs::rename(self.one(id), &gone)?;
+        match std::fs::rename(self.one(id), &gone) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(gone),
+        }
+    }
+
+    /// Removes one that was set aside, for good.
+    pub(super) fn clear(&self, aside: &Path) -> std::io::Result<()> {
         sync(&self.place)?;
-        std::fs::remove_dir_all(gone)
+        remove_if_there(aside)
     }
 
     /// Keeps why one ended without a result.
@@ -108,14 +115,14 @@ impl Folders {
         write_json(&self.one(id).join(FAILED), &problem)
     }
 
-    /// How often in a row one was begun without an end.
-    pub(super) fn begun(&self, id: u32) -> u32 {
-        read_json(&self.one(id).join(BEGUN)).unwrap_or(0)
+    /// The times that one was begun without an end.
+    pub(super) fn begun(&self, id: u32) -> Begun {
+        read_json(&self.one(id).join(BEGUN)).unwrap_or_default()
     }
 
-    /// Notes that one begins once more.
-    pub(super) fn begin(&self, id: u32) -> std::io::Result<()> {
-        write_json(&self.one(id).join(BEGUN), &self.begun(id).saturating_add(1))
+    /// Keeps them.
+    pub(super) fn note(&self, id: u32, begun: &Begun) -> std::io::Result<()> {
+        write_json(&self.one(id).join(BEGUN), begun)
     }
 
     /// Notes that it was not the job that ended it.

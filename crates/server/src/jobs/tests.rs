@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use history::Watch;
 use model::Time;
@@ -12,6 +13,9 @@ use crate::background::Priority;
 use crate::sequencer::Clock;
 
 const FAILS: &str = "fails";
+
+/// How long a test waits for what must come at last.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Request {
@@ -51,6 +55,7 @@ impl Work for Writing {
     }
 
     fn run(&self, folder: &Path, request: &Request, watch: &Watch) -> std::io::Result<()> {
+        watch.advance(7);
         let _held = self.held.lock().unwrap();
         watch.check().map_err(std::io::Error::other)?;
         if request.word == FAILS {
@@ -68,13 +73,21 @@ fn word(word: &str) -> Request {
     Request { word: word.to_owned() }
 }
 
-fn over(jobs: &Jobs<Writing>, id: u32) -> JobState {
-    loop {
-        match jobs.get(id).unwrap().state {
-            state @ (JobState::Done | JobState::Failed(_)) => return state,
-            _ => std::thread::yield_now(),
+/// Waits until something has come true.
+fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    for _ in 0..PATIENCE.as_millis() {
+        if is_true() {
+            return;
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
+    panic!("waited {} s for {what}", PATIENCE.as_secs());
+}
+
+fn over(jobs: &Jobs<Writing>, id: u32) -> JobState {
+    let state = || jobs.get(id).unwrap().state;
+    until("the end of a job", || state().is_over());
+    state()
 }
 
 /// While one request is being written, jobs are shown, taken and refused as if it were there.
@@ -113,9 +126,7 @@ fn what_is_not_over_is_done_after_a_restart_and_what_is_over_is_kept() {
     let keep = held.lock().unwrap();
     // One runs, the others wait.
     assert_eq!(jobs.take(&word("three")).unwrap(), 3);
-    while jobs.get(3).unwrap().state == JobState::Waiting {
-        std::thread::yield_now();
-    }
+    until("a job that runs", || jobs.get(3).unwrap().state == JobState::Running);
     let waiting: Vec<u32> = (0..4).map(|_| jobs.take(&word("later")).unwrap()).collect();
     assert_eq!(waiting, [4, 5, 6, 7]);
     let busy = jobs.take(&word("more")).unwrap_err();
@@ -138,7 +149,7 @@ fn what_is_not_over_is_done_after_a_restart_and_what_is_over_is_kept() {
         assert!(jobs.folder(id).join(Writing::RESULT).exists());
     }
     assert_eq!(jobs.get(7).unwrap().about, "later");
-    jobs.forget(|job| job.id < 7).unwrap();
+    jobs.forget(|job| job.id < 7);
     let left: Vec<u32> = jobs.list().iter().map(|job| job.id).collect();
     assert_eq!(left, [7]);
     assert_eq!(jobs.take(&word("next")).unwrap(), 8);
@@ -147,20 +158,59 @@ fn what_is_not_over_is_done_after_a_restart_and_what_is_over_is_kept() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
+/// A folder that stays where it is stays in the list; another one makes room.
+#[test]
+fn what_cannot_be_removed_is_still_listed() {
+    let data = tempfile::tempdir().unwrap();
+    let (jobs, threads) = start(data.path(), Writing::default(), &clock()).unwrap();
+    for id in 1..=6 {
+        assert_eq!(jobs.take(&word("word")).unwrap(), id);
+        assert_eq!(over(&jobs, id), JobState::Done);
+    }
+    let listed = || Vec::from_iter(jobs.list().iter().rev().map(|job| job.id));
+    let in_the_way = |id: u32| data.path().join("words").join(format!(".gone-{id:06}"));
+    std::fs::write(in_the_way(1), "no folder").unwrap();
+    assert_eq!(jobs.take(&word("word")).unwrap(), 7);
+    assert_eq!(over(&jobs, 7), JobState::Done);
+    assert_eq!(listed(), [1, 3, 4, 5, 6, 7]);
+    assert!(jobs.folder(1).join(Writing::RESULT).exists() && !jobs.folder(2).exists());
+    // None can be removed: the next one is refused, and nothing is lost.
+    (3..=7).for_each(|id| std::fs::write(in_the_way(id), "no folder").unwrap());
+    assert!(matches!(jobs.take(&word("word")), Err(JobError::Io(_))));
+    jobs.forget(|_| true);
+    assert_eq!(listed(), [1, 3, 4, 5, 6, 7]);
+    (3..=7).for_each(|id| std::fs::remove_file(in_the_way(id)).unwrap());
+    jobs.forget(|_| true);
+    assert_eq!(listed(), [1]);
+    std::fs::remove_file(in_the_way(1)).unwrap();
+    jobs.forget(|_| true);
+    assert_eq!((listed(), jobs.folder(1).exists()), (vec![], false));
+    // One that somebody removed by hand is no longer there, either.
+    assert_eq!(jobs.take(&word("word")).unwrap(), 1);
+    assert_eq!(over(&jobs, 1), JobState::Done);
+    std::fs::remove_dir_all(jobs.folder(1)).unwrap();
+    jobs.forget(|_| true);
+    assert_eq!(listed(), [0; 0]);
+    drop(jobs);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
 /// What a process leaves that is killed while it does a job, or while it makes or removes one.
 #[test]
-fn a_job_that_the_server_does_not_survive_twice_is_not_begun_again() {
+fn a_job_that_the_server_does_not_survive_twice_at_one_place_is_not_begun_again() {
     let data = tempfile::tempdir().unwrap();
     let place = data.path().join(Writing::FOLDER);
-    let killed = |id: u32| {
-        let folder = place.join(super::folder_name(id));
-        write_json(&folder.join("begun.json"), &1).unwrap();
-        folder
-    };
     let folders = super::Folders::of(place.clone());
     (1..=2).for_each(|id| folders.make(id, &word("word")).unwrap());
-    killed(1);
-    write_json(&killed(2).join("begun.json"), &2).unwrap();
+    let killed = |id: u32, done: u64| {
+        let mut begun = folders.begun(id);
+        begun.begin();
+        begun.came_to(done);
+        folders.note(id, &begun).unwrap();
+    };
+    // Twice the power went off; twice the same thing was too much.
+    [500, 200].into_iter().for_each(|done| killed(1, done));
+    [500, 501].into_iter().for_each(|done| killed(2, done));
     for left in [".new-000003", ".gone-000003"] {
         std::fs::create_dir(place.join(left)).unwrap();
         std::fs::write(place.join(left).join("request.json"), "{").unwrap();
@@ -181,6 +231,22 @@ fn a_job_that_the_server_does_not_survive_twice_is_not_begun_again() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
+/// What is known after a power cut.
+#[test]
+fn how_far_a_job_is_is_noted_while_it_runs() {
+    let data = tempfile::tempdir().unwrap();
+    let held = Arc::new(Mutex::new(()));
+    let keep = held.lock().unwrap();
+    let (jobs, threads) = start(data.path(), Writing { held: Arc::clone(&held) }, &clock()).unwrap();
+    assert_eq!(jobs.take(&word("word")).unwrap(), 1);
+    let noted = || std::fs::read_to_string(jobs.folder(1).join("begun.json")).unwrap_or_default();
+    until("a note of how far it is", || noted().contains("\"done\":7,"));
+    drop(keep);
+    assert_eq!(over(&jobs, 1), JobState::Done);
+    drop(jobs);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
 /// A server that is asked to end is not one that did not survive.
 #[test]
 fn ends_on_request_are_not_counted() {
@@ -192,9 +258,7 @@ fn ends_on_request_are_not_counted() {
         if jobs.get(1).is_none() {
             jobs.take(&word("word")).unwrap();
         }
-        while !jobs.folder(1).join("begun.json").exists() {
-            std::thread::yield_now();
-        }
+        until("a job that has begun", || jobs.folder(1).join("begun.json").exists());
         drop(jobs);
         drop(keep);
         threads.into_iter().for_each(|thread| thread.join().unwrap());

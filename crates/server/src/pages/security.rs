@@ -70,15 +70,14 @@ pub(super) struct OneSent {
 pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refused> {
     let visitor = visitor(&app, &headers).map_err(|refused| {
         let texts = Texts { japanese: crate::api::prefers_japanese(&headers) };
-        refused.as_page(texts)
+        refused.on_page(texts)
     })?;
     let (visit, texts) = (&visitor.visit, visitor.texts);
     let now = (app.clock)();
     let has = app.proofs.authenticators(&visit.customer).await;
-    let has = has.map_err(|error| Refused::new(error, texts).as_page(texts))?;
-    let passkey = |matured: bool| {
-        has.iter().any(|each| each.method == "passkey" && (!matured || now >= each.matures))
-    };
+    let has = has.map_err(|error| Refused::new(error, texts).on_page(texts))?;
+    let passkey =
+        |matured: bool| has.iter().any(|each| each.method == "passkey" && (!matured || now >= each.matures));
     let rows = has.iter().map(|each| Row {
         id: each.id.clone(),
         method: texts.of_word("method", each.method),

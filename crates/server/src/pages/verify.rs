@@ -54,10 +54,10 @@ pub(super) async fn page(
 ) -> Result<Response, Refused> {
     let visitor = visitor(&app, &headers).map_err(|refused| {
         let texts = Texts { japanese: crate::api::prefers_japanese(&headers) };
-        refused.as_page(texts)
+        refused.on_page(texts)
     })?;
     let texts = visitor.texts;
-    let refused = |error| Refused::new(error, texts).as_page(texts);
+    let refused = |error| Refused::new(error, texts).on_page(texts);
     let id = parse(&id).map_err(refused)?;
     let found = app.proofs.find(id).await.map_err(refused)?;
     let action = found.challenge.action();
@@ -180,7 +180,10 @@ fn rows(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
     }
     if let Some(contact) = &action.contact {
         let shown = contact.shown.clone().unwrap_or_default();
-        rows.push((texts.of("action.contact"), format!("{} {shown}", texts.of_word("contact", contact.r#type.as_str()))));
+        rows.push((
+            texts.of("action.contact"),
+            format!("{} {shown}", texts.of_word("contact", contact.r#type.as_str())),
+        ));
     }
     if let Some(order) = &action.order {
         let side = texts.of_word("side", order.side.as_str());

@@ -31,7 +31,7 @@ pub(super) async fn enter(State(app): State<Arc<App>>, request: Request) -> Resu
     let texts = asked_language(request.headers());
     let query = request.uri().query().unwrap_or("");
     let token = query.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or("");
-    let visit = app.proofs.enter(token).await.map_err(|error| Refused::new(error, texts).as_page(texts))?;
+    let visit = app.proofs.enter(token).await.map_err(|error| Refused::new(error, texts).on_page(texts))?;
     let place = match visit.page {
         Page::Verify(id) => format!("/verify/{id}"),
         Page::Security => "/security".to_owned(),
@@ -54,7 +54,10 @@ pub(super) fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused
 }
 
 /// The visitor who does something, and what they send. Only pages of this origin may.
-pub(super) async fn acting<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Visitor, T), Refused> {
+pub(super) async fn acting<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+) -> Result<(Visitor, T), Refused> {
     let visitor = visitor(app, request.headers())?;
     let refused = || Refused::new(ProofError::Visit, visitor.texts);
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
@@ -63,8 +66,7 @@ pub(super) async fn acting<T: DeserializeOwned>(app: &App, request: Request) -> 
     }
     let body: Bytes = crate::api::read_body(request, BODY_BYTES_MAX).await.map_err(|_problem| refused())?;
     let sent = serde_json::from_slice(&body);
-    let sent = sent
-        .map_err(|error| Refused::new(ProofError::Invalid(error.to_string()), visitor.texts))?;
+    let sent = sent.map_err(|error| Refused::new(ProofError::Invalid(error.to_string()), visitor.texts))?;
     Ok((visitor, sent))
 }
 

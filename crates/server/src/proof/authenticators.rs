@@ -149,9 +149,11 @@ impl Proofs {
     ) -> Result<Shown, ProofError> {
         self.may_change(visit).await?;
         let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
-        let bytes = sealed.and_then(|sealed| envelope::open(&self.keys.envelope, &totp_place(visit), &sealed));
+        let bytes =
+            sealed.and_then(|sealed| envelope::open(&self.keys.envelope, &totp_place(visit), &sealed));
         let totp = bytes.and_then(|bytes| postcard::from_bytes::<Totp>(&bytes).ok());
-        let mut totp = totp.ok_or_else(|| ProofError::Conflict("no enrolment is under way; begin again".to_owned()))?;
+        let mut totp =
+            totp.ok_or_else(|| ProofError::Conflict("no enrolment is under way; begin again".to_owned()))?;
         if !totp.take(&code::typed(given), self.now()) {
             let problem = "the code is not one of this app; look whether its clock is right";
             return Err(ProofError::Invalid(problem.to_owned()));
@@ -190,7 +192,12 @@ impl Proofs {
     }
 
     /// Removes one, by its owner.
-    pub(crate) async fn remove(&self, observer: &Observer, visit: &Visit, id: [u8; 16]) -> Result<(), ProofError> {
+    pub(crate) async fn remove(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        id: [u8; 16],
+    ) -> Result<(), ProofError> {
         self.may_change(visit).await?;
         self.remove_for(observer, &visit.customer, id, visit.client.as_deref()).await
     }
@@ -307,7 +314,12 @@ impl Proofs {
             .await
     }
 
-    async fn note_copy(&self, customer: &CustomerId, credential: Vec<u8>, now: Time) -> Result<(), ProofError> {
+    async fn note_copy(
+        &self,
+        customer: &CustomerId,
+        credential: Vec<u8>,
+        now: Time,
+    ) -> Result<(), ProofError> {
         let owner = customer.clone();
         self.keeper
             .act(move |kept| match by_credential(kept.authenticators(&owner)?, &credential) {
@@ -322,7 +334,8 @@ impl Proofs {
         let now = self.now();
         let has = self.has(&visit.customer).await?;
         let strong = |each: &Authenticator| matches!(each.kind, Kind::Passkey(_)) && now >= each.matures;
-        let confirmed = visit.proven(now).is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
+        let confirmed =
+            visit.proven(now).is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
         if has.iter().any(strong) && !confirmed {
             return Err(ProofError::Conflict("confirm with a passkey you have first".to_owned()));
         }
@@ -387,7 +400,10 @@ fn room_for(kept: &Kept<'_>, one: &Authenticator) -> Result<(), ProofError> {
     if kept.authenticators(&one.customer)?.len() < authenticator::AUTHENTICATORS_MAX {
         return Ok(());
     }
-    Err(ProofError::Conflict(format!("at most {} are kept; remove one first", authenticator::AUTHENTICATORS_MAX)))
+    Err(ProofError::Conflict(format!(
+        "at most {} are kept; remove one first",
+        authenticator::AUTHENTICATORS_MAX
+    )))
 }
 
 fn one_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Authenticator, ProofError> {
@@ -411,5 +427,6 @@ fn passkeys_of(has: &[Authenticator]) -> Vec<String> {
 }
 
 fn named(name: &str) -> Result<String, ProofError> {
-    authenticator::name(name).ok_or_else(|| ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned()))
+    authenticator::name(name)
+        .ok_or_else(|| ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned()))
 }

@@ -12,6 +12,7 @@ use super::keys::{ProofKeys, random};
 use super::result::{self, About};
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
+use crate::sequencer::AskError;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +31,9 @@ impl std::str::FromStr for ChallengeId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bytes = text.strip_prefix(PREFIX).and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok());
-        bytes
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| model::Invalid::value("challenge", text, "an id as `challenge.id` of a decision gives it"))
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(|| {
+            model::Invalid::value("challenge", text, "an id as `challenge.id` of a decision gives it")
+        })
     }
 }
 
@@ -117,11 +117,17 @@ impl Proofs {
 
     /// A challenge that the broker asks for.
     pub(crate) async fn for_broker(&self, event: &Event) -> Result<Shown, ProofError> {
-        let action = self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
+        let action =
+            self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
         self.make(ChallengeId(random()?), action, None).await
     }
 
-    async fn make(&self, id: ChallengeId, action: Action, event: Option<String>) -> Result<Shown, ProofError> {
+    async fn make(
+        &self,
+        id: ChallengeId,
+        action: Action,
+        event: Option<String>,
+    ) -> Result<Shown, ProofError> {
         let (now, open_s) = (self.now(), i64::from(self.settings.open_s));
         let settings = std::sync::Arc::clone(&self.settings);
         self.keeper
@@ -236,6 +242,27 @@ impl Proofs {
             .await
     }
 
+    /// Uses a proof up that was given for adding an authenticator.
+    pub(super) async fn redeem_for_enrolment(
+        &self,
+        id: ChallengeId,
+        customer: &CustomerId,
+    ) -> Result<Passed, ProofError> {
+        let (customer, now) = (customer.clone(), self.now());
+        self.keeper
+            .act(move |kept| {
+                let mut challenge = own_challenge(kept, id, &customer)?;
+                if challenge.action().kind != EventKind::FactorEnroll {
+                    return Err(ProofError::Conflict("the challenge is not for `factor.enroll`".to_owned()));
+                }
+                let action = challenge.action().clone();
+                let passed = challenge.redeem(&action, now)?;
+                kept.put_challenge(&id.0, &challenge)?;
+                Ok(passed)
+            })
+            .await
+    }
+
     /// The customer says that it was not them: the challenge is over, and the journal is told.
     pub(crate) async fn report(
         &self,
@@ -249,9 +276,6 @@ impl Proofs {
             let mut challenge = own_challenge(kept, id, &owner)?;
             challenge.report();
             kept.put_challenge(&id.0, &challenge)?;
-            let mut settings = kept.settings(&owner)?;
-            settings.locked.get_or_insert(now);
-            kept.put_settings(&owner, &settings)?;
             Ok(show(id, &challenge, now))
         });
         let shown = shown.await?;
@@ -262,8 +286,11 @@ impl Proofs {
             factor: None,
             client,
         };
-        self.tell(observer, fact).await?;
-        Ok(shown)
+        match self.tell(observer, fact).await {
+            // Pressed again: the report that is in the journal stands.
+            Ok(()) | Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(shown),
+            Err(error) => Err(error),
+        }
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.
@@ -288,7 +315,9 @@ fn look_at(
     (method, given): (Method, &str),
     now: Time,
 ) -> Result<Option<(Passed, Time)>, ProofError> {
-    let passed = |authenticator, matures| (Passed { method, authenticator, at: now, matured: now >= matures }, matures);
+    let passed = |authenticator, matures| {
+        (Passed { method, authenticator, at: now, matured: now >= matures }, matures)
+    };
     if method.is_sent() {
         let right = challenge.is_code(method, &keys.codes, &id.to_string(), &code::typed(given), now)?;
         return Ok(right.then(|| passed(None, now)));

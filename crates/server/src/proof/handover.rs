@@ -93,10 +93,29 @@ impl Proofs {
         Ok((token.ok_or_else(|| ProofError::Invalid("too much came for one link".to_owned()))?, ends))
     }
 
+    /// What stands for a visit where the broker's own page is the page: with the proof of a challenge that is redeemed for it, if
+    /// there is one.
+    pub(crate) async fn visit_by_api(
+        &self,
+        customer: CustomerId,
+        client: Option<&model::Client>,
+        challenge: Option<ChallengeId>,
+    ) -> Result<Visit, ProofError> {
+        let now = self.now();
+        let proven = match challenge {
+            Some(id) => Some(self.redeem_for_enrolment(id, &customer).await?),
+            None => None,
+        };
+        let client = client.and_then(|client| serde_json::to_string(client).ok());
+        let client = client.filter(|client| client.len() <= CLIENT_BYTES_MAX);
+        let ends = now.plus_us(VISIT_S * SECOND_US);
+        let page = Page::Security;
+        Ok(Visit { customer, page, return_to: None, japanese: true, client, ends, id: random()?, proven })
+    }
+
     /// Begins a visit, once.
     pub(crate) async fn enter(&self, token: &str) -> Result<Visit, ProofError> {
-        let visit: Visit =
-            tokens::read(&self.keys.tokens, "handover", token).ok_or(ProofError::Visit)?;
+        let visit: Visit = tokens::read(&self.keys.tokens, "handover", token).ok_or(ProofError::Visit)?;
         let (now, id, ends) = (self.now(), visit.id, visit.ends);
         if now >= ends || !self.keeper.act(move |kept| kept.spend(&id, ends)).await? {
             return Err(ProofError::Visit);

@@ -67,7 +67,9 @@ impl Keeper {
     }
 
     fn ended(&self) -> ProofError {
-        ProofError::Broken(self.failure.get().map_or_else(|| "the server is stopping".to_owned(), Clone::clone))
+        ProofError::Broken(
+            self.failure.get().map_or_else(|| "the server is stopping".to_owned(), Clone::clone),
+        )
     }
 }
 

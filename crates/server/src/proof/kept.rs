@@ -20,7 +20,6 @@ enum Sort {
     Guesses,
     Spent,
     Handle,
-    Settings,
 }
 
 impl Sort {
@@ -32,7 +31,6 @@ impl Sort {
             Self::Guesses => 4,
             Self::Spent => 5,
             Self::Handle => 6,
-            Self::Settings => 7,
         }
     }
 }
@@ -41,13 +39,6 @@ impl Sort {
 const CHALLENGE_KEPT_US: i64 = model::time::DAY_US;
 /// How long wrong answers are kept: until their count is surely halved to none.
 const GUESSES_KEPT_US: i64 = 32 * model::time::DAY_US;
-
-/// What a customer chose.
-#[derive(Debug, Clone, Default, Serialize, serde::Deserialize)]
-pub(crate) struct Settings {
-    /// Whether the customer locked the account.
-    pub(crate) locked: Option<Time>,
-}
 
 /// What is kept, within one act.
 pub(crate) struct Kept<'a> {
@@ -135,14 +126,6 @@ impl<'a> Kept<'a> {
         self.put(Sort::Handle, handle, of, None)
     }
 
-    pub(crate) fn settings(&self, customer: &CustomerId) -> Result<Settings, ProofError> {
-        Ok(self.get(Sort::Settings, &self.customer(customer))?.unwrap_or_default())
-    }
-
-    pub(crate) fn put_settings(&self, customer: &CustomerId, settings: &Settings) -> Result<(), ProofError> {
-        self.put(Sort::Settings, &self.customer(customer), settings, None)
-    }
-
     fn customer(&self, customer: &CustomerId) -> [u8; 16] {
         self.keys.name("customer", customer.as_str())
     }
@@ -160,7 +143,13 @@ impl<'a> Kept<'a> {
         bytes.map(|bytes| self.open(sort, key, &bytes)).transpose()
     }
 
-    fn put<T: Serialize>(&self, sort: Sort, key: &[u8], value: &T, ends: Option<Time>) -> Result<(), ProofError> {
+    fn put<T: Serialize>(
+        &self,
+        sort: Sort,
+        key: &[u8],
+        value: &T,
+        ends: Option<Time>,
+    ) -> Result<(), ProofError> {
         let failed = |_error| ProofError::Broken("something cannot be kept".to_owned());
         let bytes = postcard::to_allocvec(value).map_err(failed)?;
         let place = [&[sort.kind()], key].concat();

@@ -9,8 +9,9 @@ use model::Time;
 use model::time::SECOND_US;
 use serde_json::Value;
 use webauthn_rs::prelude::{
-    AuthenticationResult, CredentialID, DiscoverableAuthentication, DiscoverableKey, Passkey, PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential,
-    RegisterPublicKeyCredential, Url, Uuid, WebauthnError,
+    AuthenticationResult, CredentialID, DiscoverableAuthentication, DiscoverableKey, Passkey,
+    PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Url, Uuid,
+    WebauthnError,
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
@@ -80,8 +81,7 @@ impl Passkeys {
         has: Vec<CredentialID>,
         now: Time,
     ) -> Result<Value, ProofError> {
-        let begun =
-            self.webauthn.start_passkey_registration(Uuid::from_bytes(handle), name, name, Some(has));
+        let begun = self.webauthn.start_passkey_registration(Uuid::from_bytes(handle), name, name, Some(has));
         let (options, state) = begun.map_err(refused)?;
         self.put(id, Ceremony::Enrol(Box::new(state)), now)?;
         let mut options = json(&options)?;
@@ -109,8 +109,14 @@ impl Passkeys {
     }
 
     /// Begins a proof with one of these, under `id`.
-    pub(crate) fn begin_proof(&self, id: [u8; 16], passkeys: &[String], now: Time) -> Result<Value, ProofError> {
-        let passkeys: Vec<Passkey> = passkeys.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    pub(crate) fn begin_proof(
+        &self,
+        id: [u8; 16],
+        passkeys: &[String],
+        now: Time,
+    ) -> Result<Value, ProofError> {
+        let passkeys: Vec<Passkey> =
+            passkeys.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
         if passkeys.is_empty() {
             return Err(ProofError::Absent("passkey"));
         }

@@ -144,11 +144,19 @@ mod tests {
 
     #[test]
     fn origins_are_origins() {
-        let with = |origin: &str| ProofSettings { origin: origin.to_owned(), ..ProofSettings::default() }.check();
+        let with =
+            |origin: &str| ProofSettings { origin: origin.to_owned(), ..ProofSettings::default() }.check();
         for good in ["https://proof.broker.example", "http://localhost:8480", "http://127.0.0.1:1"] {
             assert_eq!(with(good), Ok(()), "{good}");
         }
-        for bad in ["", "proof.broker.example", "http://proof.broker.example", "https://a/b", "https://a b", "https://u@a"] {
+        for bad in [
+            "",
+            "proof.broker.example",
+            "http://proof.broker.example",
+            "https://a/b",
+            "https://a b",
+            "https://u@a",
+        ] {
             assert!(with(bad).unwrap_err().to_string().starts_with("origin: came"), "{bad}");
         }
     }

@@ -22,7 +22,8 @@ struct DecisionForm<'a> {
 
 #[derive(Serialize)]
 struct ReasonForm<'a> {
-    signal: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<&'static str>,
     rule: &'a str,
     points: u16,
     text: &'a str,
@@ -44,7 +45,7 @@ pub(super) fn decision_json(
     let told = |reason: &Reason| {
         let rule = policy.rule(reason.rule)?;
         Some(ReasonForm {
-            signal: rule.signals.first().map_or("", |signal| signal.name()),
+            signal: rule.signals.first().map(|signal| signal.name()),
             rule: &rule.name,
             points: reason.points,
             text: if japanese { &rule.reason.ja } else { &rule.reason.en },

@@ -151,7 +151,7 @@ impl Recovered {
 /// A policy that was in force. One that this version of the program refuses must not keep the server from starting: the
 /// shipped one takes its place, and that is told.
 pub(crate) fn compile(text: &str, version: u32) -> Result<Policy, StartError> {
-    match Policy::compile(text, version) {
+    match Policy::compile_taken(text, version) {
         Ok(policy) => Ok(policy),
         Err(error) => {
             crate::log::line(

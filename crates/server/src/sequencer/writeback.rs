@@ -133,8 +133,13 @@ impl Writeback {
             audit: Arc::clone(audit),
         };
         let thread = background::spawn("writeback", Priority::Low, move || writer.run(&waiting, &report))?;
-        let memory =
-            Memory { bytes_max: options.memory_bytes, bytes: 0, records: 0, part: 0, kept_inputs: KEPT_INPUTS };
+        let memory = Memory {
+            bytes_max: options.memory_bytes,
+            bytes: 0,
+            records: 0,
+            part: 0,
+            kept_inputs: KEPT_INPUTS,
+        };
         Ok(Self {
             chunks: Some(chunks),
             reports,

@@ -4,20 +4,22 @@
 use std::path::{Path, PathBuf};
 
 use hashbrown::HashSet;
-use history::files::{HistoryFile, open_all};
+use history::files::{HistoryFile, find, open_all};
 use history::procedures::Examined;
 use history::rows::Recorded;
 use history::staging::Staging;
 use history::sweep::{
-    Columns, OUTPUTS, OutputOptions, RESULT_CSV, SUMMARY, SweepOptions, Window, procedures_of_history,
+    Columns, OUTPUTS, OutputOptions, RESULT_CSV, SUMMARY, Scanned, SweepOptions, Swept, Window, extract,
+    procedures_of_history,
 };
 use history::{HistoryError, Watch};
 use intel::Intel;
-use model::Procedure;
 use model::time::DAY_US;
+use model::{Procedure, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{AskedProcedure, Source, SweepRequest, Sweeping, is_below};
+use crate::bootstrap::{is_own, places};
 use crate::jobs::{Work as _, folder_name, read_json, write_json};
 use crate::ledger::{self, LedgerError};
 
@@ -49,6 +51,9 @@ pub(super) fn sweep(
 ) -> Result<(), WorkError> {
     watch.check()?;
     let data = means.data.as_path();
+    if request.daily {
+        return daily(means, folder, request, watch);
+    }
     let files = match request.reads_history() {
         true => open_all(&[history_folder(data, &request.history).map_err(HistoryError::Usage)?])?,
         false => Vec::new(),
@@ -88,6 +93,44 @@ pub(super) fn sweep(
         }
     }
     Ok(())
+}
+
+/// The re-examination of every day: against what was bootstrapped too. A day on which nothing was done is examined as any other.
+fn daily(means: &Sweeping, folder: &Path, request: &SweepRequest, watch: &Watch) -> Result<(), WorkError> {
+    let own = history_folder(&means.data, &request.history).map_err(HistoryError::Usage)?;
+    let mut files = match find(std::slice::from_ref(&own))?.is_empty() {
+        true => Vec::new(),
+        false => open_all(&[own])?,
+    };
+    let before = bootstrapped(means)?;
+    if !before.is_empty() {
+        files.extend(open_all(&before)?);
+    }
+    let span = Window {
+        from: request.since.map_or(0, Time::as_us),
+        to: request.until.map_or(i64::MAX, Time::as_us),
+    };
+    let examined = extract(&files, &request.kinds, span, watch)?;
+    let length = i64::from(request.window_days).saturating_mul(DAY_US);
+    let window = match examined.is_empty() {
+        true => Window { from: span.from.saturating_sub(length).max(0), to: span.to },
+        false => Window::asked(&examined, Some(length), None, None)?,
+    };
+    Ok(of_history(request, folder, (&examined, window), &files, &means.intel, watch)?)
+}
+
+/// The files that bootstraps took, as far as they are still there. The server's own are in its history.
+fn bootstrapped(means: &Sweeping) -> Result<Vec<PathBuf>, WorkError> {
+    let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) =
+        places(&means.data)?.into_iter().partition(|place| place.exists());
+    for place in gone {
+        let problem = format!(
+            "{} is not there any more: without it customers look as if they had no past. Bootstrap it again from where it is now",
+            place.display()
+        );
+        crate::log::line("daily.history_gone", &problem);
+    }
+    Ok(find(&there)?.into_iter().filter(|path| !is_own(path, means.tag)).collect())
 }
 
 /// A procedure that was taken out of history, as it is kept.
@@ -151,7 +194,10 @@ fn of_history(
         .prefix(".work-")
         .tempdir_in(folder)
         .map_err(HistoryError::io(folder, "creating a folder in it"))?;
-    let swept = history::sweep::run(examined, files, intel, &options, work.path(), watch)?;
+    let swept = match examined.is_empty() {
+        true => Swept { findings: Vec::new(), scanned: Scanned::default(), window },
+        false => history::sweep::run(examined, files, intel, &options, work.path(), watch)?,
+    };
     let output = OutputOptions {
         unmask: request.unmask,
         columns: options.columns,

@@ -1,3 +1,5 @@
+//! Challenges as a broker and a customer meet them, step by step. Must not know how they are kept.
+
 use model::time::{HOUR_US, SECOND_US};
 use model::{Event, EventKind, Time};
 
@@ -79,7 +81,8 @@ fn every_bound_field_voids_the_proof_when_it_changes() {
 fn what_is_only_told_beside_an_action_does_not_bind() {
     let mut challenge = withdrawal();
     challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
-    let again = WITHDRAWAL.replace("\"w\"", "\"w-2\"").replace("03:00", "03:01").replace("attempted", "succeeded");
+    let again =
+        WITHDRAWAL.replace("\"w\"", "\"w-2\"").replace("03:00", "03:01").replace("attempted", "succeeded");
     assert!(challenge.redeem(&action(&again), at(2)).is_ok());
 }
 
@@ -87,7 +90,10 @@ fn what_is_only_told_beside_an_action_does_not_bind() {
 fn time_ends_it() {
     let mut late = withdrawal();
     assert_eq!(late.takes(Method::Passkey, at(OPEN_S - 1)), Ok(()));
-    assert_eq!(late.pass(by(Method::Passkey, at(OPEN_S)), at(0)), Err(Refusal::Expired { since: at(OPEN_S) }));
+    assert_eq!(
+        late.pass(by(Method::Passkey, at(OPEN_S)), at(0)),
+        Err(Refusal::Expired { since: at(OPEN_S) })
+    );
     assert_eq!(late.standing(at(OPEN_S)), "expired");
     let mut passed = withdrawal();
     passed.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
@@ -102,7 +108,11 @@ fn only_allowed_ways_answer() {
         assert_eq!(challenge.pass(by(method, at(1)), at(0)), Err(Refusal::Method(method.as_str())));
     }
     let sent = Sent::new(&[0; 32], "id", "000000", at(1));
-    assert_eq!(challenge.send(Method::Totp, sent, at(1)), Err(Refusal::Method("totp")), "nothing is sent for it");
+    assert_eq!(
+        challenge.send(Method::Totp, sent, at(1)),
+        Err(Refusal::Method("totp")),
+        "nothing is sent for it"
+    );
 }
 
 #[test]
@@ -168,7 +178,8 @@ fn a_new_authenticator_confirms_no_withdrawal() {
     let young = Passed { matured: false, ..by(Method::Passkey, at(1)) };
     assert_eq!(challenge.pass(young.clone(), at(43_200)), Err(Refusal::Cooling { until: at(43_200) }));
     assert_eq!(challenge.standing(at(1)), "open", "another one may still answer");
-    let login = r#"{"id":"l","time":"2020-09-16T03:00:00Z","kind":"login","customer":"C1","outcome":"attempted"}"#;
+    let login =
+        r#"{"id":"l","time":"2020-09-16T03:00:00Z","kind":"login","customer":"C1","outcome":"attempted"}"#;
     let mut login = Challenge::new(action(login), None, vec![Method::Passkey], at(0), OPEN_S);
     assert_eq!(login.pass(young, at(43_200)), Ok(()));
 }
@@ -178,7 +189,9 @@ fn nobody_chooses_a_weaker_way_than_the_customer_has() {
     use Method::{Mail, Passkey, Recovery, Sms, Totp};
     let (old, young) = (at(0), at(0).plus_us(HOUR_US));
     let (login, withdrawal) = (EventKind::Login, EventKind::Withdrawal);
-    let cases: [(&[(Method, Time)], EventKind, &[Method], &[Method]); 8] = [
+    /// What a customer has, what is done, the fallback, and what is asked for.
+    type Case<'a> = (&'a [(Method, Time)], EventKind, &'a [Method], &'a [Method]);
+    let cases: [Case<'_>; 8] = [
         (&[(Sms, old), (Totp, old)], withdrawal, &[], &[Totp, Sms]),
         (&[(Sms, old), (Passkey, old), (Totp, old)], withdrawal, &[], &[Passkey]),
         (&[(Passkey, old), (Totp, old), (Mail, old)], withdrawal, &[Totp], &[Passkey, Totp]),

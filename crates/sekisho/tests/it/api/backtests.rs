@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, event, good, refused, take_over};
+use super::{Api, event, explained, good, over, refused, take_over};
 use crate::process::{run, stderr};
 use crate::serve::days_ago;
 
@@ -12,13 +12,7 @@ const HOLDS_ALL: &str = "[thresholds]\nstep_up = 30\nhold = 70\ndeny = 101\n[[ru
 
 /// A back-test that is over.
 fn done(api: &Api, id: &Value) -> Value {
-    loop {
-        let told = good(api.of("reader").get(&format!("/v1/backtests/{id}")));
-        if told["state"] == "done" || told["state"] == "failed" {
-            return told;
-        }
-        std::thread::yield_now();
-    }
+    over(api, "reader", &format!("/v1/backtests/{id}"))
 }
 
 /// Two logins, two withdrawals and one that was held; one of the customers reports fraud.
@@ -166,15 +160,8 @@ fn the_points_of_an_explanation_are_the_score() {
         assert!(rules.iter().any(|rule| rule["fired"] == false && rule["unmet"] != json!([])), "{told}");
     }
     // Over the API the same, by and by.
-    let explained = |id: &str| loop {
-        let told = good(api.of("reader").get(&format!("/v1/decisions/{id}/explain")));
-        if told["state"] == "done" {
-            return told["explanation"].clone();
-        }
-        assert!(["waiting", "running"].contains(&told["state"].as_str().unwrap()), "{told}");
-    };
     for id in ["C1-held", "C1-b", "w-2", "C1-held"] {
-        assert_eq!(explained(id), explain(id));
+        assert_eq!(explained(&api, id), explain(id));
     }
     refused(api.of("reader").get("/v1/decisions/nothing/explain"), 404);
     let fact = explain("C1-b");

@@ -52,6 +52,10 @@ fn a_profile_is_sealed_masked_and_survives() {
         ("{\"holdr\":\"x\"}", 422, "holdr"),
         ("{\"contacts\":[{\"type\":\"fax\",\"value\":\"1\"}]}", 422, "contacts[0].type"),
         ("{\"opened\":\"yesterday\"}", 422, "opened"),
+        ("{\"holder\":\"山田 太郎\"}", 422, "in kana"),
+        ("[]", 422, "expected an object"),
+        ("[\"ヤマダ\"]", 422, "expected an object"),
+        ("{\"contacts\":[[\"email\",\"a@b\"]]}", 422, "contacts[0]"),
         ("[", 400, "JSON"),
         (&"x".repeat(20_000), 413, "16384"),
     ] {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Api, event, good, refused};
+use super::{Api, event, explained, good, refused};
 
 /// A policy whose logins get so many points.
 fn policy(points: u16) -> String {
@@ -27,6 +27,10 @@ fn an_activated_policy_decides_at_once_and_survives() {
     let bad = refused(post(&api, "activate", &policy(30).replace("\"true\"", "\"signal.nothing\"")), 422);
     assert_eq!((&bad["line"], &bad["field"]), (&8.into(), &"policy".into()), "{bad}");
     assert!(bad["column"].is_number(), "{bad}");
+    for never in ["signal.net.vpn > 3", "event.amount", "event.kind == 'logn'"] {
+        let bad = refused(post(&api, "validate", &policy(30).replace("true", never)), 422);
+        assert_eq!((&bad["line"], &bad["column"]), (&8.into(), &8.into()), "{never}: {bad}");
+    }
     let checked = good(post(&api, "validate", &policy(30)));
     assert_eq!(
         (&checked["active"], &checked["changed"], &checked["rules"]),
@@ -126,12 +130,7 @@ fn a_policy_with_a_model_is_replayed_with_it() {
     let api = api.killed();
     assert_eq!(decide(&api, "3")["decision"], "allow");
     for (id, points, verdict) in [("1", 10, "step_up"), ("2", -30, "allow"), ("3", -30, "allow")] {
-        let told = loop {
-            let told = good(api.of("reader").get(&format!("/v1/decisions/{id}/explain")));
-            if told["state"] == "done" {
-                break told["explanation"].clone();
-            }
-        };
+        let told = explained(&api, id);
         assert_eq!(
             (&told["model"]["points"], &told["decision"]),
             (&points.into(), &verdict.into()),

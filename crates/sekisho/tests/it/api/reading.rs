@@ -9,7 +9,11 @@ fn decisions_are_told_as_they_were_given() {
     let (mut sender, mut reader) = (api.of("sender"), api.of("reader"));
     let event = event("w/1 ü", "withdrawal", "C1", "192.0.2.7")
         .replace("\"outcome\"", "\"amount\":{\"minor\":500,\"currency\":\"JPY\"},\"outcome\"");
-    let given = good(sender.post("/v1/decide", &event));
+    let mut given = good(sender.post("/v1/decide", &event));
+    // What may change stands elsewhere.
+    let challenge = given.as_object_mut().unwrap().remove("challenge").unwrap();
+    let stands = good(sender.get(&format!("/v1/challenges/{}", challenge["id"].as_str().unwrap())));
+    assert_eq!(stands, challenge);
     let told = good(reader.get("/v1/decisions/w%2F1%20%C3%BC"));
     assert_eq!(told["decision"], given);
     let event = &told["event"];

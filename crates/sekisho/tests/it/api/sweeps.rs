@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, good, refused};
+use super::{Api, awaited, good, over, refused};
 use crate::serve::event;
 
 /// A sweep that is over.
@@ -11,13 +11,7 @@ pub(super) fn done(api: &Api, id: &Value) -> Value {
 }
 
 fn done_for(api: &Api, role: &str, id: &Value) -> Value {
-    loop {
-        let sweep = good(api.of(role).get(&format!("/v1/sweeps/{id}")));
-        if sweep["state"] == "done" || sweep["state"] == "failed" {
-            return sweep;
-        }
-        std::thread::yield_now();
-    }
+    over(api, role, &format!("/v1/sweeps/{id}"))
 }
 
 #[test]
@@ -108,6 +102,21 @@ fn what_cannot_be_swept_is_refused() {
 }
 
 #[test]
+fn a_day_on_which_nothing_was_done_is_examined_too() {
+    let api = Api::start();
+    let mut operator = api.of("operator");
+    good(api.of("sender").post("/v1/events", &event("l-1", "login", "C1", "192.0.2.7")));
+    let id = awaited("history", || {
+        let answer = operator.post("/v1/findings/examine", "").unwrap();
+        (answer.status == 202).then(|| answer.json()["id"].clone())
+    });
+    let examined = done(&api, &id);
+    assert_eq!(examined["state"], "done", "{examined}");
+    assert_eq!(examined["summary"]["procedures"]["count"], 0, "{examined}");
+    assert_eq!(good(api.of("reader").get("/v1/findings"))["findings"], json!([]));
+}
+
+#[test]
 fn procedures_of_the_last_days_are_examined_again() {
     let api = Api::start();
     let mut operator = api.of("operator");
@@ -122,16 +131,17 @@ fn procedures_of_the_last_days_are_examined_again() {
     let taken = good(api.of("sender").post("/v1/events", &lines));
     assert_eq!(taken["accepted"], 8, "{taken}");
     // The history is seconds behind.
-    let examined = loop {
+    let examined = awaited("an examination of all eight", || {
         let answer = operator.post("/v1/findings/examine", "").unwrap();
         if answer.status == 202 {
             let sweep = done(&api, &answer.json()["id"]);
             if sweep["state"] == "done" && sweep["summary"]["procedures"]["count"] == 8 {
-                break sweep;
+                return Some(sweep);
             }
         }
         std::thread::sleep(std::time::Duration::from_millis(300));
-    };
+        None
+    });
     assert_eq!(examined["by"], "(daily)");
     let (mut ids, mut after) = (Vec::new(), String::new());
     loop {

@@ -1,0 +1,136 @@
+//! What customers and banks tell afterwards, and what it does to what comes next.
+
+use engine::Verdict;
+use engine::signal::Signal;
+
+use crate::made::{Made, World, at_home, day, hour, made};
+
+const HOME: &str = "198.51.100.7";
+
+fn settled() -> World {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    world
+}
+
+/// Something the customer does at home, so many hours after day 91.
+fn home(kind: &str, hours: i64) -> Made {
+    at_home(made(kind, "C1", hour(91 * 24 + hours)), HOME, "phone")
+}
+
+fn report(hours: i64) -> Made {
+    made("customer.report", "C1", hour(91 * 24 + hours))
+}
+
+fn closed(hours: i64, reason: &str) -> Made {
+    made("case.disposition", "C1", hour(91 * 24 + hours)).with("reason", reason)
+}
+
+fn order(side: &str, hours: i64) -> Made {
+    home("order", hours).with("order", serde_json::json!({"symbol": "1301", "side": side, "quantity": 100}))
+}
+
+/// SBI 2020, JSDA 2025: locked at once, unlocked by a fresh check of identity.
+#[test]
+fn a_report_locks_the_account_until_the_customer_is_identified_anew() {
+    let mut world = settled();
+    let verdicts = |world: &mut World, hours: i64| {
+        let events = [
+            home("withdrawal", hours),
+            home("transfer", hours),
+            home("bank_account.change", hours),
+            home("password.change", hours),
+            order("buy", hours),
+            order("sell", hours),
+            home("login", hours),
+            home("withdrawal", hours).with("channel", "branch").with("id", format!("branch-{hours}")),
+        ];
+        events.map(|event| world.ask(event.with("outcome", "attempted")).verdict)
+    };
+    use Verdict::{Allow, Hold, StepUp};
+    let usual = [Allow, Allow, StepUp, Allow, Allow, Allow, Allow, Allow];
+    let locked = [Hold, Hold, Hold, Hold, Hold, StepUp, StepUp, Allow];
+    assert_eq!(verdicts(&mut world, 0), usual);
+    world.apply(report(1));
+    assert_eq!(verdicts(&mut world, 2), locked);
+    world.apply(closed(3, "fraud: an attacker in the middle"));
+    assert_eq!(verdicts(&mut world, 4), locked, "a label says nothing of who the customer is");
+    world.apply(closed(5, "verified, called back").failed());
+    assert_eq!(
+        verdicts(&mut world, 2_000),
+        locked,
+        "what was taken back says nothing, and time alone unlocks nothing"
+    );
+    world.apply(closed(2_001, "verified, called back"));
+    assert_eq!(verdicts(&mut world, 2_002), usual);
+    world.apply(report(2_003));
+    assert_eq!(verdicts(&mut world, 2_004), locked, "a new report locks again");
+}
+
+#[test]
+fn hours_since_a_report_count_until_a_check_that_came_after_it() {
+    let asked = home("withdrawal", 10);
+    for (what, before, expected) in [
+        ("never", vec![], None),
+        ("reported", vec![report(7)], Some(3.0)),
+        ("reported twice", vec![report(1), report(7)], Some(3.0)),
+        ("taken back", vec![report(7).failed()], None),
+        ("identified after it", vec![report(7), closed(8, "verified")], None),
+        ("identified before it", vec![closed(6, "verified"), report(7)], Some(3.0)),
+        ("told in the other order", vec![closed(8, "verified"), report(7)], None),
+    ] {
+        let mut world = settled();
+        for event in before {
+            world.apply(event);
+        }
+        let value = world.state.signal(Signal::CustomerReportedHours, &asked.clone().observed());
+        assert_eq!(value, expected, "{what}");
+    }
+}
+
+/// The button is pressed wherever the challenge was seen: that makes no place the customer's own.
+#[test]
+fn where_feedback_comes_from_is_nobodys_place() {
+    let mut world = settled();
+    for at in 92..120 {
+        world.apply(made("customer.report", "C1", day(at)).ip("203.0.113.9").device("other"));
+    }
+    let customer = world.state.customer("C1").unwrap();
+    assert!(customer.at("203.0.113.9".parse().unwrap()).is_none());
+}
+
+/// A bank knows the account, not the customers whose money went there.
+#[test]
+fn money_waits_on_its_way_to_an_account_that_a_bank_told_of() {
+    let mut world = settled();
+    let asked = |kind: &str, hours: i64| home(kind, hours).with("outcome", "attempted");
+    let notice = |hours: i64| {
+        let account = serde_json::json!({"bank": "0001", "branch": "001", "number": "1234567"});
+        let notice = made("bank.notice", "-", hour(91 * 24 + hours)).nobody();
+        notice.with("bank_account", account).account(7, None)
+    };
+    let before = world.ask(asked("withdrawal", 0).account(7, None));
+    assert_eq!(before.verdict, Verdict::Allow, "{:?}", world.fired(&before));
+    world.apply(notice(1));
+    for (at, kind) in (2..).zip(["withdrawal", "transfer", "bank_account.register", "bank_account.change"]) {
+        let decision = world.ask(asked(kind, at).account(7, None));
+        assert_eq!(decision.verdict, Verdict::Hold, "{kind}");
+        assert!(world.fired(&decision).contains(&"account_told_of_by_a_bank"), "{kind}");
+    }
+    let other = world.ask(asked("withdrawal", 6).account(8, None));
+    assert_eq!(other.verdict, Verdict::Allow, "{:?}", world.fired(&other));
+
+    let listed = |world: &World, hours: i64, key: u64| {
+        world.state.signal(Signal::BankListed, &asked("withdrawal", hours).account(key, None).observed())
+    };
+    assert_eq!(listed(&world, 7, 7), Some(1.0));
+    assert_eq!(listed(&world, 7, 8), Some(0.0));
+    assert_eq!(
+        world.state.signal(Signal::BankListed, &asked("withdrawal", 7).observed()),
+        None,
+        "which account?"
+    );
+    assert_eq!(listed(&world, 366 * 24 + 2, 7), Some(0.0), "a year later it is not news");
+    world.apply(notice(8).failed());
+    assert_eq!(listed(&world, 9, 7), Some(0.0), "taken back");
+}

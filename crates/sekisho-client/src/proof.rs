@@ -1,0 +1,132 @@
+//! Proof: the customer is sent to the server's pages, comes back, and what they proved is redeemed right before it is done.
+
+use model::{BankAccount, Client as Browser, Contact, CustomerId, Event, EventKind, Money, Order, Payment};
+use serde::{Deserialize, Serialize};
+
+use crate::{Again, Challenge, Client, ClientError};
+
+/// What is confirmed: the part of an event that binds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Action {
+    customer: CustomerId,
+    kind: EventKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bank_account: Option<BankAccount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<Contact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<Order>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<Payment>,
+}
+
+impl Action {
+    /// What an event does; `None` if it names no customer.
+    #[must_use]
+    pub fn of(event: &Event) -> Option<Self> {
+        Some(Self {
+            customer: event.customer.clone()?,
+            kind: event.kind,
+            amount: event.amount,
+            bank_account: event.bank_account.clone(),
+            contact: event.contact.clone(),
+            order: event.order.clone(),
+            payment: event.payment.clone(),
+        })
+    }
+}
+
+/// Where a customer is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page<'a> {
+    /// To answer a challenge.
+    Verify(&'a str),
+    /// To see and change what they prove themselves with.
+    Security,
+}
+
+/// An address for one customer's browser, good once and for two minutes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Handover {
+    /// Redirect the customer to it; never send it by mail or SMS.
+    pub url: String,
+}
+
+/// A proof that was redeemed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Proof {
+    /// How it was given.
+    pub method: String,
+    /// The `factor` to tell with the event.
+    pub factor: String,
+}
+
+#[derive(Serialize)]
+struct HandoverSent<'a> {
+    customer: &'a CustomerId,
+    page: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_to: Option<&'a str>,
+    language: &'static str,
+    client: &'a Browser,
+}
+
+#[derive(Deserialize)]
+struct Redeemed {
+    passed: Proof,
+}
+
+impl Client {
+    /// A challenge that no decision asked for.
+    ///
+    /// # Errors
+    /// The server refused it, or does not answer.
+    pub fn challenge(&self, action: &Action) -> Result<Challenge, ClientError> {
+        self.post("/v1/challenges", action, Again::Yes)
+    }
+
+    /// An address at which this customer, who is signed in at the broker's site, is known. `browser` is theirs as the site sees it.
+    ///
+    /// # Errors
+    /// The server refused it, or does not answer.
+    pub fn hand_over(
+        &self,
+        customer: &CustomerId,
+        page: Page<'_>,
+        return_to: Option<&str>,
+        browser: &Browser,
+    ) -> Result<Handover, ClientError> {
+        let (page, challenge) = match page {
+            Page::Verify(challenge) => ("verify", Some(challenge)),
+            Page::Security => ("security", None),
+        };
+        let language = if self.options.japanese { "ja" } else { "en" };
+        let sent = HandoverSent { customer, page, challenge, return_to, language, client: browser };
+        self.post("/v1/handovers", &sent, Again::Yes)
+    }
+
+    /// Uses a proof up: `Some` if exactly this action was proven and was not let through before. Ask right before it is done, and do it
+    /// only then.
+    ///
+    /// It is not tried again when no answer comes: the proof may be used up. The customer then proves it anew.
+    ///
+    /// # Errors
+    /// The server does not answer, or refused what was sent.
+    pub fn redeem(&self, challenge: &str, action: &Action) -> Result<Option<Proof>, ClientError> {
+        const CONFLICT: u16 = 409;
+        const ABSENT: u16 = 404;
+        // What comes of a customer's address goes into a path.
+        if !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
+            return Ok(None);
+        }
+        match self.post(&format!("/v1/challenges/{challenge}/redeem"), action, Again::No) {
+            Ok(Redeemed { passed }) => Ok(Some(passed)),
+            Err(ClientError::Refused { status: CONFLICT | ABSENT, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

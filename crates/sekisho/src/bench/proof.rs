@@ -1,0 +1,34 @@
+//! Proof over HTTP: challenges made, and answered with passkeys whose signatures are checked. The passkeys sign on the same cores.
+
+use anyhow::Context as _;
+use intel::Intel;
+use lab::proof::{ProofLoad, ProofReport};
+use server::proof::ProofSettings;
+
+use super::median;
+use crate::session::Session;
+use crate::{own_server, say};
+
+pub(super) fn run(load: ProofLoad, runs: usize, session: &Session) -> anyhow::Result<()> {
+    let mut reports = Vec::new();
+    for _ in 0..runs {
+        let folder = tempfile::tempdir().context("a temporary folder is needed")?;
+        let data = folder.path().join("data");
+        let report = own_server::with(&data, 0, Intel::none(), |server| {
+            let origin = ProofSettings::default().origin;
+            session.watched("proof", false, |watch| {
+                Ok(lab::proof::run(&server.target, &server.key, &origin, load, watch)?)
+            })
+        })?;
+        reports.push(report);
+    }
+    let of = |value: fn(&ProofReport) -> f64| median(reports.iter().map(value).collect());
+    say::line(format!(
+        "proof over HTTP, {} connections: median {:.0} challenges made a second (bar: 5,000), {:.0} answered by passkey a second, \
+         made, begun, signed and verified (bar: 2,000)",
+        load.connections,
+        of(|report| report.made_per_second),
+        of(|report| report.answered_per_second),
+    ));
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! A tiny broker's site: sign in, change the bank account, withdraw, order. It shows where a broker's systems meet Sekisho, and
+//! nothing else: passwords stand in the source, accounts are in memory. Read `protect.rs` first.
+
+mod accounts;
+mod pages;
+mod protect;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use sekisho_client::{Client, Options};
+use tokio::net::TcpListener;
+
+use crate::accounts::Accounts;
+
+/// What handlers share.
+#[derive(Debug)]
+struct Site {
+    sekisho: Client,
+    accounts: Accounts,
+    /// Where customers come back to.
+    origin: String,
+}
+
+/// Serves the site until the process ends. Sekisho's `return_origins` must name `http://localhost:PORT`.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(listener: TcpListener, sekisho: Options) -> std::io::Result<()> {
+    let origin = format!("http://localhost:{}", listener.local_addr()?.port());
+    let site = Site { sekisho: Client::new(sekisho), accounts: Accounts::default(), origin };
+    let routes = Router::new()
+        .route("/", get(pages::front))
+        .route("/login", post(pages::login))
+        .route("/home", get(pages::home))
+        .route("/security", get(pages::security))
+        .route("/withdraw", post(pages::withdraw))
+        .route("/bank-account", post(pages::bank_account))
+        .route("/order", post(pages::order))
+        .route("/returned", get(pages::returned))
+        .with_state(Arc::new(site));
+    axum::serve(listener, routes).await
+}

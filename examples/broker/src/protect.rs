@@ -1,0 +1,142 @@
+//! Where the site meets Sekisho. Everything a customer wants to do becomes an event and is asked about before it is done; proof is
+//! redeemed right before; what was done is told afterwards.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use model::{Channel, Client as Browser, CustomerId, Event, EventKind, Outcome};
+use sekisho_client::{Action, ClientError, Page, Verdict};
+
+use crate::Site;
+
+/// What the customer is told, or where they go.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It is done.
+    Done,
+    /// They prove themselves first, at this address; the challenge brings them back.
+    Prove { url: String, challenge: String },
+    /// It waits for the broker's staff.
+    Waits,
+    /// It is refused.
+    Refused,
+}
+
+/// An event of the customer's, as their browser shows it. What is asked about has the outcome `attempted`.
+pub(crate) fn event(kind: EventKind, customer: &CustomerId, browser: Browser) -> anyhow::Result<Event> {
+    let mut event = Event::bare(random("site").parse()?, now()?, kind, Outcome::Attempted);
+    event.customer = Some(customer.clone());
+    event.channel = Some(Channel::Web);
+    event.client = browser;
+    Ok(event)
+}
+
+/// Asks what to do about an event, and leads to proof where it is asked for. `done` does it.
+pub(crate) async fn protect(
+    site: &Arc<Site>,
+    event: Event,
+    done: impl FnOnce(&Event) + Send,
+) -> anyhow::Result<(Answer, Event)> {
+    let (decision, event) = waiting(site, move |site| Ok((site.sekisho.decide(&event)?, event))).await?;
+    let answer = match (decision.verdict, decision.challenge) {
+        (Verdict::Allow, _) => {
+            done(&event);
+            tell(site, event.clone(), None).await?;
+            Answer::Done
+        }
+        (Verdict::StepUp, Some(challenge)) => {
+            let (customer, browser) = (event.customer.clone(), event.client.clone());
+            let id = challenge.id.clone();
+            let url = waiting(site, move |site| {
+                let Some(customer) = customer else { return Ok(String::new()) };
+                let back = format!("{}/returned", site.origin);
+                let page = Page::Verify(&challenge.id);
+                Ok(site.sekisho.hand_over(&customer, page, Some(&back), &browser)?.url)
+            });
+            Answer::Prove { url: url.await?, challenge: id }
+        }
+        // Without a challenge nobody can be asked here: Sekisho did not answer, say.
+        (Verdict::StepUp | Verdict::Hold, _) => Answer::Waits,
+        (Verdict::Deny, _) => Answer::Refused,
+    };
+    Ok((answer, event))
+}
+
+/// The customer is back: does what was proven, if it was proven and not done before.
+pub(crate) async fn returned(
+    site: &Arc<Site>,
+    challenge: String,
+    event: Event,
+    done: impl FnOnce(&Event) + Send,
+) -> anyhow::Result<Answer> {
+    let Some(action) = Action::of(&event) else { return Ok(Answer::Refused) };
+    let proof = waiting(site, move |site| site.sekisho.redeem(&challenge, &action)).await?;
+    let Some(proof) = proof else { return Ok(Answer::Refused) };
+    done(&event);
+    tell(site, event, proof.factor.parse().ok()).await?;
+    Ok(Answer::Done)
+}
+
+/// Where the customer sees what they prove themselves with.
+pub(crate) async fn security(
+    site: &Arc<Site>,
+    customer: CustomerId,
+    browser: Browser,
+) -> anyhow::Result<String> {
+    let url = waiting(site, move |site| {
+        let back = format!("{}/home", site.origin);
+        site.sekisho.hand_over(&customer, Page::Security, Some(&back), &browser)
+    });
+    Ok(url.await?.url)
+}
+
+/// Tells what was done, under an identifier of its own: a fact is another event than the question.
+async fn tell(site: &Arc<Site>, mut event: Event, factor: Option<model::Factor>) -> anyhow::Result<()> {
+    event.id = random("done").parse()?;
+    event.outcome = Outcome::Succeeded;
+    event.factor = factor;
+    // A broker keeps what could not be told and tells it later.
+    waiting(site, move |site| site.sekisho.tell(&[event])).await?;
+    Ok(())
+}
+
+/// A failed sign-in is told as well: that is how attacks on many customers are seen.
+pub(crate) async fn failed_login(site: &Arc<Site>, mut event: Event) -> anyhow::Result<()> {
+    event.outcome = Outcome::Failed;
+    event.credential = Some(model::Credential::Wrong);
+    waiting(site, move |site| site.sekisho.tell(&[event])).await?;
+    Ok(())
+}
+
+/// The client waits for its answers; a thread for that does.
+async fn waiting<T: Send + 'static>(
+    site: &Arc<Site>,
+    call: impl FnOnce(&Site) -> Result<T, ClientError> + Send + 'static,
+) -> anyhow::Result<T> {
+    let site = Arc::clone(site);
+    Ok(tokio::task::spawn_blocking(move || call(&site)).await??)
+}
+
+/// The browser as this site sees it. Behind a proxy the address is what the proxy says it is.
+pub(crate) fn browser(headers: &HeaderMap, device: &str, session: &str) -> Browser {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Browser {
+        ip: header("x-forwarded-for").unwrap_or("127.0.0.1").parse().ok(),
+        user_agent: header("user-agent").and_then(|text| text.parse().ok()),
+        device: device.parse().ok(),
+        session: session.parse().ok(),
+        ..Browser::default()
+    }
+}
+
+/// A name nobody else has.
+pub(crate) fn random(what: &str) -> String {
+    let number = getrandom::u64().unwrap_or(0);
+    format!("{what}-{number:016x}")
+}
+
+fn now() -> anyhow::Result<model::Time> {
+    #[expect(clippy::disallowed_methods, reason = "a site is where time gets in")]
+    let now = jiff::Timestamp::now();
+    Ok(model::Time::from_timestamp(now)?)
+}
