@@ -52,7 +52,8 @@ pub(super) fn estimate(candidate: &Candidate, personal: &Personal) -> Estimate {
 
 /// The text, with letters for signs where there are too many different ones.
 fn with_few_signs(text: &str) -> Zeroizing<String> {
-    let meant = |character: char| SIGNS.iter().find(|(sign, _)| *sign == character).map(|(_, letter)| *letter);
+    let meant =
+        |character: char| SIGNS.iter().find(|(sign, _)| *sign == character).map(|(_, letter)| *letter);
     let signs: BTreeSet<char> = text.chars().filter(|character| meant(*character).is_some()).collect();
     let letter = |character: char| match signs.len() > SIGNS_MAX {
         true => meant(character).unwrap_or(character),
