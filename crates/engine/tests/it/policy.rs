@@ -72,7 +72,7 @@ fn what_is_wrong_is_told_with_its_place() {
     refused(
         &with_rule("when = 'customer.name == \"x\"'"),
         &expect![
-            "line 10, column 8: rule `r`: its condition asks for `customer.name`; allowed: signal.…, event.kind, event.channel, event.outcome, event.credential, event.factor, event.country, event.asn, event.amount, event.currency, event.contact, event.buys, event.has_ip, event.has_device, event.has_asn, customer.known, customer.logins, customer.age_days"
+            "line 10, column 8: rule `r`: its condition asks for `customer.name`; allowed: signal.…, event.kind, event.channel, event.outcome, event.credential, event.factor, event.country, event.asn, event.amount, event.currency, event.buys, event.contact, event.has_ip, event.has_device, event.has_asn, customer.known, customer.logins, customer.age_days"
         ],
     );
 }

@@ -129,12 +129,12 @@ pub(super) struct PasswordJudged {
     /// By which profile.
     profile: &'static str,
     /// What is wrong with it.
-    findings: Vec<FindingTold>,
+    findings: Vec<BrokenRule>,
 }
 
 /// A rule that is broken.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FindingTold {
+pub(super) struct BrokenRule {
     /// The rule's name; docs/passwords.md has them all.
     rule: &'static str,
     /// Whether the candidate is refused for it; else it is advice.
@@ -192,7 +192,7 @@ pub(super) async fn check(
         NotNow::Busy => Problem::not_now("too many passwords are being judged", 1),
         NotNow::Ended => Problem::not_now("judging the password ended unexpectedly", 10),
     })?;
-    let findings = judgement.findings.iter().map(|finding| FindingTold {
+    let findings = judgement.findings.iter().map(|finding| BrokenRule {
         rule: finding.rule.as_str(),
         refuses: finding.refuses,
         text: passwords::text(finding.rule, &judgement, &profile, japanese),
