@@ -41,7 +41,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// sekisho.toml, for its [passwords].
+    /// sekisho.toml, for its table `passwords`.
     #[arg(long)]
     config: Option<PathBuf>,
     /// A list that `sekisho passwords build` made.

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Country, autonomous systems, lists: a folder or a TOML file; see docs/intel.md.
     #[arg(long)]
     intel: Option<PathBuf>,
-    /// sekisho.toml: its [serve] for what is not given here, its [intel] unless --intel is given, its [passwords].
+    /// sekisho.toml: its [serve] for what is not given here, its [intel] unless --intel is given, its tables `passwords` and `proof`.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Memory that records may take, about; further ones are read from the data folder when they are needed [default: 4096].
