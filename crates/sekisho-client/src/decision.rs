@@ -43,7 +43,7 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// Where proof is asked for: what the customer is to answer. None where nobody could be asked, or the server did not answer.
     #[serde(default)]
-    pub challenge: Option<Challenge>,
+    pub challenge: Option<AskedProof>,
     /// Who decided.
     #[serde(skip)]
     pub source: Source,
@@ -56,6 +56,15 @@ pub struct Reason {
     pub rule: String,
     /// In words.
     pub text: String,
+}
+
+/// A challenge as a decision names it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AskedProof {
+    /// Its identifier.
+    pub id: String,
+    /// The page on which the customer answers, below the server's own address.
+    pub page: String,
 }
 
 /// A challenge.

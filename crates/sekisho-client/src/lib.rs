@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 
 use self::breaker::Breaker;
-pub use self::decision::{Challenge, Decision, Reason, Rejected, Source, Told, Verdict};
+pub use self::decision::{AskedProof, Challenge, Decision, Reason, Rejected, Source, Told, Verdict};
 pub use self::proof::{Action, Handover, Page, Proof};
 
 /// Bytes of an answer at most.

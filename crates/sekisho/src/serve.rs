@@ -81,6 +81,20 @@ pub(crate) enum KeyCommand {
         #[arg(long, default_value = "sekisho-data")]
         data: PathBuf,
     },
+    /// Name all keys and what each allows, as tab-separated lines. The keys themselves are not kept.
+    List {
+        /// The server's data folder.
+        #[arg(long, default_value = "sekisho-data")]
+        data: PathBuf,
+    },
+    /// Take a key back. A running server refuses it within half a second.
+    Revoke {
+        /// What the key is called.
+        name: String,
+        /// The server's data folder.
+        #[arg(long, default_value = "sekisho-data")]
+        data: PathBuf,
+    },
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -133,12 +147,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) fn key(command: &KeyCommand) -> anyhow::Result<ExitCode> {
-    let KeyCommand::Create { name, role, data } = command;
-    if !data.is_dir() {
-        store::DataFolder::open(data)?;
+    match command {
+        KeyCommand::Create { name, role, data } => {
+            if !data.is_dir() {
+                store::DataFolder::open(data)?;
+            }
+            let key = server::keys::create(data, name, *role)?;
+            say::line(key);
+            say::note("this key is not shown again; send it as `Authorization: Bearer KEY`");
+        }
+        KeyCommand::List { data } => {
+            ensure!(data.is_dir(), "{}: no such folder; name a server's with --data", data.display());
+            for entry in server::keys::list(data)? {
+                say::line(format!("{}\t{}", entry.name, entry.role.as_str()));
+            }
+        }
+        KeyCommand::Revoke { name, data } => {
+            server::keys::revoke(data, name)?;
+            say::note(format!("the key of {name:?} is not taken any more"));
+        }
     }
-    let key = server::keys::create(data, name, *role)?;
-    say::line(key);
-    say::note("this key is not shown again; send it as `Authorization: Bearer KEY`");
     Ok(ExitCode::SUCCESS)
 }

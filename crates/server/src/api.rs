@@ -177,6 +177,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/campaigns", get(campaigns::list))
         .route("/v1/campaigns/{id}", get(campaigns::get))
         .route("/v1/holds", get(holds::list))
+        .route("/v1/holds/{id}", get(holds::get))
         .route("/v1/holds/{id}/release", post(holds::release))
         .route("/v1/holds/{id}/refuse", post(holds::refuse))
         .route("/v1/lists", get(lists::list))

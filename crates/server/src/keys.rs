@@ -45,6 +45,12 @@ impl Role {
         matches!(self, Self::Reader | Self::Operator | Self::Admin)
     }
 
+    /// Whether it may be asked what became of a hold: everybody may, also who asked for the decision.
+    #[must_use]
+    pub const fn may_follow(self) -> bool {
+        self.may_send() || self.may_read()
+    }
+
     /// Whether holds may be settled and sweeps started.
     #[must_use]
     pub const fn may_operate(self) -> bool {
@@ -94,6 +100,9 @@ pub enum KeyError {
     /// The name cannot be taken.
     #[error("a key {0}")]
     Name(String),
+    /// No key has this name.
+    #[error("no key is named {0:?}; `sekisho key list` names them all")]
+    Unknown(String),
 }
 
 /// Makes a key, adds its hash to the folder's, and gives it. A running server takes notice.
@@ -114,20 +123,53 @@ pub fn create(folder: &Path, name: &str, role: Role) -> Result<String, KeyError>
         return Err(KeyError::Name(format!("named {name:?} exists already; choose another name")));
     }
     if entries.len() >= KEYS_MAX {
-        return Err(KeyError::Name(format!("more than {KEYS_MAX} cannot be kept; remove some from {NAME}")));
+        return Err(KeyError::Name(format!(
+            "more than {KEYS_MAX} cannot be kept; revoke some: sekisho key revoke NAME"
+        )));
     }
     let mut bytes = [0_u8; 32];
-    let io = |doing, source| KeyError::Io { path: path.clone(), doing, source };
-    getrandom::fill(&mut bytes).map_err(|error| io("drawing random bytes", std::io::Error::other(error)))?;
+    getrandom::fill(&mut bytes).map_err(|error| KeyError::Io {
+        path,
+        doing: "drawing random bytes",
+        source: std::io::Error::other(error),
+    })?;
     // The hash of random bytes is as random, and is hexadecimal already.
     let key = format!("{PREFIX}{}", blake3::hash(&bytes).to_hex());
     entries.push(KeyEntry { name: name.to_owned(), role, hash: hash(&key) });
-    let json = serde_json::to_vec_pretty(&entries).map_err(|error| io("writing", error.into()))?;
+    write(folder, &entries)?;
+    Ok(key)
+}
+
+/// The folder's keys, in the order in which they were made.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<KeyEntry>, KeyError> {
+    read(&folder.join(NAME))
+}
+
+/// Takes a key back. A running server refuses it within half a second.
+///
+/// # Errors
+/// No key has this name, or the file cannot be read or written.
+pub fn revoke(folder: &Path, name: &str) -> Result<(), KeyError> {
+    let mut entries = list(folder)?;
+    let before = entries.len();
+    entries.retain(|entry| entry.name != name);
+    if entries.len() == before {
+        return Err(KeyError::Unknown(name.to_owned()));
+    }
+    write(folder, &entries)
+}
+
+fn write(folder: &Path, entries: &[KeyEntry]) -> Result<(), KeyError> {
+    let path = folder.join(NAME);
+    let io = |doing, source| KeyError::Io { path: path.clone(), doing, source };
+    let json = serde_json::to_vec_pretty(entries).map_err(|error| io("writing", error.into()))?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| io("writing", error))?;
     std::io::Write::write_all(&mut file, &json).map_err(|error| io("writing", error))?;
     file.as_file().sync_all().map_err(|error| io("syncing", error))?;
-    file.persist(&path).map_err(|error| io("renaming", error.error))?;
-    Ok(key)
+    file.persist(&path).map(drop).map_err(|error| io("renaming", error.error))
 }
 
 fn read(path: &Path) -> Result<Vec<KeyEntry>, KeyError> {
@@ -248,7 +290,7 @@ fn state(path: &Path) -> Option<FileState> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Keys, Role, create};
+    use super::{Duration, Keys, Role, create, list, revoke};
 
     #[test]
     fn keys_are_shown_once_kept_hashed_and_found_while_running() {
@@ -269,6 +311,12 @@ mod tests {
             create(folder.path(), "site", Role::Admin).unwrap_err().to_string().contains("exists already")
         );
         assert!(create(folder.path(), "", Role::Admin).is_err());
+        let other = create(folder.path(), "other", Role::Operator).unwrap();
+        assert_eq!(list(folder.path()).unwrap().len(), 2);
+        revoke(folder.path(), "other").unwrap();
+        assert_eq!(find(&other), None, "revoked");
+        assert_eq!(find(&key), Some(("site".to_owned(), Role::Sender)), "the other one stays");
+        assert!(revoke(folder.path(), "other").unwrap_err().to_string().contains("key list"));
         let rarely = Keys { look_every: Duration::MAX, ..keys };
         let new = create(folder.path(), "new", Role::Reader).unwrap();
         assert!(rarely.find(&new).is_some(), "a new one works at once");

@@ -25,7 +25,7 @@ use stepup::Refusal;
 pub use self::authenticators::Shown as ShownAuthenticator;
 pub(crate) use self::authenticators::parse_id as parse_authenticator_id;
 pub(crate) use self::challenges::ChallengeId;
-pub use self::challenges::{Shown as ShownChallenge, ShownProof};
+pub use self::challenges::{Asked as AskedProof, Shown as ShownChallenge, ShownProof};
 pub(crate) use self::handover::{Page, Visit};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;

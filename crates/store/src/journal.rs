@@ -19,7 +19,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 use crate::schema::JOURNAL;
 use crate::sqlite::{Database, merge};
-use crate::{Limits, StoreError};
+use crate::{Limits, StoreError, checksum};
 
 pub use checkpointer::Checkpointer;
 pub use entry::{Entry, Found, ID_BYTES_MAX, OwnedEntry};
@@ -36,8 +36,7 @@ use ids::Ids;
 /// some waited 0.1 s, with 4 MiB 10 ms, with this 5 ms (99th percentile at 5,000 inputs a second).
 const LOG_BYTES_MAX: u32 = 1 << 20;
 
-const INSERT: &str =
-    "INSERT INTO input(seq, id, kind, time, digest, input, answer) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT: &str = "INSERT INTO input(seq, id, kind, time, digest, input, answer, checksum) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// The writer's end of `journal.db`. There is one; [`DataFolder`](crate::DataFolder) sees to it.
 #[derive(Debug)]
@@ -226,7 +225,8 @@ fn insert(transaction: &Transaction<'_>, batch: &[Entry<'_>]) -> rusqlite::Resul
     let mut insert = transaction.prepare_cached(INSERT)?;
     for entry in batch {
         let Entry { seq, id, kind, time, digest, input, answer } = entry;
-        insert.execute((seq, id, kind, time, digest, input, answer))?;
+        let checksum = checksum::of_entry(entry);
+        insert.execute((seq, id, kind, time, digest, input, answer, checksum))?;
     }
     Ok(())
 }

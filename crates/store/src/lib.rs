@@ -13,6 +13,7 @@
 //! Invariants: what [`Journal::append`] has acknowledged survives a power cut; batches are whole or absent; sequence
 //! numbers have no gaps; after a failed write nothing more is taken ([`StoreError::Refusing`]).
 
+mod checksum;
 mod copy;
 mod error;
 mod folder;

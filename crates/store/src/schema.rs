@@ -33,7 +33,8 @@ use Migration::{Anew, Sql};
 /// `id_run` and `id_span` stand in for an index on `input.id`; see `journal::ids` for why there is none.
 pub(crate) const JOURNAL: Schema = Schema {
     application_id: 0x5345_4b4a,
-    migrations: &[Sql("
+    migrations: &[
+        Sql("
         CREATE TABLE input(
             seq INTEGER PRIMARY KEY,
             id TEXT,
@@ -52,7 +53,10 @@ pub(crate) const JOURNAL: Schema = Schema {
         CREATE TABLE id_span(run INTEGER PRIMARY KEY, sieve BLOB NOT NULL) STRICT;
         CREATE TABLE mark(name TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
         INSERT INTO mark(name, seq) VALUES('commits', 0);
-    ")],
+    "),
+        // Of the whole row; rows from before have none.
+        Sql("ALTER TABLE input ADD COLUMN checksum INTEGER"),
+    ],
     page_bytes: PAGE_BYTES,
     synchronous: "FULL",
     progress: "SELECT printf('%020d', seq) FROM mark WHERE name = 'commits'",
@@ -101,6 +105,8 @@ pub(crate) const STATE: Schema = Schema {
         // Two forms before this one had the same number for a while.
         Anew,
         // Customers keep when they reported and were identified; accounts, when a bank told of them.
+        Anew,
+        // A digest is behind every record.
         Anew,
     ],
     page_bytes: 1_024,

@@ -199,7 +199,7 @@ impl State {
             let (key, bytes) = (key.as_ref(), bytes.as_ref().map(AsRef::as_ref));
             StoreError::limit("a key in bytes", key.len(), blob_bytes_max)?;
             StoreError::limit("a record in bytes", bytes.map_or(0, <[u8]>::len), blob_bytes_max)?;
-            place::put(&transaction, kind, key, bytes).map_err(failed())?;
+            place::put(&transaction, kind, key, bytes.map(<[u8]>::to_vec)).map_err(failed())?;
         }
         let checkpoints = self.checkpoints.saturating_add(1);
         let progress = [seq.to_be_bytes(), checkpoints.to_be_bytes()];

@@ -116,13 +116,16 @@ impl Sheet<'_> {
     /// # Errors
     /// What it failed with.
     pub fn attempt<T, E: From<StoreError>>(&self, act: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
-        let run = |command: &str| self.transaction.execute_batch(command).map_err(self.failed("writing"));
+        let run = |command: &str| {
+            let run = || self.transaction.prepare_cached(command)?.execute(());
+            run().map(drop).map_err(self.failed("writing"))
+        };
         run("SAVEPOINT act")?;
         let done = act(self);
-        match done {
-            Ok(_) => run("RELEASE act")?,
-            Err(_) => run("ROLLBACK TO act; RELEASE act")?,
+        if done.is_err() {
+            run("ROLLBACK TO act")?;
         }
+        run("RELEASE act")?;
         done
     }
 
@@ -132,8 +135,8 @@ impl Sheet<'_> {
     /// It is not.
     pub fn commit(self) -> Result<(), StoreError> {
         let failed = || StoreError::sqlite(self.path, "committing");
-        let counted = self.transaction.execute("UPDATE mark SET seq = seq + 1", ());
-        counted.map_err(failed())?;
+        let count = || self.transaction.prepare_cached("UPDATE mark SET seq = seq + 1")?.execute(());
+        count().map_err(failed())?;
         self.transaction.commit().map_err(failed())
     }
 

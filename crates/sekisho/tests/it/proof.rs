@@ -70,6 +70,19 @@ impl Broker {
         decision
     }
 
+    /// How the challenge of a decision may be answered, as it says itself.
+    pub(crate) fn methods(&self, decision: &Value) -> Value {
+        let challenge = &decision["challenge"];
+        let shown =
+            self.asks().get(&format!("/v1/challenges/{}", challenge["id"].as_str().unwrap())).unwrap();
+        assert_eq!(shown.status, 200, "{shown:?}");
+        let shown = shown.json();
+        for told in ["id", "page"] {
+            assert_eq!(shown[told], challenge[told]);
+        }
+        shown["methods"].clone()
+    }
+
     pub(crate) fn redeem(&self, challenge: &str, action: &Value) -> Answer {
         self.asks().post(&format!("/v1/challenges/{challenge}/redeem"), &action.to_string()).unwrap()
     }
@@ -173,14 +186,14 @@ pub(crate) fn withdrawal(customer: &str) -> Value {
 fn a_decision_asks_for_proof_that_is_good_for_its_action_once() {
     let broker = Broker::start("cooling_hours = 0");
     let without = broker.withdrawal("w-0", "C1");
-    assert_eq!(without["challenge"]["methods"], json!([]), "there is nothing to prove with yet");
+    assert_eq!(broker.methods(&without), json!([]), "there is nothing to prove with yet");
     let mut browser = broker.browser("C1");
     let app = browser.enrol_app();
     let asked = event("w-1", "withdrawal", "C1", &withdrawal("C1"));
     let decision = broker.decides(&asked);
     let challenge = decision["challenge"]["id"].as_str().unwrap();
-    assert_eq!(decision["challenge"]["methods"], json!(["totp"]));
-    assert_eq!(broker.decides(&asked)["challenge"]["id"], challenge, "made once");
+    assert_eq!(broker.methods(&decision), json!(["totp"]));
+    assert_eq!(broker.decides(&asked), decision, "made once, and told alike");
     assert_eq!(broker.redeem(challenge, &withdrawal("C1")).status, 409, "not proven");
 
     let page = browser.get(&format!("/verify/{challenge}"));
@@ -326,7 +339,7 @@ fn a_new_app_confirms_no_withdrawal_and_the_customer_can_say_it_was_not_them() {
     let mut browser = broker.browser("C1");
     let app = browser.enrol_app();
     let decision = broker.withdrawal("w-1", "C1");
-    assert_eq!(decision["challenge"]["methods"], json!([]), "it cools off for twelve hours");
+    assert_eq!(broker.methods(&decision), json!([]), "it cools off for twelve hours");
     let challenge = decision["challenge"]["id"].as_str().unwrap();
     let answer = json!({"customer": "C1", "method": "totp", "code": app.code(0)}).to_string();
     assert_eq!(
@@ -385,7 +398,7 @@ fn recovery_codes_sign_in_once_and_move_no_money() {
     let mut browser = broker.browser("C1");
     let made = browser.post("/security/recovery", &json!({})).json();
     let code = made["codes"][0].as_str().unwrap();
-    assert_eq!(broker.withdrawal("w-1", "C1")["challenge"]["methods"], json!([]));
+    assert_eq!(broker.methods(&broker.withdrawal("w-1", "C1")), json!([]));
     let login = json!({"customer": "C1", "kind": "login"}).to_string();
     for expected in [200, 409] {
         let challenge = broker.asks().post("/v1/challenges", &login).unwrap().json();

@@ -56,7 +56,7 @@ fn a_customer_adds_a_passkey_and_confirms_a_withdrawal() {
 
         let decision = broker.withdrawal("w-1", "C1");
         let challenge = decision["challenge"]["id"].as_str().unwrap().to_owned();
-        assert_eq!(decision["challenge"]["methods"], json!(["passkey"]));
+        assert_eq!(broker.methods(&decision), json!(["passkey"]));
         let back = format!("http://{}/withdrawn?id=1", site.address);
         let verify = json!({
             "customer": "C1", "page": "verify", "challenge": challenge, "language": language, "return_to": back,

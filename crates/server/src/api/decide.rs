@@ -15,7 +15,7 @@ use super::parts::not_json;
 use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
-use crate::proof::ShownChallenge;
+use crate::proof::AskedProof;
 
 /// Where decisions are asked for.
 pub(super) const PATH: &str = "/v1/decide";
@@ -27,8 +27,7 @@ const REPEATED: HeaderName = HeaderName::from_static("idempotent-replayed");
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "w-1", "decision": "step_up", "score": 0, "policy": 1, "seq": 2,
-    "challenge": {"id": "ch_q83vEjRWeJCrze8SNFZ4kA", "status": "open", "expires": "2020-09-16T03:10:00.000000Z",
-                  "methods": ["passkey"], "page": "/verify/ch_q83vEjRWeJCrze8SNFZ4kA"},
+    "challenge": {"id": "ch_q83vEjRWeJCrze8SNFZ4kA", "page": "/verify/ch_q83vEjRWeJCrze8SNFZ4kA"},
     "reasons": [{"signal": "match.history_ip", "rule": "money_needs_proof", "points": 0, "text": "普段と異なる環境からの出金です"}],
 }))]
 pub struct DecisionForm {
@@ -45,7 +44,7 @@ pub struct DecisionForm {
     shadow: Vec<ReasonForm>,
     /// Where proof is asked for: what the customer is to answer. Redeem it right before the event is done. Absent if the event names
     /// nobody, or nothing can be kept just now: the same event again then gets it.
-    challenge: Option<ShownChallenge>,
+    challenge: Option<AskedProof>,
     /// Where it is held.
     hold: Option<HeldForm>,
     /// The policy's version.
@@ -108,7 +107,7 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, japanese).await?;
     // The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
     if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
-        && let Ok(challenge) = app.proofs.for_decision(&id, action).await
+        && let Ok(challenge) = app.proofs.for_decision(&id, action, answered.again).await
     {
         add_challenge(&mut answered.json, &challenge);
     }
@@ -126,7 +125,7 @@ pub(super) fn asks_for_proof(json: &[u8]) -> bool {
 }
 
 /// Adds a challenge to an answer: a JSON object that is not empty.
-pub(super) fn add_challenge(json: &mut Vec<u8>, challenge: &ShownChallenge) {
+pub(super) fn add_challenge(json: &mut Vec<u8>, challenge: &AskedProof) {
     if let (Some(b'}'), Ok(challenge)) = (json.last(), serde_json::to_vec(challenge)) {
         json.pop();
         json.extend_from_slice(b",\"challenge\":");

@@ -120,7 +120,7 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
     let mut challenge = None;
     if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
-        && let Ok(made) = app.proofs.for_decision(&id, action).await
+        && let Ok(made) = app.proofs.for_decision(&id, action, answered.again).await
     {
         add_challenge(&mut answered.json, &made);
         challenge = Some(made.id);

@@ -1,4 +1,4 @@
-//! `GET /v1/holds`, `POST /v1/holds/{id}/release|refuse`: what waits for somebody, and what became of it. A hold is settled once:
+//! `GET /v1/holds`, `GET /v1/holds/{id}`, `POST /v1/holds/{id}/release|refuse`: what waits for somebody, and what became of it. A hold is settled once:
 //! the settlement is journaled under an identifier derived from the event's, as the answer to a repeated event is found.
 
 #![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
@@ -265,6 +265,38 @@ fn held(reader: &Reader, seq: u64) -> Result<Option<OpenHold>, ReadError> {
     }))
 }
 
+/// What became of one hold. Who asked for the decision may ask too: they do what was held once it is released.
+#[utoipa::path(
+    get, path = "/v1/holds/{id}", tag = "holds",
+    params(("id" = String, Path, description = "The held event's identifier", max_length = 128, example = "w-1")),
+    responses(
+        (status = 200, body = HoldState, description = "The hold as it is now; by whom and why is told to roles that read"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such event"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "It was not held"),
+        Refused,
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    id: Named,
+) -> Result<Json<HoldState>, Problem> {
+    let asker = app.authorize(&headers, Role::may_follow)?;
+    let id: EventId = name(id)?;
+    let (now, secret) = ((app.clock)(), app.secret.clone());
+    let state = app.readers.read(move |reader| {
+        Ok(match hold_of(reader, &id)? {
+            Ok(Held { until, .. }) => Ok(hold_state(reader, &secret, &id, until, now)?),
+            Err(problem) => Err(problem),
+        })
+    });
+    let mut state = state.await??;
+    if !asker.role.may_read() {
+        (state.by, state.reason) = (None, None);
+    }
+    Ok(Json(state))
+}
+
 /// What became of the hold of an event that was held until then.
 pub(super) fn hold_state(
     reader: &Reader,
@@ -352,7 +384,7 @@ async fn settle(app: &App, id: Named, request: Request, released: bool) -> Resul
     let id: EventId = name(id)?;
     let Settling { reason } = read_json_or_default(request, BODY_BYTES_MAX).await?;
     let asked = id.clone();
-    let customer = app.readers.read(move |reader| customer_of(reader, &asked)).await??;
+    let Held { customer, .. } = app.readers.read(move |reader| hold_of(reader, &asked)).await??;
     let body = Body::HoldSettled { customer, event: id.clone(), released, by: actor.name.clone(), reason };
     // The same settlement again is the same input; the other one under this identifier is a conflict.
     let digest = app.secret.digest(word(released).as_bytes());
@@ -372,8 +404,14 @@ async fn settle(app: &App, id: Named, request: Request, released: bool) -> Resul
     Ok(Json(Settled { id: id.to_string(), state: word(released), seq: answered.seq, again: answered.again }))
 }
 
-/// The customer of a held event.
-fn customer_of(reader: &mut Reader, id: &EventId) -> Result<Result<CustomerId, Problem>, ReadError> {
+/// A hold, as the decision made it.
+struct Held {
+    customer: CustomerId,
+    until: Time,
+}
+
+/// The hold of an event.
+fn hold_of(reader: &mut Reader, id: &EventId) -> Result<Result<Held, Problem>, ReadError> {
     let nothing = || {
         let problem = "no event with this id is in the journal; open holds are listed at /v1/holds";
         Err(Problem::absent(problem))
@@ -382,9 +420,9 @@ fn customer_of(reader: &mut Reader, id: &EventId) -> Result<Result<CustomerId, P
     let Some(entry) = reader.journal.get(found.seq)? else { return Ok(nothing()) };
     let Some((_, event)) = event(&entry)? else { return Ok(nothing()) };
     let decided = Decided::of(&entry).filter(|_| event.asked);
-    let is_held = decided.as_ref().is_some_and(|decided| decided.held_until().is_some());
-    Ok(match (is_held, event.customer) {
-        (true, Some(customer)) => Ok(customer),
+    let until = decided.as_ref().and_then(Decided::held_until);
+    Ok(match (until, event.customer) {
+        (Some(until), Some(customer)) => Ok(Held { customer, until }),
         _ => {
             let said = decided.map_or_else(
                 || "it was told as a fact".to_owned(),

@@ -29,7 +29,7 @@ const KEY: &str = "key";
     paths(
         decide::decide, events::events, forward::forward, event_list::list, decisions::get, explanations::get, customers::get, profiles::put, profiles::unmask, locks::unlock, audit::list, ips::get,
         campaigns::list, campaigns::get,
-        holds::list, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
+        holds::list, holds::get, holds::release, holds::refuse, lists::list, lists::get, lists::put, lists::delete,
         policies::list, policies::get, policies::post, policies::end_shadow,
         backtests::post, backtests::list, backtests::get, backtests::stop,
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,

@@ -1,5 +1,7 @@
 //! Challenges: made for a decision or by the broker, answered by the customer, redeemed by the broker. Must not know HTTP.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
 use model::{ContactType, CustomerId, Event, EventKind, Time};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,7 @@ use super::facts::Fact;
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
 use super::result::{self, About};
+use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
 use crate::sequencer::AskError;
@@ -61,6 +64,26 @@ pub struct Shown {
     pub passed: Option<ShownProof>,
 }
 
+/// A challenge as a decision names it. How it may be answered, until when, and where it stands says `GET /v1/challenges/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = AskedProof)]
+pub struct Asked {
+    /// The challenge's identifier.
+    pub id: String,
+    /// The page on which the customer answers, below the server's own address; they come there by `POST /v1/handovers`.
+    pub page: String,
+}
+
+impl From<ChallengeId> for Asked {
+    fn from(id: ChallengeId) -> Self {
+        Self { id: id.to_string(), page: page(id) }
+    }
+}
+
+fn page(id: ChallengeId) -> String {
+    format!("/verify/{id}")
+}
+
 /// A proof that was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ShownProof {
@@ -86,6 +109,34 @@ impl From<&Passed> for ShownProof {
     }
 }
 
+/// What a new challenge needs.
+struct Making {
+    id: ChallengeId,
+    action: Action,
+    event: Option<String>,
+    settings: Arc<ProofSettings>,
+    now: Time,
+}
+
+impl Making {
+    /// Makes it, unless it was made before.
+    fn make(self, kept: &Kept<'_>) -> Result<Shown, ProofError> {
+        let Self { id, action, event, settings, now } = self;
+        if let Some(made) = kept.challenge(&id.0)? {
+            return Ok(show(id, &made, now));
+        }
+        let has: Vec<(Method, Time)> = kept
+            .authenticators(&action.customer)?
+            .iter()
+            .map(|each| (each.kind.method(), each.matures))
+            .collect();
+        let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
+        let made = Challenge::new(action, event, methods, now, i64::from(settings.open_s));
+        kept.put_challenge(&id.0, &made)?;
+        Ok(show(id, &made, now))
+    }
+}
+
 /// A challenge that was found.
 pub(crate) struct Found {
     pub(crate) challenge: Challenge,
@@ -98,7 +149,7 @@ fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
         status: challenge.standing(now),
         expires: challenge.expires(),
         methods: challenge.allowed().iter().map(|method| method.as_str()).collect(),
-        page: format!("/verify/{id}"),
+        page: page(id),
         passed: challenge.passed().map(ShownProof::from),
     }
 }
@@ -110,42 +161,35 @@ impl Proofs {
     }
 
     /// The challenge of a decision about this event: made once, however often the event comes.
-    pub(crate) async fn for_decision(&self, event: &str, action: Action) -> Result<Shown, ProofError> {
+    ///
+    /// The first time nobody waits until it is kept: whoever asks about it later is behind it in the keeper's queue. If the
+    /// machine stops in between it is gone, and the event that comes again – `again` – has it made anew, durably.
+    pub(crate) async fn for_decision(
+        &self,
+        event: &str,
+        action: Action,
+        again: bool,
+    ) -> Result<Asked, ProofError> {
         let id = ChallengeId(self.keys.name("challenge", event));
-        self.make(id, action, Some(event.to_owned())).await
+        let making = self.making(id, action, Some(event.to_owned()));
+        if again {
+            self.keeper.act(move |kept| making.make(kept).map(drop)).await?;
+        } else {
+            self.keeper.post(move |kept| making.make(kept).map(drop))?;
+        }
+        Ok(id.into())
     }
 
     /// A challenge that the broker asks for.
     pub(crate) async fn for_broker(&self, event: &Event) -> Result<Shown, ProofError> {
         let action =
             self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
-        self.make(ChallengeId(random()?), action, None).await
+        let making = self.making(ChallengeId(random()?), action, None);
+        self.keeper.act(move |kept| making.make(kept)).await
     }
 
-    async fn make(
-        &self,
-        id: ChallengeId,
-        action: Action,
-        event: Option<String>,
-    ) -> Result<Shown, ProofError> {
-        let (now, open_s) = (self.now(), i64::from(self.settings.open_s));
-        let settings = std::sync::Arc::clone(&self.settings);
-        self.keeper
-            .act(move |kept| {
-                if let Some(made) = kept.challenge(&id.0)? {
-                    return Ok(show(id, &made, now));
-                }
-                let has: Vec<(Method, Time)> = kept
-                    .authenticators(&action.customer)?
-                    .iter()
-                    .map(|each| (each.kind.method(), each.matures))
-                    .collect();
-                let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
-                let made = Challenge::new(action, event, methods, now, open_s);
-                kept.put_challenge(&id.0, &made)?;
-                Ok(show(id, &made, now))
-            })
-            .await
+    fn making(&self, id: ChallengeId, action: Action, event: Option<String>) -> Making {
+        Making { id, action, event, settings: Arc::clone(&self.settings), now: self.now() }
     }
 
     /// A challenge, whoever it is for.
@@ -205,7 +249,7 @@ impl Proofs {
         given: &str,
     ) -> Result<Shown, ProofError> {
         let (by, now, given) = (by.clone(), self.now(), given.to_owned());
-        let keys = std::sync::Arc::clone(&self.keys);
+        let keys = Arc::clone(&self.keys);
         let answered = self.keeper.act(move |kept| {
             let mut challenge = own_challenge(kept, id, &by)?;
             challenge.takes(method, now)?;

@@ -1,11 +1,13 @@
 //! The one thread that changes what is kept: acts that gathered are one transaction, and each is told what came of it when that
 //! is durable. So of two acts at once one sees what the other did. After a failed write nothing more is taken.
 
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use store::{Sheet, Vault};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::ProofError;
 use super::kept::Kept;
@@ -17,18 +19,27 @@ use crate::sequencer::Clock;
 const WAITING_MAX: usize = 4_096;
 /// Acts in one transaction at most.
 const BATCH_MAX: usize = 256;
+/// How long acts for which nobody waits are gathered: a sync for each would take the disk from the journal.
+const GATHER: Duration = Duration::from_millis(20);
 /// What ended is removed so much at a time, once in so many batches.
 const ENDED_MAX: u32 = 1_000;
 const BATCHES_BETWEEN: u32 = 16;
 
 /// Told when what was done is durable, or that it is not.
 type Told = Box<dyn FnOnce(Result<(), ProofError>) + Send>;
-/// Done within a transaction.
-type Act = Box<dyn FnOnce(&Sheet<'_>, &ProofKeys) -> Told + Send>;
+/// Does it within a transaction.
+type Run = Box<dyn FnOnce(&Sheet<'_>, &ProofKeys) -> Told + Send>;
+
+/// Something to do.
+struct Act {
+    /// Whether somebody waits for it to be durable.
+    waited_for: bool,
+    run: Run,
+}
 
 /// Where acts go.
 pub(crate) struct Keeper {
-    acts: mpsc::Sender<Act>,
+    acts: SyncSender<Act>,
     failure: Arc<OnceLock<String>>,
 }
 
@@ -38,10 +49,10 @@ pub(crate) fn start(
     keys: Arc<ProofKeys>,
     clock: Clock,
 ) -> std::io::Result<(Keeper, JoinHandle<()>)> {
-    let (acts, waiting) = mpsc::channel(WAITING_MAX);
+    let (acts, waiting) = sync_channel(WAITING_MAX);
     let failure = Arc::new(OnceLock::new());
     let writer = Writer { vault, keys, clock, failure: Arc::clone(&failure), batches: 0 };
-    let thread = std::thread::Builder::new().name("proof".to_owned()).spawn(move || writer.run(waiting))?;
+    let thread = std::thread::Builder::new().name("proof".to_owned()).spawn(move || writer.run(&waiting))?;
     Ok((Keeper { acts, failure }, thread))
 }
 
@@ -52,18 +63,37 @@ impl Keeper {
         act: impl FnOnce(&Kept<'_>) -> Result<T, ProofError> + Send + 'static,
     ) -> Result<T, ProofError> {
         let (sender, receiver) = oneshot::channel();
-        let act: Act = Box::new(move |sheet, keys| {
+        let run: Run = Box::new(move |sheet, keys| {
             let done = sheet.attempt(|sheet| act(&Kept::new(sheet, keys)));
             Box::new(move |durable| {
                 // Nobody may be waiting any more.
                 let _unheard = sender.send(durable.and(done));
             })
         });
-        self.acts.try_send(act).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => ProofError::Busy,
-            mpsc::error::TrySendError::Closed(_) => self.ended(),
-        })?;
+        self.send(Act { waited_for: true, run })?;
         receiver.await.unwrap_or_else(|_gone| Err(self.ended()))
+    }
+
+    /// Has something done before whatever is asked for later, and durable a moment later. Nobody is told when; a failure is in
+    /// the log.
+    pub(crate) fn post(
+        &self,
+        act: impl FnOnce(&Kept<'_>) -> Result<(), ProofError> + Send + 'static,
+    ) -> Result<(), ProofError> {
+        let run: Run = Box::new(move |sheet, keys| {
+            if let Err(error) = sheet.attempt(|sheet| act(&Kept::new(sheet, keys))) {
+                crate::log::line("proof.not_done", &with_sources(&error));
+            }
+            Box::new(|_durable| ())
+        });
+        self.send(Act { waited_for: false, run })
+    }
+
+    fn send(&self, act: Act) -> Result<(), ProofError> {
+        self.acts.try_send(act).map_err(|error| match error {
+            TrySendError::Full(_) => ProofError::Busy,
+            TrySendError::Disconnected(_) => self.ended(),
+        })
     }
 
     fn ended(&self) -> ProofError {
@@ -82,9 +112,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, mut waiting: mpsc::Receiver<Act>) {
+    fn run(mut self, waiting: &Receiver<Act>) {
         let mut acts = Vec::with_capacity(BATCH_MAX);
-        while waiting.blocking_recv_many(&mut acts, BATCH_MAX) > 0 {
+        while let Ok(first) = waiting.recv() {
+            gather(first, waiting, &mut acts);
             let mut told: Vec<Told> = Vec::with_capacity(acts.len());
             let written = self.write(acts.drain(..), &mut told);
             if let Err(error) = &written {
@@ -105,10 +136,24 @@ impl Writer {
     ) -> Result<(), store::StoreError> {
         self.batches = self.batches.wrapping_add(1);
         let sheet = self.vault.begin()?;
-        told.extend(acts.map(|act| act(&sheet, &self.keys)));
+        told.extend(acts.map(|act| (act.run)(&sheet, &self.keys)));
         if self.batches.is_multiple_of(BATCHES_BETWEEN) {
             sheet.remove_ended((self.clock)().as_us(), ENDED_MAX)?;
         }
         sheet.commit()
+    }
+}
+
+/// All that waits, and what comes within a moment as long as nobody waits for any of it.
+fn gather(first: Act, waiting: &Receiver<Act>, acts: &mut Vec<Act>) {
+    #[expect(clippy::disallowed_methods, reason = "how long to gather; decides nothing else")]
+    let begun = Instant::now();
+    let mut waited_for = first.waited_for;
+    acts.push(first);
+    while acts.len() < BATCH_MAX {
+        let left = if waited_for { Duration::ZERO } else { GATHER.saturating_sub(begun.elapsed()) };
+        let Ok(next) = waiting.recv_timeout(left) else { return };
+        waited_for |= next.waited_for;
+        acts.push(next);
     }
 }

@@ -5,8 +5,9 @@
 //! journal holds that input durably: the state is never ahead of it. After a round that could not be written its records
 //! count as changed again; the journal has everything meanwhile.
 //!
-//! What is not written yet is replayed after a crash and stays in memory until then, so it has a limit: from half of it on
-//! inputs are slowed, the more the further records lag behind, and rounds follow each other without rest.
+//! What is not written yet is replayed after a crash and stays in memory until then, so it has a limit: from a fifth of it on
+//! rounds follow each other without rest, and from half of it on inputs are slowed, the more the further records lag behind.
+//! The first comes well before the second, since a round that is under way counts until it ends, and so does what comes meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +38,8 @@ const REST_RATIO: u64 = 2;
 /// The pause for each input when records lag behind by the limit; it grows with the square of what is beyond half of that. So a
 /// stream of 5,000 a second is never slowed below the limit.
 const PAUSE_AT_LIMIT: Duration = Duration::from_micros(200);
+/// The part of the limit from which on rounds follow each other without rest.
+const HURRIED_PART: u64 = 5;
 /// The longest pause at once: what waits is looked at again.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// Copies on their way to the thread at once.
@@ -202,7 +205,7 @@ impl Writeback {
     }
 
     fn is_time(&self, state: &State) -> bool {
-        let hurried = !self.failed && self.behind(state) > self.replay_max / 2;
+        let hurried = !self.failed && self.behind(state) > self.replay_max / HURRIED_PART;
         if hurried {
             return state.changed() > 0;
         }

@@ -81,21 +81,22 @@ impl Drop for Forms {
 
 impl Marks {
     fn mark(&mut self, form: &[Placed], needle: &[char], is_whole: bool) {
-        if needle.is_empty() {
-            return;
-        }
+        let Some(begins) = needle.first() else { return };
         let is_same_sort = |character: char, as_this: char| {
             character.is_alphabetic() && as_this.is_alphabetic()
                 || character.is_numeric() && as_this.is_numeric()
         };
-        for (at, window) in form.windows(needle.len()).enumerate() {
+        // Hundreds of words are looked for at hundreds of places: nearly all are passed by at their first letter.
+        let starts = form.iter().enumerate().filter(|(_, placed)| placed.character == *begins);
+        for (at, first) in starts {
+            let Some(window) = form.get(at..at.saturating_add(needle.len())) else { return };
             let is_there = window.iter().map(|placed| placed.character).eq(needle.iter().copied());
-            let (Some(first), Some(last)) = (window.first(), window.last()) else { continue };
+            let Some(last) = window.last().filter(|_| is_there) else { continue };
             let before = at.checked_sub(1).and_then(|at| form.get(at));
             let after = form.get(at.saturating_add(needle.len()));
             let goes_on = before.is_some_and(|before| is_same_sort(before.character, first.character))
                 || after.is_some_and(|after| is_same_sort(after.character, last.character));
-            if !is_there || is_whole && goes_on {
+            if is_whole && goes_on {
                 continue;
             }
             let (start, end) = (first.start.min(last.start), first.end.max(last.end));

@@ -95,9 +95,7 @@ impl JournalReader {
             .and_then(Iterator::collect::<rusqlite::Result<_>>)
             .map_err(failed())?;
         let indexed = runs.first().copied().unwrap_or(0);
-        let mut select = transaction
-            .prepare_cached("SELECT seq, digest, answer FROM input WHERE seq > ?1 AND id = ?2")
-            .map_err(failed())?;
+        let mut select = transaction.prepare_cached(rows::FOUND_AFTER).map_err(failed())?;
         let found = select.query_row((indexed, id), rows::found_row).optional().map_err(failed())?;
         if found.is_some() {
             return Ok(found);

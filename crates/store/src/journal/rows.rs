@@ -3,15 +3,22 @@
 use rusqlite::{OptionalExtension as _, Row};
 
 use super::{Entry, Found, OwnedEntry};
-use crate::StoreError;
 use crate::sqlite::Database;
+use crate::{StoreError, checksum};
 
-const READ: &str =
-    "SELECT seq, id, kind, time, digest, input, answer FROM input WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-const READ_BACK: &str =
-    "SELECT seq, id, kind, time, digest, input, answer FROM input WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
-const GET: &str = "SELECT seq, id, kind, time, digest, input, answer FROM input WHERE seq = ?1";
-const FOUND: &str = "SELECT seq, digest, answer FROM input WHERE seq = ?1 AND id = ?2";
+/// Asks for rows as `entry` reads them, where a condition holds.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!("SELECT seq, id, kind, time, digest, input, answer, checksum FROM input WHERE ", $condition)
+    };
+}
+
+const READ: &str = select!("seq > ?1 ORDER BY seq LIMIT ?2");
+const READ_BACK: &str = select!("seq < ?1 ORDER BY seq DESC LIMIT ?2");
+const GET: &str = select!("seq = ?1");
+const FOUND: &str = select!("seq = ?1 AND id = ?2");
+/// A row after a sequence number that has this id.
+pub(super) const FOUND_AFTER: &str = select!("seq > ?1 AND id = ?2");
 const SPAN: &str = "SELECT (SELECT min(seq) FROM input), (SELECT max(seq) FROM input), \
                     (SELECT seq FROM mark WHERE name = 'trimmed')";
 
@@ -135,13 +142,14 @@ pub(super) fn found(database: &Database, seq: u64, id: &str) -> Result<Option<Fo
     select.query_row((seq, id), found_row).optional().map_err(failed())
 }
 
-/// A row of `seq, digest, answer`.
+/// What is known of a row's id.
 pub(super) fn found_row(row: &Row<'_>) -> rusqlite::Result<Found> {
-    Ok(Found { seq: row.get(0)?, digest: row.get(1)?, answer: row.get(2)? })
+    let Entry { seq, digest, answer, .. } = entry(row)?;
+    Ok(Found { seq, digest: digest.map(<[u8]>::to_vec), answer: answer.to_vec() })
 }
 
 fn entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Entry<'a>> {
-    Ok(Entry {
+    let entry = Entry {
         seq: row.get(0)?,
         id: row.get_ref(1)?.as_str_or_null()?,
         kind: row.get(2)?,
@@ -149,5 +157,7 @@ fn entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Entry<'a>> {
         digest: row.get_ref(4)?.as_blob_or_null()?,
         input: row.get_ref(5)?.as_blob()?,
         answer: row.get_ref(6)?.as_blob()?,
-    })
+    };
+    checksum::look_at(&entry, row.get(7)?)?;
+    Ok(entry)
 }

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, ToSql};
 
 use super::Record;
+use crate::checksum;
 
 /// Kinds below it have a table for keys of eight bytes.
 const NUMBERED_KINDS: u8 = 16;
@@ -96,10 +97,11 @@ pub(super) fn load(connection: &Connection, kind: u8, key: &[u8]) -> rusqlite::R
     let get = |mut select: CachedStatement<'_>, of: &[&dyn ToSql]| {
         select.query_row(of, |row| row.get(0)).optional()
     };
-    match place(kind, key) {
+    let sealed: Option<Vec<u8>> = match place(kind, key) {
         Place::Numbered(texts, number) => get(connection.prepare_cached(&texts.load)?, &[&number]),
         Place::Named => get(connection.prepare_cached(NAMED.load)?, &[&kind, &key]),
-    }
+    }?;
+    sealed.map(|sealed| checksum::open(kind, key, sealed)).transpose()
 }
 
 /// Writes a record, or deletes it.
@@ -107,10 +109,10 @@ pub(super) fn put(
     connection: &Connection,
     kind: u8,
     key: &[u8],
-    bytes: Option<&[u8]>,
+    bytes: Option<Vec<u8>>,
 ) -> rusqlite::Result<()> {
     let run = |text: &str, of: &[&dyn ToSql]| connection.prepare_cached(text)?.execute(of).map(drop);
-    match (place(kind, key), bytes) {
+    match (place(kind, key), bytes.map(|bytes| checksum::seal(kind, key, bytes))) {
         (Place::Numbered(texts, number), Some(bytes)) => run(&texts.put, &[&number, &bytes]),
         (Place::Numbered(texts, number), None) => run(&texts.delete, &[&number]),
         (Place::Named, Some(bytes)) => run(NAMED.put, &[&kind, &key, &bytes]),
@@ -127,7 +129,7 @@ pub(super) fn scan(
 ) -> rusqlite::Result<Vec<Record>> {
     let mut records = named(connection, NAMED.scan, kind, from, limit)?;
     if let (Some(texts), Some(first)) = (NUMBERED.get(usize::from(kind)), first_from(from)) {
-        records.extend(numbered(connection, &texts.scan, first, limit)?);
+        records.extend(numbered(connection, &texts.scan, kind, first, limit)?);
     }
     records.sort_unstable();
     records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -147,7 +149,7 @@ pub(super) fn scan_back(
         None => Some(u64::MAX),
     };
     if let (Some(texts), Some(last)) = (NUMBERED.get(usize::from(kind)), last) {
-        records.extend(numbered(connection, &texts.scan_back, last, limit)?);
+        records.extend(numbered(connection, &texts.scan_back, kind, last, limit)?);
     }
     records.sort_unstable_by(|one, other| other.cmp(one));
     records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -162,13 +164,24 @@ fn named(
     limit: i64,
 ) -> rusqlite::Result<Vec<Record>> {
     let mut select = connection.prepare_cached(text)?;
-    let rows = select.query_map((kind, key, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = select.query_map((kind, key, limit), |row| opened(kind, row.get(0)?, row.get(1)?))?;
     rows.collect()
 }
 
-fn numbered(connection: &Connection, text: &str, key: u64, limit: i64) -> rusqlite::Result<Vec<Record>> {
+fn numbered(
+    connection: &Connection,
+    text: &str,
+    kind: u8,
+    key: u64,
+    limit: i64,
+) -> rusqlite::Result<Vec<Record>> {
     let mut select = connection.prepare_cached(text)?;
-    let rows =
-        select.query_map((from_key(key), limit), |row| Ok((to_key(row.get(0)?).to_vec(), row.get(1)?)))?;
+    let rows = select
+        .query_map((from_key(key), limit), |row| opened(kind, to_key(row.get(0)?).to_vec(), row.get(1)?))?;
     rows.collect()
+}
+
+fn opened(kind: u8, key: Vec<u8>, sealed: Vec<u8>) -> rusqlite::Result<Record> {
+    let bytes = checksum::open(kind, &key, sealed)?;
+    Ok((key, bytes))
 }

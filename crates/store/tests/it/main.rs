@@ -6,6 +6,7 @@
 )]
 
 mod cut;
+mod decay;
 mod fixture;
 mod folder;
 mod full;
