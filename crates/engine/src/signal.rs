@@ -212,6 +212,14 @@ signals! {
         "Other customers with accesses in good order from this device.",
         "okasan-2020; 2025.",
         "Families and offices share devices.";
+    CustomerOnlyOwnDevices = "customer.only_own_devices", Flag, procedure::only_own_devices,
+        "The customer asked that only devices they registered are let in (device.restrict, or the switch on the security page).",
+        "2025: sessions and passwords were used from other machines; a customer's own switch stops that whatever else is known.",
+        "Customers forget that they did, and buy a new telephone: the support centre takes it back.";
+    DeviceNotRegistered = "device.not_registered", Flag, procedure::device_not_registered,
+        "The device is none of those the customer registered, registered less than half a day ago without a passkey and never used before, or not told.",
+        "As customer.only_own_devices.",
+        "Nearly everybody who registered nothing. Identifiers of devices are the broker's: what a thief copies is not told from the device, unless a key of the device signs (docs/proof.md).";
     CustomerReportedHours = "customer.reported_within_h", Hours, procedure::reported,
         "Hours since the customer said that it was not them (customer.report). Says nothing once they were identified after that: a case.disposition whose reason begins with verified, or POST /v1/customers/{id}/unlock.",
         "sbi-2020; JSDA guideline 2025: the account is locked at once, and unlocked after a fresh check of identity.",

@@ -43,6 +43,8 @@ words! {
         BankNotice = "bank.notice",
         /// Feedback: an analyst closed a case.
         CaseDisposition = "case.disposition",
+        /// The customer lets in registered devices only; `failed` takes that back.
+        DeviceRestrict = "device.restrict",
     }
 }
 
@@ -59,6 +61,7 @@ impl EventKind {
                 | Self::FactorRemove
                 | Self::DeviceRegister
                 | Self::DeviceRemove
+                | Self::DeviceRestrict
                 | Self::BankAccountRegister
                 | Self::BankAccountChange
                 | Self::Withdrawal

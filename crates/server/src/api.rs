@@ -10,6 +10,7 @@ mod challenges;
 mod customers;
 pub mod decide;
 mod decisions;
+mod devices;
 mod event_form;
 mod event_list;
 mod event_sent;
@@ -164,6 +165,10 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/customers/{id}/authenticators", get(authenticators::list))
         .route("/v1/customers/{id}/authenticators/{authenticator}/remove", post(authenticators::remove))
         .route("/v1/customers/{id}/passkeys", post(authenticators::enrol))
+        .route("/v1/customers/{id}/devices", get(devices::list).post(devices::register))
+        .route("/v1/customers/{id}/devices/{device}/presence", post(devices::presence))
+        .route("/v1/customers/{id}/devices/{device}/remove", post(devices::remove))
+        .route("/v1/customers/{id}/only-own-devices", axum::routing::put(devices::only))
         .route("/v1/challenges", post(challenges::post))
         .route("/v1/challenges/{id}", get(challenges::get))
         .route("/v1/challenges/{id}/redeem", post(challenges::redeem))

@@ -8,6 +8,7 @@ pub mod settings;
 
 mod authenticators;
 mod challenges;
+mod devices;
 mod facts;
 mod handover;
 mod keeper;
@@ -26,6 +27,7 @@ pub use self::authenticators::Shown as ShownAuthenticator;
 pub(crate) use self::authenticators::parse_id as parse_authenticator_id;
 pub(crate) use self::challenges::ChallengeId;
 pub use self::challenges::{Asked as AskedProof, Shown as ShownChallenge, ShownProof};
+pub use self::devices::Shown as ShownDevice;
 pub(crate) use self::handover::{Page, Visit};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;

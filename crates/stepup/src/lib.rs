@@ -8,6 +8,7 @@ pub mod action;
 pub mod authenticator;
 pub mod challenge;
 pub mod code;
+pub mod device;
 pub mod guesses;
 pub mod password;
 pub mod recovery;

@@ -166,6 +166,20 @@ pub struct Hold {
     pub until_us: i64,
 }
 
+/// Devices that a customer registered, at most: a further one takes the place of the oldest.
+pub const OWN_DEVICES_MAX: usize = 8;
+/// How long a new device waits until it counts, unless a passkey confirmed it or the customer had long used it.
+pub const DEVICE_WAITS_US: i64 = DAY_US / 2;
+
+/// A device that the customer registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDevice {
+    /// Hash of its identifier.
+    pub device: u64,
+    /// From when on it counts, microseconds since 1970.
+    pub from_us: i64,
+}
+
 /// Changes, money and holds: what most customers have none of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dealings {
@@ -191,6 +205,12 @@ pub struct Dealings {
     pub reported_us: i64,
     /// When the customer was last identified anew, microseconds since 1970; 0 for never.
     pub verified_us: i64,
+    /// Devices that the customer registered, at most [`OWN_DEVICES_MAX`], in that order.
+    pub own_devices: Vec<OwnDevice>,
+    /// When the customer last said that only these are let in, microseconds since 1970; 0 for never.
+    pub restricted_us: i64,
+    /// When they last took that back, microseconds since 1970; 0 for never.
+    pub unrestricted_us: i64,
 }
 
 impl Dealings {
@@ -207,7 +227,22 @@ impl Dealings {
         holds: Vec::new(),
         reported_us: 0,
         verified_us: 0,
+        own_devices: Vec::new(),
+        restricted_us: 0,
+        unrestricted_us: 0,
     };
+
+    /// Whether only registered devices are let in.
+    #[must_use]
+    pub const fn only_own_devices(&self) -> bool {
+        self.restricted_us > self.unrestricted_us
+    }
+
+    /// Whether a device is registered and counts by now.
+    #[must_use]
+    pub fn has_own_device(&self, device: u64, now: Time) -> bool {
+        self.own_devices.iter().any(|own| own.device == device && own.from_us <= now.as_us())
+    }
 
     /// When the customer said that it was not them, microseconds since 1970, if nobody identified them since.
     #[must_use]
@@ -349,7 +384,9 @@ impl Customer {
     /// Bytes on the heap, this record's own included.
     pub(crate) fn heap_bytes(&self) -> usize {
         let dealings = self.dealings.as_ref().map_or(0, |dealings| {
-            size_of::<Dealings>() + dealings.holds.capacity() * (size_of::<Hold>() + HOLD_ID_BYTES)
+            size_of::<Dealings>()
+                + dealings.holds.capacity() * (size_of::<Hold>() + HOLD_ID_BYTES)
+                + dealings.own_devices.capacity() * size_of::<OwnDevice>()
         });
         size_of::<Self>()
             + self.ips.heap_bytes()

@@ -57,6 +57,15 @@ pub(super) fn bank_listed(view: &View<'_>) -> Option<f64> {
     flag(listed_us > 0 && now_us.saturating_sub(listed_us) <= LISTED_FOR_US)
 }
 
+pub(super) fn only_own_devices(view: &View<'_>) -> Option<f64> {
+    flag(view.customer.dealings().only_own_devices())
+}
+
+pub(super) fn device_not_registered(view: &View<'_>) -> Option<f64> {
+    let own = |device| view.customer.dealings().has_own_device(device, view.time());
+    flag(!view.device_key.is_some_and(own))
+}
+
 /// The change of the account that weighs on this withdrawal: a stranger's before any other.
 fn recent_change<'a>(view: &View<'a>) -> Option<&'a Change> {
     let recent = |change: &&Change| view.time().as_us().saturating_sub(change.at_us) <= MATCH_WITHIN_US;

@@ -2,14 +2,17 @@
 
 use model::customer::text_key;
 use model::time::DAY_US;
-use model::{Disposition, EventKind, Outcome};
+use model::{Disposition, EventKind, Factor, Outcome};
 
 use super::State;
 use crate::decision::Verdict;
 use crate::input::Observed;
 use crate::key::RecordKey;
 use crate::record::Ip;
-use crate::record::customer::{Change, Customer, IPS_MAX, Seen, Session, Whereabouts, as_us, seconds};
+use crate::record::customer::{
+    Change, Customer, DEVICE_WAITS_US, IPS_MAX, OWN_DEVICES_MAX, OwnDevice, Seen, Session, Whereabouts,
+    as_us, seconds,
+};
 use crate::record::familiar::{Feature, Place, Trait, country};
 use crate::record::retention::Forgotten as _;
 use crate::signal::{SOLD_HALF_LIFE_US, VELOCITY_HALF_LIFE_US};
@@ -242,6 +245,11 @@ impl Customer {
         if let Some(change) = change {
             self.note_change(event, change);
         }
+        if let (Outcome::Succeeded, EventKind::DeviceRegister | EventKind::DeviceRemove, Some(device)) =
+            (event.outcome, event.kind, noted.device)
+        {
+            self.note_own_device(event, device);
+        }
         if event.kind.moves_money() && event.outcome == Outcome::Succeeded {
             self.dealings_mut().withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
         }
@@ -317,6 +325,10 @@ impl Customer {
     /// A report stands until the customer was identified after it, in whatever order the two are told.
     fn note_feedback(&mut self, event: &Observed) {
         if event.outcome == Outcome::Failed {
+            if event.kind == EventKind::DeviceRestrict {
+                let dealings = self.dealings_mut();
+                dealings.unrestricted_us = dealings.unrestricted_us.max(event.time.as_us());
+            }
             return;
         }
         match event.kind {
@@ -328,8 +340,32 @@ impl Customer {
                 let dealings = self.dealings_mut();
                 dealings.verified_us = dealings.verified_us.max(event.time.as_us());
             }
+            EventKind::DeviceRestrict => {
+                let dealings = self.dealings_mut();
+                dealings.restricted_us = dealings.restricted_us.max(event.time.as_us());
+            }
             _ => {}
         }
+    }
+
+    /// What the customer says of their devices: registered, removed.
+    fn note_own_device(&mut self, event: &Observed, device: u64) {
+        let now = event.time;
+        let confirmed = event.factor == Some(Factor::Passkey);
+        let at_once = confirmed || self.owns_device(device, now);
+        let dealings = self.dealings_mut();
+        let known = dealings.own_devices.iter().find(|own| own.device == device).copied();
+        dealings.own_devices.retain(|own| own.device != device);
+        if event.kind == EventKind::DeviceRemove {
+            return;
+        }
+        let from_us = now.as_us().saturating_add(if at_once { 0 } else { DEVICE_WAITS_US });
+        // Registered again, it does not wait longer.
+        let from_us = known.map_or(from_us, |known| known.from_us.min(from_us));
+        if dealings.own_devices.len() >= OWN_DEVICES_MAX {
+            dealings.own_devices.remove(0);
+        }
+        dealings.own_devices.push(OwnDevice { device, from_us });
     }
 
     fn note_session(&mut self, noted: &Noted<'_>) {

@@ -134,3 +134,50 @@ fn money_waits_on_its_way_to_an_account_that_a_bank_told_of() {
     world.apply(notice(8).failed());
     assert_eq!(listed(&world, 9, 7), Some(0.0), "taken back");
 }
+
+/// A switch of the customer's own: devices they registered, and no others.
+#[test]
+fn only_registered_devices_are_let_in_where_the_customer_asks_for_that() {
+    use Verdict::{Allow, Deny, Hold};
+    let mut world = settled();
+    let device = |kind: &str, name: &str, hours: i64| {
+        made(kind, "C1", hour(91 * 24 + hours)).device(name).with("id", format!("{kind}-{name}-{hours}"))
+    };
+    let from = |world: &mut World, name: &str, hours: i64| {
+        ["login", "withdrawal"].map(|kind| {
+            let asked = home(kind, hours).device(name).with("id", format!("{kind}-{name}-{hours}-asked"));
+            world.ask(asked.with("outcome", "attempted")).verdict
+        })
+    };
+    assert_eq!(from(&mut world, "phone", 0), [Allow, Allow]);
+    world.apply(device("device.register", "phone", 1));
+    assert_eq!(from(&mut world, "d9", 1), [Allow, Allow], "registering alone restricts nothing");
+    world.apply(device("device.restrict", "phone", 2));
+    assert_eq!(from(&mut world, "phone", 3), [Allow, Allow], "long used: it does not wait");
+    assert_eq!(from(&mut world, "d9", 3), [Deny, Hold]);
+    let unnamed =
+        home("login", 3).with("client", serde_json::json!({"ip": "203.0.113.5"})).with("id", "unnamed");
+    assert_eq!(world.ask(unnamed.with("outcome", "attempted")).verdict, Deny, "no device is none of them");
+    let branch = home("withdrawal", 3).device("d9").with("channel", "branch").with("id", "branch");
+    assert_eq!(world.ask(branch.with("outcome", "attempted")).verdict, Allow);
+
+    world.apply(device("device.register", "d8", 4).failed());
+    world.apply(device("device.register", "d8", 4).with("outcome", "attempted").with("id", "tried"));
+    assert_eq!(from(&mut world, "d8", 30), [Deny, Hold], "what failed or was only asked registers nothing");
+    world.apply(device("device.register", "d9", 31));
+    assert_eq!(from(&mut world, "d9", 42), [Deny, Hold], "a new one waits half a day");
+    assert_eq!(from(&mut world, "d9", 44), [Allow, Allow]);
+    world.apply(device("device.register", "d7", 45).with("factor", "passkey"));
+    assert_eq!(from(&mut world, "d7", 46)[0], Allow, "unless a passkey confirmed it");
+
+    world.apply(device("device.remove", "d9", 50));
+    assert_eq!(from(&mut world, "d9", 51), [Deny, Hold]);
+    world.apply(device("device.restrict", "phone", 52).failed());
+    assert_eq!(from(&mut world, "d6", 53)[0], Allow, "taken back");
+    // Of nine the oldest goes.
+    for number in 0..8 {
+        world.apply(device("device.register", &format!("n{number}"), 60 + number).with("factor", "passkey"));
+    }
+    world.apply(device("device.restrict", "n0", 70));
+    assert_eq!([from(&mut world, "phone", 71)[0], from(&mut world, "n7", 71)[0]], [Deny, Allow]);
+}

@@ -392,6 +392,38 @@ fn of_the_login_score() {
     assert_eq!(value(Signal::LoginScore, vec![], made("login", "C9", day(91)).ip(AWAY)), None);
 }
 
+#[test]
+fn of_registered_devices() {
+    let said = |kind: &str, hours: i64| {
+        home(kind).with("time", hour(91 * 24 - hours).to_string()).with("id", format!("{kind}-{hours}"))
+    };
+    let other = || home("login").device("other");
+    let unnamed = || made("login", "C1", day(91)).ip(HOME);
+    let only = || vec![said("device.register", 9), said("device.restrict", 8)];
+    let taken_back = || vec![said("device.restrict", 8), said("device.restrict", 7).failed()];
+    check(
+        Signal::CustomerOnlyOwnDevices,
+        vec![
+            ("never", vec![], home("login"), NO),
+            ("asked for", only(), home("login"), YES),
+            ("taken back", taken_back(), home("login"), NO),
+            ("another customer", only(), made("login", "C9", day(91)), NO),
+        ],
+    );
+    check(
+        Signal::DeviceNotRegistered,
+        vec![
+            ("none is", vec![], home("login"), YES),
+            ("this one is", only(), home("login"), NO),
+            ("another one", only(), other(), YES),
+            ("none told", only(), unnamed(), YES),
+            ("new, not yet", vec![said("device.register", 11).device("other")], other(), YES),
+            ("it waited", vec![said("device.register", 12).device("other")], other(), NO),
+            ("removed", vec![said("device.register", 9), said("device.remove", 8)], home("login"), YES),
+        ],
+    );
+}
+
 /// A list of all signals that tests name, so that a new one without a test is noticed.
 #[test]
 fn every_signal_has_a_case_and_an_explanation() {

@@ -217,6 +217,7 @@ fn is_rare(kind: model::EventKind) -> bool {
             | K::FactorRemove
             | K::DeviceRegister
             | K::DeviceRemove
+            | K::DeviceRestrict
     )
 }
 

@@ -9,7 +9,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use model::event::Reason;
-use model::{Client, CustomerId};
+use model::{Client, CustomerId, EventKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -107,7 +107,10 @@ pub(super) async fn enrol(
     let (Some(token), Some(credential)) = (&sent.token, sent.credential) else {
         let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
         let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
-        let visit = app.proofs.visit_by_api(customer, sent.client.as_ref(), challenge).await?;
+        let visit = app
+            .proofs
+            .visit_by_api(customer, sent.client.as_ref(), challenge, EventKind::FactorEnroll)
+            .await?;
         let options = app.proofs.begin_passkey(&visit).await?;
         let token = app.proofs.visit_token(&visit).unwrap_or_default();
         return Ok((StatusCode::ACCEPTED, Json(EnrolmentBegun { token, options })).into_response());

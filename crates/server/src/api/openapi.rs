@@ -11,9 +11,9 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, event_list,
-    events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, mask, passwords,
-    policies, profiles, sign_ins, sweeps,
+    audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, devices,
+    event_list, events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, mask,
+    passwords, policies, profiles, sign_ins, sweeps,
 };
 
 /// The name of the security scheme.
@@ -36,6 +36,7 @@ const KEY: &str = "key";
         passwords::check, mask::post,
         challenges::post, challenges::get, challenges::redeem, challenges::answer, challenges::passkey,
         handovers::post, sign_ins::post, sign_ins::end, authenticators::enrol, authenticators::list, authenticators::remove,
+        devices::list, devices::register, devices::presence, devices::remove, devices::only,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),

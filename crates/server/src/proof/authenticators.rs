@@ -1,7 +1,7 @@
 //! What customers prove themselves with: enrolled, shown, renamed, removed, by themselves on a visit or for them. Who has one
 //! that is strong confirms changes with it; the first one needs nothing but the visit, and cools off. Must not know pages.
 
-use model::{CustomerId, EventKind, Factor, Time};
+use model::{CustomerId, EventKind, Factor, Outcome, Time};
 use serde::Serialize;
 use serde_json::Value;
 use stepup::totp::Totp;
@@ -330,7 +330,7 @@ impl Proofs {
     }
 
     /// What the customer has, if the visit may change it: who has a passkey that matured has confirmed it with one just now.
-    async fn may_change(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
+    pub(super) async fn may_change(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
         let now = self.now();
         let has = self.has(&visit.customer).await?;
         let strong = |each: &Authenticator| matches!(each.kind, Kind::Passkey(_)) && now >= each.matures;
@@ -388,6 +388,7 @@ impl Proofs {
         let fact = Fact {
             id: format!("factor-{}-{what}", data_encoding::HEXLOWER.encode(&changed.id)),
             kind,
+            outcome: Outcome::Succeeded,
             customer: &changed.customer,
             factor: Some(factor),
             client,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
-use model::{ContactType, CustomerId, Event, EventKind, Time};
+use model::{ContactType, CustomerId, Event, EventKind, Outcome, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code};
@@ -286,18 +286,19 @@ impl Proofs {
             .await
     }
 
-    /// Uses a proof up that was given for adding an authenticator.
-    pub(super) async fn redeem_for_enrolment(
+    /// Uses a proof up that was given for adding an authenticator or a device.
+    pub(super) async fn redeem_for_change(
         &self,
         id: ChallengeId,
         customer: &CustomerId,
+        kind: EventKind,
     ) -> Result<Passed, ProofError> {
         let (customer, now) = (customer.clone(), self.now());
         self.keeper
             .act(move |kept| {
                 let mut challenge = own_challenge(kept, id, &customer)?;
-                if challenge.action().kind != EventKind::FactorEnroll {
-                    return Err(ProofError::Conflict("the challenge is not for `factor.enroll`".to_owned()));
+                if challenge.action().kind != kind {
+                    return Err(ProofError::Conflict(format!("the challenge is not for `{kind}`")));
                 }
                 let action = challenge.action().clone();
                 let passed = challenge.redeem(&action, now)?;
@@ -326,6 +327,7 @@ impl Proofs {
         let fact = Fact {
             id: format!("report-{id}"),
             kind: EventKind::CustomerReport,
+            outcome: Outcome::Succeeded,
             customer: by,
             factor: None,
             client,

@@ -12,6 +12,7 @@ pub(crate) struct Fact<'a> {
     /// Unique for what happened.
     pub(crate) id: String,
     pub(crate) kind: EventKind,
+    pub(crate) outcome: Outcome,
     pub(crate) customer: &'a CustomerId,
     pub(crate) factor: Option<Factor>,
     /// JSON of an event's `client`, if the broker told one.
@@ -23,7 +24,7 @@ impl Proofs {
     pub(crate) async fn tell(&self, observer: &Observer, fact: Fact<'_>) -> Result<(), ProofError> {
         let now: Time = self.now();
         let invalid = |invalid: model::Invalid| ProofError::Invalid(invalid.to_string());
-        let mut event = Event::bare(fact.id.parse().map_err(invalid)?, now, fact.kind, Outcome::Succeeded);
+        let mut event = Event::bare(fact.id.parse().map_err(invalid)?, now, fact.kind, fact.outcome);
         event.customer = Some(fact.customer.clone());
         event.channel = Some(Channel::Web);
         event.factor = fact.factor;

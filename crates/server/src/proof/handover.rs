@@ -5,7 +5,7 @@
 //! not slow it (`stepup::guesses`). Must not know cookies.
 
 use model::time::{DAY_US, SECOND_US};
-use model::{CustomerId, Time};
+use model::{CustomerId, EventKind, Time};
 use serde::{Deserialize, Serialize};
 use stepup::Passed;
 
@@ -93,17 +93,18 @@ impl Proofs {
         Ok((token.ok_or_else(|| ProofError::Invalid("too much came for one link".to_owned()))?, ends))
     }
 
-    /// What stands for a visit where the broker's own page is the page: with the proof of a challenge that is redeemed for it, if
-    /// there is one.
+    /// What stands for a visit where the broker's own page is the page: with the proof of a challenge for `kind` that is redeemed for it,
+    /// if there is one.
     pub(crate) async fn visit_by_api(
         &self,
         customer: CustomerId,
         client: Option<&model::Client>,
         challenge: Option<ChallengeId>,
+        kind: EventKind,
     ) -> Result<Visit, ProofError> {
         let now = self.now();
         let proven = match challenge {
-            Some(id) => Some(self.redeem_for_enrolment(id, &customer).await?),
+            Some(id) => Some(self.redeem_for_change(id, &customer, kind).await?),
             None => None,
         };
         let client = client.and_then(|client| serde_json::to_string(client).ok());

@@ -3,6 +3,7 @@
 use model::{CustomerId, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stepup::device::Device;
 use stepup::guesses::Guesses;
 use stepup::{Authenticator, Challenge};
 use store::Sheet;
@@ -20,6 +21,7 @@ enum Sort {
     Guesses,
     Spent,
     Handle,
+    Device,
 }
 
 impl Sort {
@@ -31,6 +33,7 @@ impl Sort {
             Self::Guesses => 4,
             Self::Spent => 5,
             Self::Handle => 6,
+            Self::Device => 16,
         }
     }
 }
@@ -74,6 +77,23 @@ impl<'a> Kept<'a> {
     pub(crate) fn remove_authenticator(&self, authenticator: &Authenticator) -> Result<(), ProofError> {
         let key = [self.customer(&authenticator.customer), authenticator.id].concat();
         Ok(self.sheet.remove(Sort::Authenticator.kind(), &key)?)
+    }
+
+    /// Devices a customer registered.
+    pub(crate) fn devices(&self, customer: &CustomerId) -> Result<Vec<Device>, ProofError> {
+        const AT_MOST: u32 = 64;
+        let rows = self.sheet.below(Sort::Device.kind(), &self.customer(customer), AT_MOST)?;
+        rows.iter().map(|(key, bytes)| self.open(Sort::Device, key, bytes)).collect()
+    }
+
+    pub(crate) fn put_device(&self, device: &Device) -> Result<(), ProofError> {
+        let key = [self.customer(&device.customer), device.id].concat();
+        self.put(Sort::Device, &key, device, None)
+    }
+
+    pub(crate) fn remove_device(&self, device: &Device) -> Result<(), ProofError> {
+        let key = [self.customer(&device.customer), device.id].concat();
+        Ok(self.sheet.remove(Sort::Device.kind(), &key)?)
     }
 
     /// Whose credential that is.

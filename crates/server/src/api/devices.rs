@@ -1,0 +1,256 @@
+//! Registered devices: from pages and apps of the broker's own, shown to be there by their key, taken back, and whether nothing else
+//! is let in. Must not know what is let in: that is policy.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use model::client::DeviceId;
+use model::event::Reason;
+use model::{Client, CustomerId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::App;
+use super::openapi::Refused;
+use super::parts::{Named, name, read_json};
+use super::problem::Problem;
+use crate::keys::Role;
+use crate::proof::{ChallengeId, ShownDevice, parse_authenticator_id};
+
+/// Bytes of a body at most.
+const BODY_BYTES_MAX: usize = 8 << 10;
+
+/// What a customer registered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DevicesForm {
+    /// All of them, at most 8.
+    devices: Vec<ShownDevice>,
+    /// Whether nothing else is let in.
+    only: bool,
+}
+
+/// A device to register.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"device": "d-7f3a", "name": "telephone"}))]
+pub(super) struct DeviceSent {
+    /// The broker's identifier, as in `client.device`.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    device: DeviceId,
+    /// What its owner calls it, at most 40 characters.
+    #[schema(min_length = 1)]
+    name: String,
+    /// Its public key: `SubjectPublicKeyInfo` of a P-256 key, in base64.
+    #[serde(default)]
+    public_key: Option<String>,
+    /// A challenge for `device.register` that the customer passed. Needed where they have a passkey that matured.
+    #[serde(default)]
+    challenge: Option<String>,
+    /// The client that registers it, in the words of events.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    client: Option<Client>,
+}
+
+/// A device that shows that it is there.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub(super) struct PresenceSent {
+    /// What it was asked to sign; nothing to be asked.
+    #[serde(default)]
+    token: Option<String>,
+    /// ECDSA with SHA-256 over the bytes of `token`, raw or DER, in base64url.
+    #[serde(default)]
+    signature: Option<String>,
+}
+
+/// What a device is asked to sign.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PresenceAsked {
+    /// Its bytes are signed, and it comes back with the signature within two minutes.
+    token: String,
+}
+
+/// Whether only registered devices are let in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"only": false, "reason": "new telephone, called back"}))]
+pub(super) struct OnlySent {
+    /// Whether.
+    only: bool,
+    /// Noted beside who did it.
+    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    reason: Reason,
+}
+
+/// Why it is taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "stolen, called back"}))]
+pub(super) struct TakingBack {
+    /// Noted beside who did it.
+    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    reason: Reason,
+}
+
+/// The devices a customer registered.
+#[utoipa::path(
+    get, path = "/v1/customers/{id}/devices", tag = "proof",
+    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    responses((status = 200, body = DevicesForm, description = "What they registered"), Refused),
+)]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<Json<DevicesForm>, Problem> {
+    app.authorize(request.headers(), Role::may_follow)?;
+    let customer: CustomerId = name(id)?;
+    let devices = app.proofs.devices(&customer).await?;
+    Ok(Json(DevicesForm { devices, only: app.proofs.lets_in_only_own_devices(&customer).await? }))
+}
+
+/// Registers a device from a page or an app of the broker's own. The same `device` again gets the new name and key.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/devices", tag = "proof", request_body = DeviceSent,
+    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    responses(
+        (status = 201, body = ShownDevice, description = "It is registered"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "The customer has no such challenge"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "A passkey they have must confirm it first, or there are eight"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn register(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let customer: CustomerId = name(id)?;
+    let sent: DeviceSent = read_json(request, BODY_BYTES_MAX).await?;
+    let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
+    let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
+    let kind = model::EventKind::DeviceRegister;
+    let visit = app.proofs.visit_by_api(customer, sent.client.as_ref(), challenge, kind).await?;
+    let new = (sent.device, sent.name.as_str(), sent.public_key.as_deref());
+    let registered = app.proofs.register_device(&app.observer, &visit, new).await?;
+    Ok((StatusCode::CREATED, Json(registered)).into_response())
+}
+
+/// A device shows by its key that it is there: first without `token` for what to sign, then with it and the signature. Tell `client.device` with
+/// events only of a device that did.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/devices/{device}/presence", tag = "proof", request_body = PresenceSent,
+    params(
+        ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
+        ("device" = String, Path, description = "Its `id`", max_length = 32),
+    ),
+    responses(
+        (status = 200, body = ShownDevice, description = "With `signature`: it is there"),
+        (status = 202, body = PresenceAsked, description = "Without: what it is to sign"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is none"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "It has no key, or was not asked, or showed it with this before"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "The signature is not its own, or a field cannot be accepted"),
+        Refused,
+    ),
+)]
+pub(super) async fn presence(
+    State(app): State<Arc<App>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let (customer, id) = named(path)?;
+    let sent: PresenceSent = read_json(request, BODY_BYTES_MAX).await?;
+    let (Some(token), Some(signature)) = (sent.token, sent.signature) else {
+        let token = app.proofs.ask_device(&customer, id).await?;
+        return Ok((StatusCode::ACCEPTED, Json(PresenceAsked { token })).into_response());
+    };
+    Ok(Json(app.proofs.device_is_there(&customer, id, &token, &signature).await?).into_response())
+}
+
+/// Takes a device back for a customer who cannot. Who did it and why is noted first.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/devices/{device}/remove", tag = "proof", request_body = TakingBack,
+    params(
+        ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
+        ("device" = String, Path, description = "Its `id`", max_length = 32),
+    ),
+    responses(
+        (status = 204, description = "It is taken back"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is none"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let holder = app.authorize(request.headers(), Role::may_operate)?;
+    let (customer, id) = named(path)?;
+    let TakingBack { reason } = read_json(request, BODY_BYTES_MAX).await?;
+    let has = app.proofs.devices(&customer).await?;
+    if !has.iter().any(|each| parse_authenticator_id(&each.id) == Some(id)) {
+        return Err(Problem::absent("the customer registered no such device"));
+    }
+    app.act("device.remove", customer.as_str().to_owned(), holder.name.clone(), Some(reason)).await?;
+    app.proofs.remove_device_for(&app.observer, &customer, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets any device of a customer in again, or only registered ones. Who did it and why is noted first.
+#[utoipa::path(
+    put, path = "/v1/customers/{id}/only-own-devices", tag = "proof", request_body = OnlySent,
+    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    responses(
+        (status = 204, description = "So it is from the next event on"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "Nothing is registered, so nobody would be let in"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn only(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let holder = app.authorize(request.headers(), Role::may_operate)?;
+    let customer: CustomerId = name(id)?;
+    let OnlySent { only, reason } = read_json(request, BODY_BYTES_MAX).await?;
+    app.act("device.restrict", customer.as_str().to_owned(), holder.name.clone(), Some(reason)).await?;
+    app.proofs.restrict_to_devices_for(&app.observer, &customer, only).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn named(path: Result<Path<(String, String)>, PathRejection>) -> Result<(CustomerId, [u8; 16]), Problem> {
+    let Path((customer, id)) = path.map_err(|error| Problem::invalid_query(error.body_text()))?;
+    let customer =
+        customer.parse().map_err(|invalid: model::Invalid| Problem::invalid_query(invalid.to_string()))?;
+    let id = parse_authenticator_id(&id);
+    Ok((customer, id.ok_or_else(|| Problem::invalid_query("`device` is not an `id` of one"))?))
+}

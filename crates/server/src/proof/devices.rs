@@ -1,0 +1,307 @@
+//! Registered devices: added, shown, taken back, and shown to be there by a signature of their own key (ECDSA on P-256 with
+//! SHA-256). What is registered, and whether a customer lets nothing else in, is told to the journal: decisions go by that. Here are
+//! names and keys. Must not know pages.
+
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use engine::key::RecordKey;
+use model::client::DeviceId;
+use model::time::SECOND_US;
+use model::{Client, CustomerId, EventKind, Factor, Outcome, Time};
+use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::{Signature, VerifyingKey};
+use p256::pkcs8::DecodePublicKey as _;
+use serde::{Deserialize, Serialize};
+use stepup::device::{DEVICES_MAX, Device};
+use stepup::{Method, authenticator};
+
+use super::facts::Fact;
+use super::handover::Visit;
+use super::kept::Kept;
+use super::keys::random;
+use super::{ProofError, Proofs, tokens};
+use crate::observe::Observer;
+
+/// How long what a device is to sign is good.
+const GOOD_S: i64 = 120;
+
+/// A registered device as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = RegisteredDevice)]
+pub struct Shown {
+    /// By which it is taken back.
+    pub id: String,
+    /// The broker's identifier, as in `client.device`.
+    pub device: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// Whether it has a key of its own.
+    pub has_key: bool,
+    /// When it was registered.
+    #[schema(value_type = String, format = DateTime)]
+    pub made: Time,
+    /// When its key last showed that it was there.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub used: Option<Time>,
+}
+
+impl From<&Device> for Shown {
+    fn from(device: &Device) -> Self {
+        Self {
+            id: HEXLOWER.encode(&device.id),
+            device: device.device.to_string(),
+            name: device.name.clone(),
+            has_key: device.key.is_some(),
+            made: device.made,
+            used: device.used,
+        }
+    }
+}
+
+/// What a device is asked to sign.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    customer: CustomerId,
+    device: [u8; 16],
+    id: [u8; 16],
+    ends: Time,
+}
+
+impl Proofs {
+    /// All that a customer registered.
+    pub(crate) async fn devices(&self, customer: &CustomerId) -> Result<Vec<Shown>, ProofError> {
+        let owner = customer.clone();
+        let devices = self.keeper.act(move |kept| kept.devices(&owner)).await?;
+        Ok(devices.iter().map(Shown::from).collect())
+    }
+
+    /// Whether only these are let in.
+    pub(crate) async fn lets_in_only_own_devices(&self, customer: &CustomerId) -> Result<bool, ProofError> {
+        let (key, asked) = (RecordKey::customer(customer.as_str()), customer.clone());
+        let look = move |state: &engine::State, _: &engine::Policy| {
+            state.customer(asked.as_str()).is_some_and(|customer| customer.dealings().only_own_devices())
+        };
+        Ok(self.sequencer.look(vec![key], look).await?)
+    }
+
+    /// Registers a device on a visit; one that is registered already gets the new name and key. `key` is a public key as `SubjectPublicKeyInfo`,
+    /// in base64.
+    pub(crate) async fn register_device(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        (device, name, key): (DeviceId, &str, Option<&str>),
+    ) -> Result<Shown, ProofError> {
+        self.may_change(visit).await?;
+        let name = authenticator::name(name).ok_or_else(|| {
+            ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned())
+        })?;
+        let key = key.map(public_key).transpose()?;
+        let (customer, id, made) = (visit.customer.clone(), random()?, self.now());
+        let new = Device { id, customer, device, name, key, made, used: None };
+        let registered = self.keeper.act(move |kept| {
+            let has = kept.devices(&new.customer)?;
+            let known = has.iter().find(|each| each.device == new.device);
+            if known.is_none() && has.len() >= DEVICES_MAX {
+                return Err(ProofError::Conflict(format!(
+                    "at most {DEVICES_MAX} devices are kept; take one back first"
+                )));
+            }
+            let new = Device { id: known.map_or(new.id, |known| known.id), ..new };
+            kept.put_device(&new)?;
+            Ok(new)
+        });
+        let registered = registered.await?;
+        let by = (self.confirmed_by(visit), visit.client.as_deref());
+        self.tell_device(observer, EventKind::DeviceRegister, &registered, by).await?;
+        Ok(Shown::from(&registered))
+    }
+
+    /// Takes one back, by its owner.
+    pub(crate) async fn remove_device(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        id: [u8; 16],
+    ) -> Result<(), ProofError> {
+        self.may_change(visit).await?;
+        let (factor, client) = (self.confirmed_by(visit), visit.client.as_deref());
+        self.take_device(observer, &visit.customer, id, (factor, client)).await
+    }
+
+    /// Takes one back for a customer who cannot.
+    pub(crate) async fn remove_device_for(
+        &self,
+        observer: &Observer,
+        customer: &CustomerId,
+        id: [u8; 16],
+    ) -> Result<(), ProofError> {
+        self.take_device(observer, customer, id, (None, None)).await
+    }
+
+    async fn take_device(
+        &self,
+        observer: &Observer,
+        customer: &CustomerId,
+        id: [u8; 16],
+        by: (Option<Factor>, Option<&str>),
+    ) -> Result<(), ProofError> {
+        let owner = customer.clone();
+        let removed = self.keeper.act(move |kept| {
+            let removed = device_of(kept, &owner, &id)?;
+            kept.remove_device(&removed)?;
+            Ok(removed)
+        });
+        self.tell_device(observer, EventKind::DeviceRemove, &removed.await?, by).await
+    }
+
+    /// Lets only registered devices in from now on, or any again, by the customer.
+    pub(crate) async fn restrict_to_devices(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        only: bool,
+    ) -> Result<(), ProofError> {
+        self.may_change(visit).await?;
+        let (factor, client) = (self.confirmed_by(visit), visit.client.as_deref());
+        self.restrict(observer, &visit.customer, only, (factor, client)).await
+    }
+
+    /// The same for a customer who cannot.
+    pub(crate) async fn restrict_to_devices_for(
+        &self,
+        observer: &Observer,
+        customer: &CustomerId,
+        only: bool,
+    ) -> Result<(), ProofError> {
+        self.restrict(observer, customer, only, (None, None)).await
+    }
+
+    /// With nothing registered it would let nobody in.
+    async fn restrict(
+        &self,
+        observer: &Observer,
+        customer: &CustomerId,
+        only: bool,
+        (factor, client): (Option<Factor>, Option<&str>),
+    ) -> Result<(), ProofError> {
+        if only && self.devices(customer).await?.is_empty() {
+            return Err(ProofError::Conflict("register a device first".to_owned()));
+        }
+        let fact = Fact {
+            id: format!("devices-{}", HEXLOWER.encode(&random::<16>()?)),
+            kind: EventKind::DeviceRestrict,
+            outcome: if only { Outcome::Succeeded } else { Outcome::Failed },
+            customer,
+            factor,
+            client,
+        };
+        self.tell(observer, fact).await
+    }
+
+    /// What a device is to sign to show that it is there, within two minutes.
+    pub(crate) async fn ask_device(&self, customer: &CustomerId, id: [u8; 16]) -> Result<String, ProofError> {
+        let owner = customer.clone();
+        let device = self.keeper.act(move |kept| device_of(kept, &owner, &id)).await?;
+        if device.key.is_none() {
+            return Err(ProofError::Conflict("the device was registered without a key".to_owned()));
+        }
+        let ends = self.now().plus_us(GOOD_S * SECOND_US);
+        let asked = Asked { customer: customer.clone(), device: id, id: random()?, ends };
+        tokens::make(&self.keys.tokens, "device", &asked)
+            .ok_or_else(|| ProofError::Broken("a question cannot be made".to_owned()))
+    }
+
+    /// The device, if it signed what it was asked to: once.
+    pub(crate) async fn device_is_there(
+        &self,
+        customer: &CustomerId,
+        id: [u8; 16],
+        token: &str,
+        signature: &str,
+    ) -> Result<Shown, ProofError> {
+        let now = self.now();
+        let asked: Option<Asked> = tokens::read(&self.keys.tokens, "device", token);
+        let asked =
+            asked.filter(|asked| asked.customer == *customer && asked.device == id && now < asked.ends);
+        let asked = asked.ok_or_else(|| {
+            ProofError::Conflict(
+                "the device was asked nothing of the kind, or too long ago; ask again".to_owned(),
+            )
+        })?;
+        let signature = signed(signature)?;
+        let (owner, text) = (customer.clone(), token.to_owned());
+        self.keeper
+            .act(move |kept| {
+                let device = device_of(kept, &owner, &id)?;
+                let key = device.key.as_deref().and_then(|key| VerifyingKey::from_sec1_bytes(key).ok());
+                let right = key.is_some_and(|key| key.verify(text.as_bytes(), &signature).is_ok());
+                if !right {
+                    return Err(ProofError::Invalid("`signature` is not this device's".to_owned()));
+                }
+                if !kept.spend(&asked.id, asked.ends)? {
+                    return Err(ProofError::Conflict("it was shown with this before; ask again".to_owned()));
+                }
+                let device = Device { used: Some(now), ..device };
+                kept.put_device(&device)?;
+                Ok(Shown::from(&device))
+            })
+            .await
+    }
+
+    /// The factor that confirmed what is done on a visit.
+    fn confirmed_by(&self, visit: &Visit) -> Option<Factor> {
+        let passed = visit.proven(self.now()).filter(|passed| passed.matured)?;
+        (passed.method == Method::Passkey).then_some(Factor::Passkey)
+    }
+
+    async fn tell_device(
+        &self,
+        observer: &Observer,
+        kind: EventKind,
+        device: &Device,
+        (factor, client): (Option<Factor>, Option<&str>),
+    ) -> Result<(), ProofError> {
+        let told: Option<Client> = client.and_then(|client| serde_json::from_str(client).ok());
+        // Decisions know it by what the broker calls it, from wherever it is registered or taken back.
+        let client = Client { device: Some(device.device.clone()), ..told.unwrap_or_default() };
+        let client = serde_json::to_string(&client)
+            .map_err(|_error| ProofError::Broken("a device cannot be told".to_owned()))?;
+        let fact = Fact {
+            id: format!("{kind}-{}", HEXLOWER.encode(&random::<16>()?)),
+            kind,
+            outcome: Outcome::Succeeded,
+            customer: &device.customer,
+            factor,
+            client: Some(&client),
+        };
+        self.tell(observer, fact).await
+    }
+}
+
+fn device_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Device, ProofError> {
+    let all = kept.devices(customer)?;
+    all.into_iter().find(|each| each.id == *id).ok_or(ProofError::Absent("device"))
+}
+
+/// A public key, `SubjectPublicKeyInfo` in base64, as SEC 1 has it.
+fn public_key(text: &str) -> Result<Vec<u8>, ProofError> {
+    const ALLOWED: &str =
+        "a SubjectPublicKeyInfo of a P-256 key in base64, as WebCrypto and key stores export it";
+    let key =
+        BASE64.decode(text.as_bytes()).ok().and_then(|der| VerifyingKey::from_public_key_der(&der).ok());
+    let key =
+        key.ok_or_else(|| ProofError::Invalid(format!("`public_key` is no such key; allowed: {ALLOWED}")))?;
+    Ok(key.to_sec1_bytes().into_vec())
+}
+
+/// A signature: two numbers of 32 bytes (IEEE P1363, as WebCrypto gives it) or ASN.1 DER, in base64url.
+fn signed(text: &str) -> Result<Signature, ProofError> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let signature =
+        bytes.and_then(|bytes| Signature::from_slice(&bytes).or_else(|_| Signature::from_der(&bytes)).ok());
+    signature.ok_or_else(|| {
+        ProofError::Invalid(
+            "`signature` is none; allowed: ECDSA on P-256, raw or DER, in base64url".to_owned(),
+        )
+    })
+}
