@@ -7,37 +7,10 @@ use hashbrown::HashMap;
 use model::time::HOUR_US;
 use model::{Money, Time};
 
-const JA: &str = include_str!("../../../../config/locales/ja.toml");
-const EN: &str = include_str!("../../../../config/locales/en.toml");
-
 /// Japan has kept UTC+9 without summer time since 1952.
-const JAPAN_US: i64 = 9 * HOUR_US;
+pub(super) const JAPAN_US: i64 = 9 * HOUR_US;
 
-static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| [table(JA), table(EN)]);
-
-/// The table `[pages]` by dotted keys.
-fn table(file: &str) -> HashMap<String, String> {
-    fn flatten(prefix: &str, value: &toml::Value, found: &mut HashMap<String, String>) {
-        match value {
-            toml::Value::Table(table) => {
-                for (name, value) in table {
-                    let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-                    flatten(&key, value, found);
-                }
-            }
-            toml::Value::String(text) => {
-                found.insert(prefix.to_owned(), text.clone());
-            }
-            _ => {}
-        }
-    }
-    let mut found = HashMap::new();
-    let file: toml::Table = file.parse().unwrap_or_default();
-    if let Some(pages) = file.get("pages") {
-        flatten("", pages, &mut found);
-    }
-    found
-}
+static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| history::locales::texts("pages"));
 
 /// The texts of one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +43,12 @@ impl Texts {
     /// Day and time of day in Japan.
     pub(super) fn time(self, time: Time) -> String {
         let written = if self.japanese { "%Y年%-m月%-d日 %H:%M" } else { "%-d %B %Y, %H:%M (Japan)" };
+        time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
+    }
+
+    /// A day of Japan, in few letters.
+    pub(super) fn date(self, time: Time) -> String {
+        let written = if self.japanese { "%-m/%-d" } else { "%-d %b" };
         time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
     }
 
@@ -140,9 +119,15 @@ mod tests {
             include_str!("../pages.rs"),
             include_str!("verify.rs"),
             include_str!("security.rs"),
+            include_str!("centre.rs"),
+            include_str!("origin.rs"),
+            include_str!("picture.rs"),
             include_str!("../../templates/layout.html"),
             include_str!("../../templates/verify.html"),
             include_str!("../../templates/security.html"),
+            include_str!("../../templates/logins.html"),
+            include_str!("../../templates/notices.html"),
+            include_str!("../../templates/locked.html"),
             include_str!("../../templates/message.html"),
         ];
         let mut asked = 0;

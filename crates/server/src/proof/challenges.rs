@@ -6,17 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code};
 
-use super::facts::Fact;
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
+use super::reports::Reports;
 use super::result::{self, About};
 use super::{ProofError, Proofs};
-use crate::observe::Observer;
-use crate::sequencer::AskError;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ChallengeId([u8; 16]);
+pub(crate) struct ChallengeId(pub(super) [u8; 16]);
 
 const PREFIX: &str = "ch_";
 
@@ -92,7 +90,7 @@ pub(crate) struct Found {
     pub(crate) shown: Shown,
 }
 
-fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
+pub(super) fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
     Shown {
         id: id.to_string(),
         status: challenge.standing(now),
@@ -130,40 +128,41 @@ impl Proofs {
     ) -> Result<Shown, ProofError> {
         let (now, open_s) = (self.now(), i64::from(self.settings.open_s));
         let settings = std::sync::Arc::clone(&self.settings);
-        self.keeper
-            .act(move |kept| {
-                if let Some(made) = kept.challenge(&id.0)? {
-                    return Ok(show(id, &made, now));
-                }
-                let has: Vec<(Method, Time)> = kept
-                    .authenticators(&action.customer)?
-                    .iter()
-                    .map(|each| (each.kind.method(), each.matures))
-                    .collect();
-                let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
-                let made = Challenge::new(action, event, methods, now, open_s);
-                kept.put_challenge(&id.0, &made)?;
-                Ok(show(id, &made, now))
-            })
-            .await
+        let customer = action.customer.clone();
+        let made = self.keeper.act(move |kept| {
+            if let Some(before) = kept.challenge(&id.0)? {
+                return Ok((before, true));
+            }
+            let has: Vec<(Method, Time)> = kept
+                .authenticators(&action.customer)?
+                .iter()
+                .map(|each| (each.kind.method(), each.matures))
+                .collect();
+            let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
+            let made = Challenge::new(action, event, methods, now, open_s);
+            kept.put_challenge(&id.0, &made)?;
+            Ok((made, false))
+        });
+        let (made, again) = made.await?;
+        // One made just now is younger than any report.
+        let reports = if again { self.reports(&customer).await? } else { Reports::default() };
+        Ok(show(id, &reports.applied(made), now))
     }
 
     /// A challenge, whoever it is for.
     pub(crate) async fn find(&self, id: ChallengeId) -> Result<Found, ProofError> {
-        let now = self.now();
-        self.keeper
-            .act(move |kept| {
-                let challenge = challenge_of(kept, id)?;
-                Ok(Found { shown: show(id, &challenge, now), challenge })
-            })
-            .await
+        let found = self.keeper.act(move |kept| challenge_of(kept, id)).await?;
+        let reports = self.reports(&found.action().customer).await?;
+        let challenge = reports.applied(found);
+        Ok(Found { shown: show(id, &challenge, self.now()), challenge })
     }
 
     /// Begins to answer with a passkey.
     pub(crate) async fn begin_answer(&self, id: ChallengeId, by: &CustomerId) -> Result<Value, ProofError> {
+        let reports = self.reports(by).await?;
         let (by, now) = (by.clone(), self.now());
         let passkeys = self.keeper.act(move |kept| {
-            let challenge = own_challenge(kept, id, &by)?;
+            let challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(Method::Passkey, now)?;
             let has = kept.authenticators(&by)?.into_iter();
             let kind = challenge.action().kind;
@@ -180,10 +179,11 @@ impl Proofs {
         answer: Value,
     ) -> Result<Shown, ProofError> {
         let passed = self.check_passkey(&id.0, by, answer).await?;
+        let reports = self.reports(by).await?;
         let (by, now) = (by.clone(), self.now());
         self.keeper
             .act(move |kept| {
-                let mut challenge = own_challenge(kept, id, &by)?;
+                let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
                 let matures = passed.authenticator.and_then(|used| {
                     let has = kept.authenticators(&by).ok()?;
                     has.into_iter().find(|each| each.id == used).map(|each| each.matures)
@@ -204,10 +204,11 @@ impl Proofs {
         method: Method,
         given: &str,
     ) -> Result<Shown, ProofError> {
+        let reports = self.reports(by).await?;
         let (by, now, given) = (by.clone(), self.now(), given.to_owned());
         let keys = std::sync::Arc::clone(&self.keys);
         let answered = self.keeper.act(move |kept| {
-            let mut challenge = own_challenge(kept, id, &by)?;
+            let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(method, now)?;
             let mut guesses = kept.guesses(&by, &guesser)?;
             if let Some(until) = guesses.blocked_until(now) {
@@ -231,10 +232,10 @@ impl Proofs {
 
     /// Lets an action through, once.
     pub(crate) async fn redeem(&self, id: ChallengeId, action: Action) -> Result<Shown, ProofError> {
-        let now = self.now();
+        let (reports, now) = (self.reports(&action.customer).await?, self.now());
         self.keeper
             .act(move |kept| {
-                let mut challenge = challenge_of(kept, id)?;
+                let mut challenge = reports.applied(challenge_of(kept, id)?);
                 challenge.redeem(&action, now)?;
                 kept.put_challenge(&id.0, &challenge)?;
                 Ok(show(id, &challenge, now))
@@ -248,10 +249,11 @@ impl Proofs {
         id: ChallengeId,
         customer: &CustomerId,
     ) -> Result<Passed, ProofError> {
+        let reports = self.reports(customer).await?;
         let (customer, now) = (customer.clone(), self.now());
         self.keeper
             .act(move |kept| {
-                let mut challenge = own_challenge(kept, id, &customer)?;
+                let mut challenge = reports.applied(own_challenge(kept, id, &customer)?);
                 if challenge.action().kind != EventKind::FactorEnroll {
                     return Err(ProofError::Conflict("the challenge is not for `factor.enroll`".to_owned()));
                 }
@@ -261,36 +263,6 @@ impl Proofs {
                 Ok(passed)
             })
             .await
-    }
-
-    /// The customer says that it was not them: the challenge is over, and the journal is told.
-    pub(crate) async fn report(
-        &self,
-        observer: &Observer,
-        id: ChallengeId,
-        by: &CustomerId,
-        client: Option<&str>,
-    ) -> Result<Shown, ProofError> {
-        let (owner, now) = (by.clone(), self.now());
-        let shown = self.keeper.act(move |kept| {
-            let mut challenge = own_challenge(kept, id, &owner)?;
-            challenge.report();
-            kept.put_challenge(&id.0, &challenge)?;
-            Ok(show(id, &challenge, now))
-        });
-        let shown = shown.await?;
-        let fact = Fact {
-            id: format!("report-{id}"),
-            kind: EventKind::CustomerReport,
-            customer: by,
-            factor: None,
-            client,
-        };
-        match self.tell(observer, fact).await {
-            // Pressed again: the report that is in the journal stands.
-            Ok(()) | Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(shown),
-            Err(error) => Err(error),
-        }
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.
@@ -342,7 +314,11 @@ fn challenge_of(kept: &Kept<'_>, id: ChallengeId) -> Result<Challenge, ProofErro
 }
 
 /// The challenge, if it is this customer's. Of somebody else's not even its existence is told.
-fn own_challenge(kept: &Kept<'_>, id: ChallengeId, by: &CustomerId) -> Result<Challenge, ProofError> {
+pub(super) fn own_challenge(
+    kept: &Kept<'_>,
+    id: ChallengeId,
+    by: &CustomerId,
+) -> Result<Challenge, ProofError> {
     let challenge = challenge_of(kept, id)?;
     if challenge.action().customer == *by { Ok(challenge) } else { Err(ProofError::Absent("challenge")) }
 }
