@@ -8,6 +8,7 @@ mod assets;
 mod centre;
 mod origin;
 mod picture;
+mod prefecture;
 mod recent;
 mod security;
 mod texts;

@@ -87,7 +87,7 @@ impl LoginRow {
         let class = login.ended.as_str();
         Self {
             id: login.id.to_string(),
-            time: texts.time(login.time),
+            time: texts.short(login.time),
             place: place(&login.origin, intel, texts),
             program: program(login.origin.user_agent.as_deref(), texts),
             ended: texts.of_word("login", class),
@@ -115,7 +115,7 @@ impl NoticeRow {
             What::Identified => texts.of("notice.identified").to_owned(),
         };
         let place = place(&notice.origin, intel, texts);
-        Self { time: texts.time(notice.time), title, what, place }
+        Self { time: texts.short(notice.time), title, what, place }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where something came from and with what, in a customer's words: country, provider and the first part of the address; browser and
+//! Where something came from and with what, in a customer's words: country, prefecture, provider and the first part of the address; browser and
 //! machine. A user agent is a claim of the sender, and shown as what it says. Must not know what is unusual.
 
 use std::net::IpAddr;
@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use intel::Intel;
 use model::Address;
 
+use super::prefecture::near;
 use super::recent::Origin;
 use super::texts::Texts;
 
@@ -36,7 +37,7 @@ const MACHINES: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// `日本 · Example Telecom · 203.0.113.•••`; the channel where there is no address.
+/// `日本 · 東京都付近 · Example Telecom · 203.0.113.•••`; the channel where there is no address.
 pub(super) fn place(origin: &Origin, intel: &Intel, texts: Texts) -> String {
     let Some(ip) = origin.ip else {
         let channel = origin.channel.map(|channel| texts.of_word("channel", channel.as_str()));
@@ -46,8 +47,13 @@ pub(super) fn place(origin: &Origin, intel: &Intel, texts: Texts) -> String {
         let letters = String::from_utf8_lossy(&letters).into_owned();
         texts.of_word("country", &letters)
     });
+    // Coordinates say most where the country is small enough to name a part of it.
+    let spot = origin.spot.filter(|_| origin.country == Some(*b"JP"));
+    let prefecture = spot
+        .and_then(near)
+        .map(|word| texts.of("login.near").replace("{prefecture}", &texts.of_word("prefecture", word)));
     let provider = origin.asn.and_then(|asn| intel.organisation(asn)).map(str::to_owned);
-    let parts = [country, provider, Some(shown_of(ip))];
+    let parts = [country, prefecture, provider, Some(shown_of(ip))];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
@@ -81,6 +87,7 @@ fn shown_of(ip: Address) -> String {
 
 #[cfg(test)]
 mod tests {
+    use engine::input::Spot;
     use intel::Intel;
     use model::Channel;
 
@@ -125,12 +132,16 @@ mod tests {
             ip: ip.map(|ip| ip.parse().unwrap()),
             country: country.copied(),
             asn: Some(64_500),
+            spot: Some(Spot { north: 357, east: 1397, radius_km: 20 }),
             user_agent: None,
             channel: Some(Channel::Phone),
         };
         let told = |origin: &Origin, texts| place(origin, &Intel::none(), texts);
-        assert_eq!(told(&origin(Some("203.0.113.7"), Some(b"JP")), JA), "日本 · 203.0.113.•••");
-        assert_eq!(told(&origin(Some("2001:db8:1:2::7"), Some(b"JP")), EN), "Japan · 2001:db8:1:•••");
+        assert_eq!(told(&origin(Some("203.0.113.7"), Some(b"JP")), JA), "日本 · 東京都付近 · 203.0.113.•••");
+        assert_eq!(
+            told(&origin(Some("2001:db8:1:2::7"), Some(b"JP")), EN),
+            "Japan · near Tokyo · 2001:db8:1:•••"
+        );
         assert_eq!(told(&origin(Some("203.0.113.7"), Some(b"QQ")), EN), "QQ · 203.0.113.•••");
         assert_eq!(told(&origin(None, None), JA), "電話");
     }

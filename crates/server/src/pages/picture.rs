@@ -137,7 +137,8 @@ mod tests {
     const EN: Texts = Texts { japanese: false };
 
     fn login(time: &str, ended: Ended, new_place: bool) -> Login {
-        let origin = Origin { ip: None, country: None, asn: None, user_agent: None, channel: None };
+        let origin =
+            Origin { ip: None, country: None, asn: None, spot: None, user_agent: None, channel: None };
         let id = "l-1".parse().unwrap();
         Login { id, time: time.parse().unwrap(), origin, ended, new_place, new_device: false }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use engine::Observed;
+use engine::input::Spot;
 use engine::record::customer::{ESTABLISHED_AFTER_US, as_us};
 use engine::record::familiar::Feature;
 use engine::record::{Customer, Seen};
@@ -92,6 +93,7 @@ pub(super) struct Origin {
     pub(super) ip: Option<Address>,
     pub(super) country: Option<[u8; 2]>,
     pub(super) asn: Option<u32>,
+    pub(super) spot: Option<Spot>,
     pub(super) user_agent: Option<String>,
     pub(super) channel: Option<Channel>,
 }
@@ -102,6 +104,7 @@ impl Origin {
             ip: event.ip,
             country: event.place.country,
             asn: event.place.asn,
+            spot: event.place.spot,
             user_agent: event.kept.user_agent.as_ref().map(ToString::to_string),
             channel: event.channel,
         }

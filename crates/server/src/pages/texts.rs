@@ -46,6 +46,12 @@ impl Texts {
         time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
     }
 
+    /// The same in few letters, for lists that say elsewhere whose time it is.
+    pub(super) fn short(self, time: Time) -> String {
+        let written = if self.japanese { "%Y年%-m月%-d日 %H:%M" } else { "%-d %b %Y, %H:%M" };
+        time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
+    }
+
     /// A day of Japan, in few letters.
     pub(super) fn date(self, time: Time) -> String {
         let written = if self.japanese { "%-m/%-d" } else { "%-d %b" };
@@ -128,6 +134,8 @@ mod tests {
             include_str!("../../templates/logins.html"),
             include_str!("../../templates/notices.html"),
             include_str!("../../templates/locked.html"),
+            include_str!("../../templates/login.html"),
+            include_str!("../../templates/what_next.html"),
             include_str!("../../templates/message.html"),
         ];
         let mut asked = 0;
@@ -150,6 +158,11 @@ mod tests {
         let time: Time = "2020-09-16T03:04:05Z".parse().unwrap();
         assert_eq!(ja.time(time), "2020年9月16日 12:04");
         assert_eq!(en.time(time), "16 September 2020, 12:04 (Japan)");
+        assert_eq!(
+            (ja.short(time).as_str(), en.short(time).as_str()),
+            ("2020年9月16日 12:04", "16 Sep 2020, 12:04")
+        );
+        assert_eq!((ja.date(time).as_str(), en.date(time).as_str()), ("9/16", "16 Sep"));
         for (minor, currency, japanese, english) in [
             (5_000_000, "JPY", "5,000,000円", "JPY 5,000,000"),
             (0, "JPY", "0円", "JPY 0"),
