@@ -167,6 +167,13 @@ impl Chromium {
         self.until("a dialog", |browser| browser.call("POST", "/alert/dismiss", &json!({})).ok());
     }
 
+    /// From now on in a window of a small telephone's size.
+    pub(crate) fn shrink(&mut self) {
+        let params = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true});
+        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
+        self.must("POST", "/goog/cdp/execute", &command);
+    }
+
     /// Whether the page is wider than the window.
     pub(crate) fn scrolls_sideways(&mut self) -> bool {
         let script = "return document.documentElement.scrollWidth > window.innerWidth";

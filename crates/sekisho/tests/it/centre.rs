@@ -62,6 +62,11 @@ pub(crate) fn tell_logins(broker: &Broker) {
     events.push(fact("strange-3", "login", 3, &strange, &failed));
     events.push(fact("strange-2", "login", 2, &strange, &good));
     events.push(fact("by-telephone", "login", 5, &json!({}), &json!({"channel": "phone"})));
+    // Not all at the same time of day.
+    for (event, hours) in events.iter_mut().zip([0, 2, 1, 3, 0, 9, 2, 1, 13, 12, 4]) {
+        let time: model::Time = event["time"].as_str().unwrap().parse().unwrap();
+        event["time"] = time.plus_us(-hours * model::time::HOUR_US).to_string().into();
+    }
     broker.tell(&events);
 }
 
@@ -79,7 +84,7 @@ fn recent_logins_say_when_from_where_with_what_and_how_they_ended() {
         ("succeeded", "203.0.113.•••", "Chrome (Windows)", true),
         ("failed", "203.0.113.•••", "Chrome (Windows)", true),
         ("succeeded", "198.51.100.•••", "Safari (iPhone)", false),
-        ("succeeded", "telephone", "an unknown program", false),
+        ("succeeded", "telephone", "", false),
     ];
     for (login, (class, place, program, is_new)) in logins.iter().zip(expected) {
         let login = login.split("</li>").next().unwrap();

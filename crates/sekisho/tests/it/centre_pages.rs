@@ -25,6 +25,7 @@ fn a_customer_finds_a_login_that_was_not_theirs_and_locks_the_account() {
         let broker = Broker::start("name = \"関所証券\"\nsupport = \"0120-000-000\"");
         tell_logins(&broker);
         let mut browser = Chromium::start(&broker.place, language);
+        browser.shrink();
         browser.open(&broker.handover(&json!({"customer": "C1", "page": "security", "language": language})));
         browser.until_text(new_place);
         assert!(browser.has("svg.picture[role=img] desc"));

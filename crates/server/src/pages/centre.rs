@@ -42,7 +42,8 @@ pub(super) struct LoginRow {
     pub(super) id: String,
     pub(super) time: String,
     pub(super) place: String,
-    pub(super) program: String,
+    /// None where nothing was told of it.
+    pub(super) program: Option<String>,
     /// How it ended, in words and as a class.
     pub(super) ended: String,
     pub(super) class: &'static str,
@@ -89,7 +90,7 @@ impl LoginRow {
             id: login.id.to_string(),
             time: texts.short(login.time),
             place: place(&login.origin, intel, texts),
-            program: program(login.origin.user_agent.as_deref(), texts),
+            program: login.origin.user_agent.as_deref().map(|text| program(text, texts)),
             ended: texts.of_word("login", class),
             class,
             new_place: login.new_place,

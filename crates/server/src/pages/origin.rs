@@ -58,16 +58,14 @@ pub(super) fn place(origin: &Origin, intel: &Intel, texts: Texts) -> String {
 }
 
 /// Browser and machine: `Safari (iPhone)`.
-pub(super) fn program(user_agent: Option<&str>, texts: Texts) -> String {
-    let unknown = || texts.of("login.unknown_program").to_owned();
-    let Some(text) = user_agent else { return unknown() };
+pub(super) fn program(user_agent: &str, texts: Texts) -> String {
     let of = |marks: &[(&str, &'static str)]| {
-        marks.iter().find(|(mark, _)| text.contains(mark)).map(|(_, name)| *name)
+        marks.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
     match (of(&BROWSERS), of(&MACHINES)) {
         (Some(browser), Some(machine)) => format!("{browser} ({machine})"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
-        (None, None) => unknown(),
+        (None, None) => texts.of("login.unknown_program").to_owned(),
     }
 }
 
@@ -121,9 +119,9 @@ mod tests {
             ("MiraiTrade/3.2 (iPhone; iOS 17.2)", "iPhone"),
             ("something", "an unknown program"),
         ] {
-            assert_eq!(program(Some(text), EN), told, "{text}");
+            assert_eq!(program(text, EN), told, "{text}");
         }
-        assert_eq!(program(None, JA), "不明なアプリ");
+        assert_eq!(program("", JA), "不明なアプリ");
     }
 
     #[test]
