@@ -26,6 +26,11 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) fn start(place: &Place, language: &str) -> Self {
+        Self::of_width(place, language, 412)
+    }
+
+    /// In a window of another width, in pixels of the page.
+    pub(crate) fn of_width(place: &Place, language: &str, width: u32) -> Self {
         let port = crate::nginx::free_port();
         let mut command = Command::new(program("SEKISHO_CHROMEDRIVER", "chromedriver"));
         command
@@ -51,13 +56,13 @@ impl Chromium {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--window-size=412,915",
+            &format!("--window-size={width},915"),
             &format!("--user-data-dir={profile}"),
             &format!("--lang={language}"),
         ];
         let options = json!({
             "binary": program("SEKISHO_CHROMIUM", "chromium"), "args": arguments,
-            "mobileEmulation": {"deviceMetrics": {"width": 412, "height": 915, "pixelRatio": 2.0, "touch": true}},
+            "mobileEmulation": {"deviceMetrics": {"width": width, "height": 915, "pixelRatio": 2.0, "touch": true}},
         });
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": options, "webauthn:virtualAuthenticators": true,
@@ -165,13 +170,6 @@ impl Chromium {
 
     pub(crate) fn dismiss_dialog(&mut self) {
         self.until("a dialog", |browser| browser.call("POST", "/alert/dismiss", &json!({})).ok());
-    }
-
-    /// From now on in a window of a small telephone's size.
-    pub(crate) fn shrink(&mut self) {
-        let params = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true});
-        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
-        self.must("POST", "/goog/cdp/execute", &command);
     }
 
     /// Whether the page is wider than the window.

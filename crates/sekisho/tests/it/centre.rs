@@ -121,6 +121,20 @@ fn a_login_that_was_asked_about_is_shown_once() {
 }
 
 #[test]
+fn whoever_fails_often_does_not_hide_that_they_got_in() {
+    let broker = Broker::start("");
+    let strange = json!({"ip": STRANGE, "device": "d-9", "user_agent": DESKTOP});
+    broker.tell(&[fact("in", "login", 2, &strange, &json!({"credential": "correct"}))]);
+    let failed = json!({"credential": "wrong", "outcome": "failed"});
+    let many: Vec<Value> =
+        (0..60).map(|number| fact(&format!("f-{number}"), "login", 1, &strange, &failed)).collect();
+    broker.tell(&many);
+    let page = broker.browser("C1").get("/security").body;
+    assert_eq!(page.matches("<li class=\"login failed\"").count(), 20, "{page}");
+    assert!(page.contains("data-event=\"in\"") && page.contains("40 more failed"), "{page}");
+}
+
+#[test]
 fn a_login_that_was_not_theirs_locks_the_account() {
     let broker = Broker::start("support = \"0120-000-000\"");
     tell_logins(&broker);

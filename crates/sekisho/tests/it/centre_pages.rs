@@ -24,8 +24,7 @@ fn a_customer_finds_a_login_that_was_not_theirs_and_locks_the_account() {
     for Words { language, new_place, locked } in WORDS {
         let broker = Broker::start("name = \"関所証券\"\nsupport = \"0120-000-000\"");
         tell_logins(&broker);
-        let mut browser = Chromium::start(&broker.place, language);
-        browser.shrink();
+        let mut browser = Chromium::of_width(&broker.place, language, 360);
         browser.open(&broker.handover(&json!({"customer": "C1", "page": "security", "language": language})));
         browser.until_text(new_place);
         assert!(browser.has("svg.picture[role=img] desc"));
@@ -59,13 +58,35 @@ fn a_browser_forgets_a_passkey_that_was_removed() {
     assert_eq!(kept.len(), 1, "{kept:?}");
 
     // Somebody lost a key; the support centre removes it.
-    let mut connection = broker.by("operator");
-    let path = "/v1/customers/C1/authenticators";
-    let id = connection.get(path).unwrap().json()["authenticators"][0]["id"].as_str().unwrap().to_owned();
-    let removed = connection.post(&format!("{path}/{id}/remove"), "{\"reason\":\"lost\"}").unwrap();
-    assert_eq!(removed.status, 204, "{removed:?}");
+    broker.remove_first_authenticator("C1");
     browser.open(&broker.handover(&handover));
-    browser.until("the browser to forget it", |browser| {
-        browser.credentials(&authenticator).is_empty().then_some(())
-    });
+    let forgotten = |browser: &mut Chromium| {
+        browser.until("the browser to forget it", |browser| {
+            browser.credentials(&authenticator).is_empty().then_some(())
+        });
+    };
+    forgotten(&mut browser);
+
+    // And once more between the browser's answer and its coming here.
+    browser.click("[data-act=enrol]");
+    browser.until("the passkey on the page", |browser| browser.has("li[data-id]").then_some(()));
+    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
+    browser.open(&broker.handover(&json!({
+        "customer": "C1", "page": "verify", "challenge": challenge, "language": "en",
+    })));
+    browser.script(
+        "const get = navigator.credentials.get.bind(navigator.credentials);
+         navigator.credentials.get = async (options) => {
+             const given = await get(options);
+             document.body.dataset.given = '';
+             await new Promise((go) => (window.go = go));
+             return given;
+         };",
+    );
+    browser.click("[data-act=passkey]");
+    browser.until("the browser's answer", |browser| browser.has("[data-given]").then_some(()));
+    broker.remove_first_authenticator("C1");
+    browser.script("window.go()");
+    browser.until_text("This passkey is not known here");
+    forgotten(&mut browser);
 }

@@ -66,7 +66,7 @@ impl Broker {
         self.by("reader").get(&path).unwrap().json()
     }
 
-    fn remove_first_authenticator(&self, customer: &str) {
+    pub(crate) fn remove_first_authenticator(&self, customer: &str) {
         let id = self.authenticators(customer)["authenticators"][0]["id"].as_str().unwrap().to_owned();
         let path = format!("/v1/customers/{customer}/authenticators/{id}/remove");
         let removed = self.by("operator").post(&path, "{\"reason\":\"lost\"}").unwrap();

@@ -30,6 +30,8 @@ pub(super) struct Centre {
     pub(super) logins: Vec<LoginRow>,
     /// Behind a word that opens them.
     pub(super) more_logins: Vec<LoginRow>,
+    /// That there are further failed ones.
+    pub(super) failed_more: Option<String>,
     pub(super) notices: Vec<NoticeRow>,
     /// From when on everything is here.
     pub(super) since: Option<String>,
@@ -76,6 +78,8 @@ impl Centre {
             picture: Picture::of(&recent.logins, now, texts),
             logins,
             more_logins,
+            failed_more: (recent.failed_more > 0)
+                .then(|| texts.of("login.failed_more").replace("{n}", &recent.failed_more.to_string())),
             notices: recent.notices.iter().map(|notice| NoticeRow::new(notice, intel, texts)).collect(),
             since: recent.since.map(|since| texts.time(since)),
             locked: locked.map(|since| texts.time(since)),

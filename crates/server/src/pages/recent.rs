@@ -23,6 +23,8 @@ use crate::secret::Secret;
 
 /// Logins shown at most.
 const LOGINS_MAX: usize = 50;
+/// Of these, failed ones: whoever fails often must not hide that they got in.
+const FAILED_MAX: usize = 20;
 /// Notices shown at most.
 const NOTICES_MAX: usize = 50;
 /// How far notices go back.
@@ -39,6 +41,8 @@ const TOLD_AFTER_US: i64 = DAY_US / 24 / 4;
 pub(super) struct Recent {
     /// The newest first.
     pub(super) logins: Vec<Login>,
+    /// Failed logins that are not among them.
+    pub(super) failed_more: usize,
     /// The newest first.
     pub(super) notices: Vec<Notice>,
     /// From when on everything is here, if that is less than notices go back.
@@ -162,7 +166,8 @@ pub(super) async fn recent(app: &App, customer: &CustomerId, now: Time) -> Resul
     let read = move |reader: &mut Reader| {
         let (told, since) = told(reader, &indexer, &customer, now)?;
         let notices = notices(reader, &secret, &told, now)?;
-        Ok(Recent { logins: logins(&told, &record), notices, since })
+        let (logins, failed_more) = logins(&told, &record);
+        Ok(Recent { logins, failed_more, notices, since })
     };
     Ok(app.readers.read(read).await?)
 }
@@ -225,13 +230,19 @@ fn told(
     Ok((told, began.filter(|began| *began > from)))
 }
 
-fn logins(told: &[Told], record: &Customer) -> Vec<Login> {
+/// The newest logins, and how many failed ones are left out.
+fn logins(told: &[Told], record: &Customer) -> (Vec<Login>, usize) {
     let mut logins: Vec<&Told> = told.iter().filter(|each| each.event.kind == EventKind::Login).collect();
     // Facts may be told long after they happened.
     logins.sort_by_key(|each| std::cmp::Reverse(each.event.time));
+    let mut failed = 0_usize;
+    logins.retain(|each| {
+        let is_failed = each.event.outcome == Outcome::Failed;
+        failed = failed.saturating_add(usize::from(is_failed));
+        !is_failed || failed <= FAILED_MAX
+    });
     logins.truncate(2 * LOGINS_MAX);
-    let shown =
-        logins.iter().filter(|each| !logins.iter().any(|other| says_how_it_ended(&other.event, &each.event)));
+    let is_told_again = |asked: &Told| logins.iter().any(|fact| says_how_it_ended(&fact.event, &asked.event));
     let login = |each: &&Told| {
         let (new_place, new_device) = novelty(record, &each.event);
         Login {
@@ -243,7 +254,8 @@ fn logins(told: &[Told], record: &Customer) -> Vec<Login> {
             new_device,
         }
     };
-    shown.map(login).take(LOGINS_MAX).collect()
+    let shown = logins.iter().filter(|each| !is_told_again(each)).map(login).take(LOGINS_MAX);
+    (shown.collect(), failed.saturating_sub(FAILED_MAX))
 }
 
 /// Whether a fact tells how a login ended that was asked about before: then it alone is shown.

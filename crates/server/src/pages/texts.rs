@@ -150,6 +150,18 @@ mod tests {
         for kind in model::EventKind::ALL {
             assert!(TEXTS[0].contains_key(&format!("kind.{}", kind.as_str())), "{kind:?}");
         }
+        let words: [(&str, &[&str]); 5] = [
+            ("channel", model::Channel::WORDS),
+            ("contact", model::ContactType::WORDS),
+            ("factor", model::Factor::WORDS),
+            ("login", &["succeeded", "failed", "asked", "held", "denied", "tried"]),
+            ("notice", &["open", "released", "refused", "over"]),
+        ];
+        for (group, words) in words {
+            for word in words {
+                assert!(TEXTS[0].contains_key(&format!("{group}.{word}")), "{group}.{word}");
+            }
+        }
     }
 
     #[test]
