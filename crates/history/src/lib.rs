@@ -12,6 +12,7 @@ pub mod files;
 pub mod guard;
 pub mod import;
 pub mod live;
+pub mod locales;
 pub mod procedures;
 mod reading;
 pub mod rows;

@@ -1,6 +1,7 @@
 //! Load on proof: challenges made, and answered with passkeys, over HTTP by several connections, each waiting for its answers. Must
 //! not know what makes an answer right: the server says so.
 
+mod maker;
 mod passkey;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use history::Watch;
 use serde_json::{Value, json};
 
+pub use self::maker::Maker;
 pub use self::passkey::SoftPasskey;
 use crate::http::{Client, HttpError, Target};
 

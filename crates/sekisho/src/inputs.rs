@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use history::import::{parse_time, parse_timezone};
 use intel::{Intel, IntelConfig};
 use serde::Deserialize;
 use server::daily::Daily;
 use server::passwords::{self, PasswordOptions};
-use server::proof::ProofSettings;
+use server::proof::{Hardware, ProofSettings};
 
 /// `sekisho.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -88,11 +88,17 @@ struct ProofConfig {
     cooling_hours: Option<u32>,
     open_seconds: Option<u32>,
     fallback: Option<Vec<String>>,
+    support: Option<String>,
+    attestation: Option<String>,
+    attestation_roots: Option<PathBuf>,
+    aaguids: Option<Vec<String>>,
 }
 
 /// Reads the `[proof]` table of a configuration; without one, pages on this machine at the port that is listened at.
 pub(crate) fn proof_settings(config: Option<&Path>, port: u16) -> anyhow::Result<ProofSettings> {
     let told = config.map(read_config).transpose()?.unwrap_or_default().proof;
+    let folder = config.and_then(Path::parent).unwrap_or(Path::new(""));
+    let hardware = hardware(&told, folder).context("[proof]")?;
     let usual = ProofSettings::default();
     let method = |word: &String| {
         let allowed = "allowed: passkey, phone, totp, sms, mail, recovery";
@@ -108,10 +114,36 @@ pub(crate) fn proof_settings(config: Option<&Path>, port: u16) -> anyhow::Result
         cooling_hours: told.cooling_hours.unwrap_or(usual.cooling_hours),
         open_s: told.open_seconds.unwrap_or(usual.open_s),
         fallback: told.fallback.iter().flatten().map(method).collect::<anyhow::Result<_>>()?,
+        hardware,
+        support: told.support,
         origin,
     };
     settings.check().context("[proof]")?;
     Ok(settings)
+}
+
+/// Which hardware passkeys must come from. Roots are read here: a server that starts has them.
+fn hardware(told: &ProofConfig, folder: &Path) -> anyhow::Result<Option<Hardware>> {
+    const BYTES_MAX: u64 = 256 << 10;
+    match (told.attestation.as_deref().unwrap_or("none"), &told.attestation_roots) {
+        ("none", None) if told.aaguids.is_none() => Ok(None),
+        ("none", _) => bail!(
+            "attestation is \"none\", with which attestation_roots and aaguids say nothing; allowed: \"listed\" with them"
+        ),
+        ("listed", Some(path)) => {
+            let path = folder.join(path);
+            let bytes = std::fs::metadata(&path).map(|about| about.len());
+            let bytes = bytes.with_context(|| format!("attestation_roots: {}", path.display()))?;
+            ensure!(bytes <= BYTES_MAX, "attestation_roots: has {bytes} bytes; allowed: at most {BYTES_MAX}");
+            let roots = std::fs::read_to_string(&path);
+            let roots = roots.with_context(|| format!("attestation_roots: {}", path.display()))?;
+            Ok(Some(Hardware { roots, aaguids: told.aaguids.clone().unwrap_or_default() }))
+        }
+        ("listed", None) => {
+            bail!("attestation is \"listed\"; attestation_roots must name a file of certificates")
+        }
+        (other, _) => bail!("attestation came as {other:?}; allowed: none, listed"),
+    }
 }
 
 /// Reads the `[serve]` table of a configuration, if there is one.

@@ -15,7 +15,12 @@ const text = (buffer) => {
   return btoa(characters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 };
 
-class Told extends Error {}
+class Told extends Error {
+  constructor(told) {
+    super(told.text);
+    this.isUnknownPasskey = told.unknown_passkey === true;
+  }
+}
 
 async function send(path, body) {
   const response = await fetch(base + path, {
@@ -24,7 +29,7 @@ async function send(path, body) {
     body: JSON.stringify(body ?? {}),
   });
   const told = await response.json();
-  if (!response.ok) throw new Told(told.text);
+  if (!response.ok) throw new Told(told);
   return told;
 }
 
@@ -73,11 +78,35 @@ async function get(options) {
 
 // Begins on the server, asks the browser, ends on the server.
 async function withPasskey(path, ask, more) {
-  if (!window.PublicKeyCredential) throw new Told(main.dataset.unsupported);
+  if (!window.PublicKeyCredential) throw new Told({ text: main.dataset.unsupported });
   const { options } = await send(path);
+  const rpId = options.publicKey.rpId;
   const credential = await ask(options);
-  return send(path, { credential, ...more });
+  try {
+    return await send(path, { credential, ...more });
+  } catch (error) {
+    if (error.isUnknownPasskey) await signal("signalUnknownCredential", { rpId, credentialId: credential.rawId });
+    throw error;
+  }
 }
+
+// Tells the browser which passkeys are known here, so that it offers no others (WebAuthn Level 3, signal methods). It may not know how,
+// and need not say whether it did.
+async function signal(method, options) {
+  try {
+    await window.PublicKeyCredential?.[method]?.(options);
+  } catch {
+    // Nothing depends on it.
+  }
+}
+
+// After every change the page is loaded anew, so that once a page is enough.
+async function signalAll({ rpId, userId, name, displayName, allAcceptedCredentialIds }) {
+  await signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds });
+  await signal("signalCurrentUserDetails", { rpId, userId, name, displayName });
+}
+
+if (main.dataset.signals) signalAll(JSON.parse(main.dataset.signals));
 
 function done(told) {
   message.textContent = told.text ?? "";
@@ -109,6 +138,13 @@ const acts = {
   report: async (button) => {
     if (!confirm(button.dataset.ask)) return;
     done(await send("/report"));
+  },
+  disown: async (button) => {
+    if (!confirm(button.dataset.ask)) return;
+    await send("/report", { event: button.dataset.event });
+    // What happens next stands at the top.
+    history.scrollRestoration = "manual";
+    again();
   },
   confirm: async () => {
     await withPasskey("/confirm", get);

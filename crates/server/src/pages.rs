@@ -5,6 +5,11 @@
 //! cookie. What changes something is a POST that the same origin sent.
 
 mod assets;
+mod centre;
+mod origin;
+mod picture;
+mod prefecture;
+mod recent;
 mod security;
 mod texts;
 mod verify;
@@ -47,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/security/recovery", post(security::recovery))
         .route("/security/rename", post(security::rename))
         .route("/security/remove", post(security::remove))
+        .route("/security/report", post(centre::report))
         .route("/assets/pages.js", get(assets::script))
         .route("/assets/pages.css", get(assets::style))
         .route("/.well-known/webauthn", get(well_known::webauthn))
@@ -77,6 +83,8 @@ async fn headers(request: Request, next: Next) -> Response {
 struct Refused {
     status: StatusCode,
     text: String,
+    /// The browser offered a passkey that is none here: it may forget it.
+    is_unknown_passkey: bool,
     /// A whole page, or an answer to the script.
     page: Option<Texts>,
 }
@@ -90,12 +98,20 @@ impl Refused {
             ProofError::Invalid(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.refused").to_owned())
             }
+            ProofError::UnknownPasskey => {
+                (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.unknown_passkey").to_owned())
+            }
+            ProofError::Unlisted(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.unlisted").to_owned())
+            }
+            ProofError::Locked => (StatusCode::CONFLICT, texts.of("error.locked").to_owned()),
             ProofError::Conflict(_) => (StatusCode::CONFLICT, texts.of("error.again").to_owned()),
             ProofError::Busy | ProofError::Broken(_) | ProofError::Ask(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, texts.of("error.later").to_owned())
             }
         };
-        Self { status, text, page: None }
+        let is_unknown_passkey = matches!(error, ProofError::UnknownPasskey);
+        Self { status, text, is_unknown_passkey, page: None }
     }
 
     /// As a page of its own.
@@ -122,7 +138,11 @@ fn refusal_text(refusal: &Refusal, texts: Texts) -> String {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self.page {
-            None => (self.status, axum::Json(serde_json::json!({ "text": self.text }))).into_response(),
+            None => {
+                let told =
+                    serde_json::json!({ "text": self.text, "unknown_passkey": self.is_unknown_passkey });
+                (self.status, axum::Json(told)).into_response()
+            }
             Some(texts) => {
                 let page = MessagePage { texts, title: texts.of("error.title"), text: &self.text };
                 (self.status, rendered(&page)).into_response()

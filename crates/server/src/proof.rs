@@ -11,11 +11,14 @@ mod challenges;
 mod devices;
 mod facts;
 mod handover;
+mod hardware;
 mod keeper;
 mod kept;
 mod keys;
 mod passkeys;
+mod reports;
 mod result;
+mod sign_ins;
 mod tokens;
 
 use std::sync::Arc;
@@ -32,7 +35,9 @@ pub(crate) use self::handover::{Page, Visit};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;
 use self::passkeys::Passkeys;
-pub use self::settings::{ProofSettings, SettingsError};
+pub use self::settings::{Hardware, ProofSettings, SettingsError};
+pub use self::sign_ins::Signals as PasskeySignals;
+use crate::readers::ReadError;
 use crate::secret::Secret;
 use crate::sequencer::{AskError, Clock, Handle};
 
@@ -51,6 +56,20 @@ pub(crate) enum ProofError {
     /// It does not fit what is so already.
     #[error("{0}")]
     Conflict(String),
+    /// The passkey is none that is known here.
+    #[error(
+        "the passkey is not known here, or was removed; tell the browser so: PublicKeyCredential.signalUnknownCredential with the \
+         options' `rpId` and the credential's `id`"
+    )]
+    UnknownPasskey,
+    /// The passkey does not come from the hardware that is asked for.
+    #[error("the passkey is refused: {0}")]
+    Unlisted(String),
+    /// The customer said that it was not them.
+    #[error(
+        "the account is locked since the customer said that it was not them; identify them anew, then unlock it"
+    )]
+    Locked,
     /// The link or the visit is over.
     #[error("the visit is over; come again from the broker's site")]
     Visit,
@@ -63,6 +82,16 @@ pub(crate) enum ProofError {
     /// The journal takes nothing.
     #[error(transparent)]
     Ask(#[from] AskError),
+}
+
+impl From<ReadError> for ProofError {
+    fn from(error: ReadError) -> Self {
+        if matches!(error, ReadError::Busy) {
+            return Self::Busy;
+        }
+        crate::log::line("read.failed", &crate::log::with_sources(&error));
+        Self::Broken("the server could not read its records; its log says why".to_owned())
+    }
 }
 
 impl From<store::StoreError> for ProofError {

@@ -379,6 +379,13 @@ impl Challenge {
         before != Standing::Reported
     }
 
+    /// The customer said of something else that it was not them: what was not let through yet is over as well.
+    pub fn void(&mut self) {
+        if matches!(self.standing, Standing::Open | Standing::Passed(_)) {
+            self.report();
+        }
+    }
+
     fn is_open(&self, now: Time) -> Result<(), Refusal> {
         match &self.standing {
             Standing::Open if now < self.expires => Ok(()),

@@ -13,6 +13,11 @@ use crate::Site;
 use crate::accounts::Accounts;
 use crate::protect::{self, Answer};
 
+/// Enough to be used on a telephone.
+const STYLE: &str = "main{max-width:30rem;margin:0 auto;padding:1rem;font:1.0625rem/1.6 system-ui,sans-serif}\
+    form{border-top:1px solid #ccc;padding:.75rem 0}label{display:block;margin:.5rem 0}\
+    input,button{display:block;box-sizing:border-box;width:100%;min-height:3rem;padding:.5rem;font:inherit}";
+
 /// Anything that went wrong is the site's, not the customer's.
 pub(crate) struct Failed(anyhow::Error);
 
@@ -245,7 +250,7 @@ fn told(answer: &Answer) -> Response {
 fn page(main: &str) -> Html<String> {
     Html(format!(
         "<!doctype html><html lang=ja><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'>\
-         <title>関所証券</title><main>{main}</main></html>"
+         <title>関所証券</title><style>{STYLE}</style><main>{main}</main></html>"
     ))
 }
 

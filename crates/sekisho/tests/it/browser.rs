@@ -26,6 +26,11 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) fn start(place: &Place, language: &str) -> Self {
+        Self::of_width(place, language, 412)
+    }
+
+    /// In a window of another width, in pixels of the page.
+    pub(crate) fn of_width(place: &Place, language: &str, width: u32) -> Self {
         let port = crate::nginx::free_port();
         let mut command = Command::new(program("SEKISHO_CHROMEDRIVER", "chromedriver"));
         command
@@ -51,13 +56,13 @@ impl Chromium {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--window-size=412,915",
+            &format!("--window-size={width},915"),
             &format!("--user-data-dir={profile}"),
             &format!("--lang={language}"),
         ];
         let options = json!({
             "binary": program("SEKISHO_CHROMIUM", "chromium"), "args": arguments,
-            "mobileEmulation": {"deviceMetrics": {"width": 412, "height": 915, "pixelRatio": 2.0, "touch": true}},
+            "mobileEmulation": {"deviceMetrics": {"width": width, "height": 915, "pixelRatio": 2.0, "touch": true}},
         });
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": options, "webauthn:virtualAuthenticators": true,
@@ -81,13 +86,20 @@ impl Chromium {
         self.call(method, path, body).unwrap_or_else(|error| panic!("{method} {path} {body}: {error}"))
     }
 
-    /// A platform authenticator whose owner always agrees.
-    pub(crate) fn add_authenticator(&mut self) {
+    /// A platform authenticator whose owner always agrees; gives its identifier.
+    pub(crate) fn add_authenticator(&mut self) -> String {
         let authenticator = json!({
             "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
             "isUserConsenting": true, "isUserVerified": true,
         });
-        self.must("POST", "/webauthn/authenticator", &authenticator);
+        let added = self.must("POST", "/webauthn/authenticator", &authenticator);
+        added.as_str().unwrap().to_owned()
+    }
+
+    /// What an authenticator holds.
+    pub(crate) fn credentials(&mut self, authenticator: &str) -> Vec<Value> {
+        let path = format!("/webauthn/authenticator/{authenticator}/credentials");
+        self.must("GET", &path, &Value::Null).as_array().unwrap().clone()
     }
 
     /// From now on as if behind a proxy that names this address.
@@ -133,6 +145,11 @@ impl Chromium {
         });
     }
 
+    /// Goes to an element by the keyboard and presses Enter.
+    pub(crate) fn press_enter(&mut self, selector: &str) {
+        self.type_into(selector, "\u{e007}");
+    }
+
     pub(crate) fn type_into(&mut self, selector: &str, text: &str) {
         self.until(&format!("typing into {selector}"), |browser| {
             let element = browser.find(selector).ok()?;
@@ -151,6 +168,16 @@ impl Chromium {
         self.until("a dialog", |browser| browser.call("POST", "/alert/accept", &json!({})).ok());
     }
 
+    pub(crate) fn dismiss_dialog(&mut self) {
+        self.until("a dialog", |browser| browser.call("POST", "/alert/dismiss", &json!({})).ok());
+    }
+
+    /// Whether the page is wider than the window.
+    pub(crate) fn scrolls_sideways(&mut self) -> bool {
+        let script = "return document.documentElement.scrollWidth > window.innerWidth";
+        self.must("POST", "/execute/sync", &json!({"script": script, "args": []})) == Value::Bool(true)
+    }
+
     pub(crate) fn until_text(&mut self, text: &str) {
         self.until(text, |browser| browser.text().contains(text).then_some(()));
     }
@@ -167,11 +194,12 @@ impl Chromium {
         panic!("waited for {what} at {url}:\n{text}");
     }
 
-    /// A picture of the window, for who wants to look: into the folder named by `SEKISHO_SCREENSHOTS`.
+    /// A picture of the whole page, for who wants to look: into the folder named by `SEKISHO_SCREENSHOTS`.
     pub(crate) fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("SEKISHO_SCREENSHOTS") else { return };
-        let encoded = self.must("GET", "/screenshot", &Value::Null);
-        let bytes = data_encoding::BASE64.decode(encoded.as_str().unwrap().as_bytes()).unwrap();
+        let command = json!({"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": true}});
+        let taken = self.must("POST", "/goog/cdp/execute", &command);
+        let bytes = data_encoding::BASE64.decode(taken["data"].as_str().unwrap().as_bytes()).unwrap();
         std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), bytes).unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! Proof over real HTTP: a challenge of a decision, what answers it, what it is good for – and what does not help an attacker.
 
-use std::sync::Barrier;
+use std::collections::BTreeMap;
+use std::sync::{Barrier, Mutex};
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,8 @@ pub(crate) struct Broker {
     pub(crate) server: Server,
     pub(crate) key: String,
     pub(crate) port: u16,
+    /// Further keys, by role.
+    keys: Mutex<BTreeMap<&'static str, String>>,
 }
 
 /// One browser: its cookies, on one connection.
@@ -26,12 +29,22 @@ pub(crate) struct Browser {
 impl Broker {
     /// `proof` goes into the table `[proof]`.
     pub(crate) fn start(proof: &str) -> Self {
-        let place = Place::new();
+        Self::start_in(Place::new(), proof)
+    }
+
+    /// The same, in a folder that holds what the settings name.
+    pub(crate) fn start_in(place: Place, proof: &str) -> Self {
         let key = key(&place, "sender");
         let port = crate::nginx::free_port();
         let config = place.write("sekisho.toml", format!("[proof]\n{proof}"));
         let server = Self::serve(&place, &config, port);
-        Self { place, server, key, port }
+        Self { place, server, key, port, keys: Mutex::default() }
+    }
+
+    /// A connection by the key of a role.
+    pub(crate) fn by(&self, role: &'static str) -> Connection {
+        let key = self.keys.lock().unwrap().entry(role).or_insert_with(|| key(&self.place, role)).clone();
+        self.server.connect(&key)
     }
 
     fn serve(place: &Place, config: &str, port: u16) -> Server {
@@ -42,10 +55,10 @@ impl Broker {
     }
 
     fn killed_and_started_again(self) -> Self {
-        let Self { place, server, key, port } = self;
+        let Self { place, server, key, port, keys } = self;
         server.kill();
         let server = Self::serve(&place, &place.text("sekisho.toml"), port);
-        Self { place, server, key, port }
+        Self { place, server, key, port, keys }
     }
 
     pub(crate) fn origin(&self) -> String {

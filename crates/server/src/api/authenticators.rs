@@ -19,7 +19,7 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::proof::{ChallengeId, ShownAuthenticator, parse_authenticator_id};
+use crate::proof::{ChallengeId, PasskeySignals, ShownAuthenticator, parse_authenticator_id};
 
 /// Bytes of a body at most.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -31,6 +31,8 @@ const ENROLMENT_BYTES_MAX: usize = 32 << 10;
 pub(super) struct AuthenticatorsForm {
     /// All of it, at most 20.
     authenticators: Vec<ShownAuthenticator>,
+    /// What a page of the broker's own tells the browser after a change, so that it offers no passkey that is gone.
+    signals: PasskeySignals,
 }
 
 /// Why it is removed.
@@ -88,7 +90,7 @@ pub(super) struct EnrolmentBegun {
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-         description = "A passkey they have must confirm it first, it is enrolled already, or nothing began"),
+         description = "A passkey they have must confirm it first, it is enrolled already, nothing began, or the account is locked"),
         (status = 413, body = Problem, content_type = "application/problem+json",
          description = "The body is too large, or did not come whole"),
         (status = 422, body = Problem, content_type = "application/problem+json",
@@ -137,7 +139,8 @@ pub(super) async fn list(
 ) -> Result<Json<AuthenticatorsForm>, Problem> {
     app.authorize(request.headers(), Role::may_read)?;
     let customer: CustomerId = name(id)?;
-    Ok(Json(AuthenticatorsForm { authenticators: app.proofs.authenticators(&customer).await? }))
+    let authenticators = app.proofs.authenticators(&customer).await?;
+    Ok(Json(AuthenticatorsForm { authenticators, signals: app.proofs.signals(&customer).await? }))
 }
 
 /// Removes one for a customer who lost it. Who did it and why is noted first.

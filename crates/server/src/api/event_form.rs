@@ -208,7 +208,7 @@ impl EventForm {
 }
 
 /// The event of a row of the journal; `None` where it is none.
-pub(super) fn event(entry: &OwnedEntry) -> Result<Option<(Time, Box<Observed>)>, ReadError> {
+pub(crate) fn event(entry: &OwnedEntry) -> Result<Option<(Time, Box<Observed>)>, ReadError> {
     let Input { time, body, .. } = read(entry)?;
     Ok(match body {
         Body::Event(event) => Some((time, event)),
@@ -223,28 +223,28 @@ pub(super) fn read(entry: &OwnedEntry) -> Result<Input, ReadError> {
 
 /// What is read of an answer that the journal kept.
 #[derive(Debug, serde::Deserialize)]
-pub(super) struct Decided {
+pub(crate) struct Decided {
     /// The word for the decision.
-    pub(super) decision: String,
+    pub(crate) decision: String,
     /// Until when it is held.
-    pub(super) hold: Option<Until>,
+    hold: Option<Until>,
 }
 
 /// Until when something is held.
 #[derive(Debug, serde::Deserialize)]
-pub(super) struct Until {
+struct Until {
     /// That time.
-    pub(super) until: Time,
+    until: Time,
 }
 
 impl Decided {
     /// The decision of a row of the journal, if it is one.
-    pub(super) fn of(entry: &OwnedEntry) -> Option<Self> {
+    pub(crate) fn of(entry: &OwnedEntry) -> Option<Self> {
         serde_json::from_slice(&entry.answer).ok()
     }
 
     /// Until when it is held, if it is.
-    pub(super) fn held_until(&self) -> Option<Time> {
+    pub(crate) fn held_until(&self) -> Option<Time> {
         self.hold.as_ref().filter(|_| self.decision == Verdict::Hold.as_str()).map(|hold| hold.until)
     }
 }

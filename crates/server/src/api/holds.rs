@@ -33,9 +33,9 @@ const LOOKED_AT_MAX: usize = 1_000;
 
 /// What became of a hold.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct HoldState {
+pub(crate) struct HoldState {
     /// `open`, `released`, `refused`, or `over`: nobody settled it in time.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Until when it is held if nobody settles it.
     #[schema(value_type = String, format = DateTime)]
     until: Time,
@@ -298,7 +298,7 @@ pub(super) async fn get(
 }
 
 /// What became of the hold of an event that was held until then.
-pub(super) fn hold_state(
+pub(crate) fn hold_state(
     reader: &Reader,
     secret: &Secret,
     id: &EventId,

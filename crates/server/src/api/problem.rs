@@ -236,14 +236,19 @@ impl From<ProofError> for Problem {
         let detail = error.to_string();
         match error {
             ProofError::Absent(_) => Self::absent(detail),
-            ProofError::Invalid(_) => Self::invalid("proof", detail),
+            ProofError::Invalid(_) | ProofError::Unlisted(_) => Self::invalid("proof", detail),
+            ProofError::UnknownPasskey => Self {
+                r#type: "urn:sekisho:problem:unknown-passkey",
+                title: "The passkey is not known",
+                ..Self::invalid("proof", detail)
+            },
             ProofError::Refused(_) => Self::new(
                 StatusCode::CONFLICT,
                 "urn:sekisho:problem:proof-refused",
                 "The proof is not taken",
                 detail,
             ),
-            ProofError::Conflict(_) | ProofError::Visit => Self::conflict(detail),
+            ProofError::Conflict(_) | ProofError::Locked | ProofError::Visit => Self::conflict(detail),
             ProofError::Busy => Self::not_now(detail, 1),
             ProofError::Broken(_) => Self::not_now(detail, 30),
             ProofError::Ask(error) => error.into(),

@@ -1,4 +1,5 @@
-//! `/security`: what a customer proves themselves with, to add, name and remove. Must not know challenges.
+//! `/security`: what a customer proves themselves with, to add, name and remove; beside what happened in the account (`centre`).
+//! Must not know challenges.
 
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ use qrcode::render::svg;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::centre::Centre;
+use super::picture::Picture;
+use super::recent::recent;
 use super::texts::Texts;
 use super::visits::{Visitor, acting, keep_browser, keep_visit, visitor};
 use super::{Refused, rendered};
@@ -23,7 +27,11 @@ struct SecurityPage<'a> {
     texts: Texts,
     name: &'a str,
     customer: String,
+    centre: Centre,
+    support: Option<&'a str>,
     authenticators: Vec<Row>,
+    /// What the script tells the browser of the passkeys that are known here, as JSON.
+    signals: String,
     has_passkey: bool,
     must_confirm: bool,
     back: Option<String>,
@@ -74,8 +82,11 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     })?;
     let (visit, texts) = (&visitor.visit, visitor.texts);
     let now = (app.clock)();
-    let has = app.proofs.authenticators(&visit.customer).await;
-    let has = has.map_err(|error| Refused::new(error, texts).on_page(texts))?;
+    let refused = |error| Refused::new(error, texts).on_page(texts);
+    let has = app.proofs.authenticators(&visit.customer).await.map_err(refused)?;
+    let signals = app.proofs.signals(&visit.customer).await.map_err(refused)?;
+    let reports = app.proofs.reports(&visit.customer).await.map_err(refused)?;
+    let recent = recent(&app, &visit.customer, now).await.map_err(refused)?;
     let passkey =
         |matured: bool| has.iter().any(|each| each.method == "passkey" && (!matured || now >= each.matures));
     let rows = has.iter().map(|each| Row {
@@ -92,7 +103,10 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         texts,
         name: &app.proofs.settings().name,
         customer: visit.customer.as_str().to_owned(),
+        centre: Centre::new(&recent, reports.locked(), app.observer.intel(), now, texts),
+        support: app.proofs.settings().support.as_deref(),
         authenticators: rows.collect(),
+        signals: serde_json::to_string(&signals).unwrap_or_default(),
         has_passkey: passkey(false),
         must_confirm: passkey(true) && visit.proven(now).is_none(),
         back: visit.return_to.clone(),

@@ -7,37 +7,10 @@ use hashbrown::HashMap;
 use model::time::HOUR_US;
 use model::{Money, Time};
 
-const JA: &str = include_str!("../../../../config/locales/ja.toml");
-const EN: &str = include_str!("../../../../config/locales/en.toml");
-
 /// Japan has kept UTC+9 without summer time since 1952.
-const JAPAN_US: i64 = 9 * HOUR_US;
+pub(super) const JAPAN_US: i64 = 9 * HOUR_US;
 
-static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| [table(JA), table(EN)]);
-
-/// The table `[pages]` by dotted keys.
-fn table(file: &str) -> HashMap<String, String> {
-    fn flatten(prefix: &str, value: &toml::Value, found: &mut HashMap<String, String>) {
-        match value {
-            toml::Value::Table(table) => {
-                for (name, value) in table {
-                    let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-                    flatten(&key, value, found);
-                }
-            }
-            toml::Value::String(text) => {
-                found.insert(prefix.to_owned(), text.clone());
-            }
-            _ => {}
-        }
-    }
-    let mut found = HashMap::new();
-    let file: toml::Table = file.parse().unwrap_or_default();
-    if let Some(pages) = file.get("pages") {
-        flatten("", pages, &mut found);
-    }
-    found
-}
+static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| history::locales::texts("pages"));
 
 /// The texts of one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +43,18 @@ impl Texts {
     /// Day and time of day in Japan.
     pub(super) fn time(self, time: Time) -> String {
         let written = if self.japanese { "%Y年%-m月%-d日 %H:%M" } else { "%-d %B %Y, %H:%M (Japan)" };
+        time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
+    }
+
+    /// The same in few letters, for lists that say elsewhere whose time it is.
+    pub(super) fn short(self, time: Time) -> String {
+        let written = if self.japanese { "%Y年%-m月%-d日 %H:%M" } else { "%-d %b %Y, %H:%M" };
+        time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
+    }
+
+    /// A day of Japan, in few letters.
+    pub(super) fn date(self, time: Time) -> String {
+        let written = if self.japanese { "%-m/%-d" } else { "%-d %b" };
         time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
     }
 
@@ -140,9 +125,17 @@ mod tests {
             include_str!("../pages.rs"),
             include_str!("verify.rs"),
             include_str!("security.rs"),
+            include_str!("centre.rs"),
+            include_str!("origin.rs"),
+            include_str!("picture.rs"),
             include_str!("../../templates/layout.html"),
             include_str!("../../templates/verify.html"),
             include_str!("../../templates/security.html"),
+            include_str!("../../templates/logins.html"),
+            include_str!("../../templates/notices.html"),
+            include_str!("../../templates/locked.html"),
+            include_str!("../../templates/login.html"),
+            include_str!("../../templates/what_next.html"),
             include_str!("../../templates/message.html"),
         ];
         let mut asked = 0;
@@ -157,6 +150,18 @@ mod tests {
         for kind in model::EventKind::ALL {
             assert!(TEXTS[0].contains_key(&format!("kind.{}", kind.as_str())), "{kind:?}");
         }
+        let words: [(&str, &[&str]); 5] = [
+            ("channel", model::Channel::WORDS),
+            ("contact", model::ContactType::WORDS),
+            ("factor", model::Factor::WORDS),
+            ("login", &["succeeded", "failed", "asked", "held", "denied", "tried"]),
+            ("notice", &["open", "released", "refused", "over"]),
+        ];
+        for (group, words) in words {
+            for word in words {
+                assert!(TEXTS[0].contains_key(&format!("{group}.{word}")), "{group}.{word}");
+            }
+        }
     }
 
     #[test]
@@ -165,6 +170,11 @@ mod tests {
         let time: Time = "2020-09-16T03:04:05Z".parse().unwrap();
         assert_eq!(ja.time(time), "2020年9月16日 12:04");
         assert_eq!(en.time(time), "16 September 2020, 12:04 (Japan)");
+        assert_eq!(
+            (ja.short(time).as_str(), en.short(time).as_str()),
+            ("2020年9月16日 12:04", "16 Sep 2020, 12:04")
+        );
+        assert_eq!((ja.date(time).as_str(), en.date(time).as_str()), ("9/16", "16 Sep"));
         for (minor, currency, japanese, english) in [
             (5_000_000, "JPY", "5,000,000円", "JPY 5,000,000"),
             (0, "JPY", "0円", "JPY 0"),

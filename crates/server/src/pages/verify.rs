@@ -22,6 +22,7 @@ use crate::proof::{ChallengeId, Page, ProofError, ShownChallenge};
 struct VerifyPage<'a> {
     texts: Texts,
     name: &'a str,
+    support: Option<&'a str>,
     id: String,
     status: &'static str,
     /// What is confirmed: names and values.
@@ -69,6 +70,7 @@ pub(super) async fn page(
     let page = VerifyPage {
         texts,
         name: &app.proofs.settings().name,
+        support: app.proofs.settings().support.as_deref(),
         id: id.to_string(),
         status: found.shown.status,
         rows: rows(action, texts),

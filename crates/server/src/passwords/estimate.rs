@@ -70,3 +70,28 @@ fn of(text: &str, inputs: &[&str]) -> Estimate {
     };
     Estimate { score: u8::from(entropy.score()), has_word: entropy.sequence().iter().any(is_word) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{SIGNS, SIGNS_MAX, with_few_signs};
+
+    #[test]
+    fn few_signs_are_left_and_many_become_the_letters_they_stand_for() {
+        let signs = |count: usize| SIGNS.iter().take(count).map(|(sign, _)| *sign).collect::<String>();
+        for (text, looked_at) in [
+            ("", ""),
+            ("correct horse", "correct horse"),
+            ("p4$$w0rd", "p4$$w0rd"),
+            // One sign however often it comes is one.
+            ("444444444444", "444444444444"),
+            ("4@8({[", "4@8({["),
+            ("4@8({[<", "aabcccc"),
+            ("日本4@8({[<3x", "日本aabccccex"),
+        ] {
+            assert_eq!(with_few_signs(text).as_str(), looked_at, "{text}");
+        }
+        assert_eq!(with_few_signs(&signs(SIGNS_MAX)).as_str(), signs(SIGNS_MAX));
+        let all = with_few_signs(&signs(SIGNS.len()));
+        assert!(all.chars().all(|character| character.is_ascii_lowercase()), "{}", all.as_str());
+    }
+}

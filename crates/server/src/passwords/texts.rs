@@ -5,19 +5,9 @@ use std::sync::LazyLock;
 use hashbrown::HashMap;
 use stepup::password::{Judgement, Profile, Rule};
 
-const JA: &str = include_str!("../../../../config/locales/ja.toml");
-const EN: &str = include_str!("../../../../config/locales/en.toml");
-
-static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| [texts(JA), texts(EN)]);
-
-/// The texts of the table `[password.rule]`. A test holds them to be there for every rule.
-fn texts(file: &str) -> HashMap<String, String> {
-    let table: toml::Table = file.parse().unwrap_or_default();
-    let rules =
-        table.get("password").and_then(|password| password.get("rule")).and_then(toml::Value::as_table);
-    let text = |(rule, text): (&String, &toml::Value)| Some((rule.clone(), text.as_str()?.to_owned()));
-    rules.into_iter().flatten().filter_map(text).collect()
-}
+/// Of every rule; a test holds them to be there.
+static TEXTS: LazyLock<[HashMap<String, String>; 2]> =
+    LazyLock::new(|| history::locales::texts("password.rule"));
 
 /// What a customer is told of a rule that is broken.
 #[must_use]

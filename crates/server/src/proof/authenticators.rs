@@ -87,7 +87,7 @@ impl Proofs {
 
     /// Begins to enrol a passkey on a visit: what the browser is given.
     pub(crate) async fn begin_passkey(&self, visit: &Visit) -> Result<Value, ProofError> {
-        let has = self.may_change(visit).await?;
+        let has = self.may_add(visit).await?;
         let credentials = passkeys_of(&has).iter().filter_map(|kept| credential_of(kept)).collect();
         let handle = self.keys.name("handle", visit.customer.as_str());
         self.passkeys.begin_enrolment(*visit.id(), handle, visit.customer.as_str(), credentials, self.now())
@@ -101,7 +101,7 @@ impl Proofs {
         answer: Value,
         name: &str,
     ) -> Result<Shown, ProofError> {
-        self.may_change(visit).await?;
+        self.may_add(visit).await?;
         let now = self.now();
         let (credential, passkey) = self.passkeys.end_enrolment(visit.id(), answer, now)?;
         let handle = self.keys.name("handle", visit.customer.as_str());
@@ -125,7 +125,7 @@ impl Proofs {
     /// A new secret for an authenticator app. It is not kept before a code of it comes: until then it travels, sealed, with
     /// the page.
     pub(crate) async fn begin_totp(&self, visit: &Visit) -> Result<TotpBegun, ProofError> {
-        self.may_change(visit).await?;
+        self.may_add(visit).await?;
         let totp = Totp::new(random()?);
         let failed = |_error| ProofError::Broken("a secret cannot be sealed".to_owned());
         let bytes = postcard::to_allocvec(&totp).map_err(failed)?;
@@ -147,7 +147,7 @@ impl Proofs {
         given: &str,
         name: &str,
     ) -> Result<Shown, ProofError> {
-        self.may_change(visit).await?;
+        self.may_add(visit).await?;
         let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
         let bytes =
             sealed.and_then(|sealed| envelope::open(&self.keys.envelope, &totp_place(visit), &sealed));
@@ -171,7 +171,7 @@ impl Proofs {
         visit: &Visit,
         name: &str,
     ) -> Result<Vec<String>, ProofError> {
-        self.may_change(visit).await?;
+        self.may_add(visit).await?;
         let (set, codes) = recovery::make(&self.keys.codes, &random()?);
         let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name)?;
         self.keep_only_one(&enrolled).await?;
@@ -198,7 +198,12 @@ impl Proofs {
         visit: &Visit,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        self.may_change(visit).await?;
+        let has = self.may_change(visit).await?;
+        let now = self.now();
+        // Then it was confirmed with one. Who has none may be anybody in the customer's session.
+        if !has.iter().any(|each| is_strong(each, now)) {
+            self.check_unlocked(visit).await?;
+        }
         self.remove_for(observer, &visit.customer, id, visit.client.as_deref()).await
     }
 
@@ -248,38 +253,13 @@ impl Proofs {
         self.note_use(customer, proven).await
     }
 
-    /// Begins a sign-in by passkey alone: by which it is ended, and what the browser is given.
-    pub(crate) fn begin_sign_in(&self) -> Result<(String, Value), ProofError> {
-        let id = random()?;
-        Ok((data_encoding::HEXLOWER.encode(&id), self.passkeys.begin_sign_in(id, self.now())?))
-    }
-
-    /// Ends it: who signed in, and the proof it is.
-    pub(crate) async fn end_sign_in(
-        &self,
-        id: &str,
-        answer: Value,
-    ) -> Result<(CustomerId, Passed), ProofError> {
-        let id = parse_id(id).ok_or(ProofError::Absent("sign-in"))?;
-        let handle = match self.passkeys.named(&answer) {
-            Ok(handle) => handle,
-            Err(_failed) => return Err(ProofError::Invalid("the passkey names nobody".to_owned())),
-        };
-        let customer = self.keeper.act(move |kept| kept.handle(&handle)).await?;
-        let customer = customer.ok_or_else(|| ProofError::Invalid("the passkey is not known".to_owned()))?;
-        let has = self.has(&customer).await?;
-        let proven = self.passkeys.end_sign_in(&id, answer, &passkeys_of(&has), self.now());
-        let passed = self.note_use(&customer, proven).await?;
-        Ok((customer, passed))
-    }
-
-    async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
+    pub(super) async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
         let owner = customer.clone();
         self.keeper.act(move |kept| kept.authenticators(&owner)).await
     }
 
     /// Notes what came of a passkey's answer: the proof it is.
-    async fn note_use(
+    pub(super) async fn note_use(
         &self,
         customer: &CustomerId,
         proven: Result<Proven, Failed>,
@@ -290,6 +270,7 @@ impl Proofs {
             Err(Failed::NotUnderWay) => {
                 return Err(ProofError::Conflict("no proof is under way; begin again".to_owned()));
             }
+            Err(Failed::Unknown) => return Err(ProofError::UnknownPasskey),
             Err(Failed::Refused(problem)) => {
                 return Err(ProofError::Invalid(format!("the passkey is refused: {problem}")));
             }
@@ -333,13 +314,25 @@ impl Proofs {
     pub(super) async fn may_change(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
         let now = self.now();
         let has = self.has(&visit.customer).await?;
-        let strong = |each: &Authenticator| matches!(each.kind, Kind::Passkey(_)) && now >= each.matures;
         let confirmed =
             visit.proven(now).is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
-        if has.iter().any(strong) && !confirmed {
+        if has.iter().any(|each| is_strong(each, now)) && !confirmed {
             return Err(ProofError::Conflict("confirm with a passkey you have first".to_owned()));
         }
         Ok(has)
+    }
+
+    /// The same, if the visit may add to it: whoever took a session over must not be in once it is known.
+    async fn may_add(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
+        self.check_unlocked(visit).await?;
+        self.may_change(visit).await
+    }
+
+    async fn check_unlocked(&self, visit: &Visit) -> Result<(), ProofError> {
+        match self.reports(&visit.customer).await?.locked() {
+            None => Ok(()),
+            Some(_) => Err(ProofError::Locked),
+        }
     }
 
     fn new_authenticator(&self, visit: &Visit, kind: Kind, name: &str) -> Result<Authenticator, ProofError> {
@@ -391,10 +384,16 @@ impl Proofs {
             outcome: Outcome::Succeeded,
             customer: &changed.customer,
             factor: Some(factor),
+            reason: None,
             client,
         };
         self.tell(observer, fact).await
     }
+}
+
+/// Whether changes must be confirmed with it.
+fn is_strong(authenticator: &Authenticator, now: Time) -> bool {
+    matches!(authenticator.kind, Kind::Passkey(_)) && now >= authenticator.matures
 }
 
 fn room_for(kept: &Kept<'_>, one: &Authenticator) -> Result<(), ProofError> {
@@ -419,7 +418,7 @@ fn by_credential(has: Vec<Authenticator>, credential: &[u8]) -> Option<Authentic
     })
 }
 
-fn passkeys_of(has: &[Authenticator]) -> Vec<String> {
+pub(super) fn passkeys_of(has: &[Authenticator]) -> Vec<String> {
     let passkey = |each: &Authenticator| match &each.kind {
         Kind::Passkey(kept) => Some(kept.clone()),
         Kind::Totp(_) | Kind::Recovery(_) => None,

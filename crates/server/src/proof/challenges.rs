@@ -3,23 +3,20 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
-use model::{ContactType, CustomerId, Event, EventKind, Outcome, Time};
+use model::{ContactType, CustomerId, Event, EventKind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code};
 
-use super::facts::Fact;
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
 use super::result::{self, About};
 use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
-use crate::observe::Observer;
-use crate::sequencer::AskError;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ChallengeId([u8; 16]);
+pub(crate) struct ChallengeId(pub(super) [u8; 16]);
 
 const PREFIX: &str = "ch_";
 
@@ -143,7 +140,7 @@ pub(crate) struct Found {
     pub(crate) shown: Shown,
 }
 
-fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
+pub(super) fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
     Shown {
         id: id.to_string(),
         status: challenge.standing(now),
@@ -194,20 +191,18 @@ impl Proofs {
 
     /// A challenge, whoever it is for.
     pub(crate) async fn find(&self, id: ChallengeId) -> Result<Found, ProofError> {
-        let now = self.now();
-        self.keeper
-            .act(move |kept| {
-                let challenge = challenge_of(kept, id)?;
-                Ok(Found { shown: show(id, &challenge, now), challenge })
-            })
-            .await
+        let found = self.keeper.act(move |kept| challenge_of(kept, id)).await?;
+        let reports = self.reports(&found.action().customer).await?;
+        let challenge = reports.applied(found);
+        Ok(Found { shown: show(id, &challenge, self.now()), challenge })
     }
 
     /// Begins to answer with a passkey.
     pub(crate) async fn begin_answer(&self, id: ChallengeId, by: &CustomerId) -> Result<Value, ProofError> {
+        let reports = self.reports(by).await?;
         let (by, now) = (by.clone(), self.now());
         let passkeys = self.keeper.act(move |kept| {
-            let challenge = own_challenge(kept, id, &by)?;
+            let challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(Method::Passkey, now)?;
             let has = kept.authenticators(&by)?.into_iter();
             let kind = challenge.action().kind;
@@ -224,10 +219,11 @@ impl Proofs {
         answer: Value,
     ) -> Result<Shown, ProofError> {
         let passed = self.check_passkey(&id.0, by, answer).await?;
+        let reports = self.reports(by).await?;
         let (by, now) = (by.clone(), self.now());
         self.keeper
             .act(move |kept| {
-                let mut challenge = own_challenge(kept, id, &by)?;
+                let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
                 let matures = passed.authenticator.and_then(|used| {
                     let has = kept.authenticators(&by).ok()?;
                     has.into_iter().find(|each| each.id == used).map(|each| each.matures)
@@ -248,10 +244,11 @@ impl Proofs {
         method: Method,
         given: &str,
     ) -> Result<Shown, ProofError> {
+        let reports = self.reports(by).await?;
         let (by, now, given) = (by.clone(), self.now(), given.to_owned());
         let keys = Arc::clone(&self.keys);
         let answered = self.keeper.act(move |kept| {
-            let mut challenge = own_challenge(kept, id, &by)?;
+            let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(method, now)?;
             let mut guesses = kept.guesses(&by, &guesser)?;
             if let Some(until) = guesses.blocked_until(now) {
@@ -275,10 +272,10 @@ impl Proofs {
 
     /// Lets an action through, once.
     pub(crate) async fn redeem(&self, id: ChallengeId, action: Action) -> Result<Shown, ProofError> {
-        let now = self.now();
+        let (reports, now) = (self.reports(&action.customer).await?, self.now());
         self.keeper
             .act(move |kept| {
-                let mut challenge = challenge_of(kept, id)?;
+                let mut challenge = reports.applied(challenge_of(kept, id)?);
                 challenge.redeem(&action, now)?;
                 kept.put_challenge(&id.0, &challenge)?;
                 Ok(show(id, &challenge, now))
@@ -293,10 +290,11 @@ impl Proofs {
         customer: &CustomerId,
         kind: EventKind,
     ) -> Result<Passed, ProofError> {
+        let reports = self.reports(customer).await?;
         let (customer, now) = (customer.clone(), self.now());
         self.keeper
             .act(move |kept| {
-                let mut challenge = own_challenge(kept, id, &customer)?;
+                let mut challenge = reports.applied(own_challenge(kept, id, &customer)?);
                 if challenge.action().kind != kind {
                     return Err(ProofError::Conflict(format!("the challenge is not for `{kind}`")));
                 }
@@ -306,37 +304,6 @@ impl Proofs {
                 Ok(passed)
             })
             .await
-    }
-
-    /// The customer says that it was not them: the challenge is over, and the journal is told.
-    pub(crate) async fn report(
-        &self,
-        observer: &Observer,
-        id: ChallengeId,
-        by: &CustomerId,
-        client: Option<&str>,
-    ) -> Result<Shown, ProofError> {
-        let (owner, now) = (by.clone(), self.now());
-        let shown = self.keeper.act(move |kept| {
-            let mut challenge = own_challenge(kept, id, &owner)?;
-            challenge.report();
-            kept.put_challenge(&id.0, &challenge)?;
-            Ok(show(id, &challenge, now))
-        });
-        let shown = shown.await?;
-        let fact = Fact {
-            id: format!("report-{id}"),
-            kind: EventKind::CustomerReport,
-            outcome: Outcome::Succeeded,
-            customer: by,
-            factor: None,
-            client,
-        };
-        match self.tell(observer, fact).await {
-            // Pressed again: the report that is in the journal stands.
-            Ok(()) | Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(shown),
-            Err(error) => Err(error),
-        }
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.
@@ -388,7 +355,11 @@ fn challenge_of(kept: &Kept<'_>, id: ChallengeId) -> Result<Challenge, ProofErro
 }
 
 /// The challenge, if it is this customer's. Of somebody else's not even its existence is told.
-fn own_challenge(kept: &Kept<'_>, id: ChallengeId, by: &CustomerId) -> Result<Challenge, ProofError> {
+pub(super) fn own_challenge(
+    kept: &Kept<'_>,
+    id: ChallengeId,
+    by: &CustomerId,
+) -> Result<Challenge, ProofError> {
     let challenge = challenge_of(kept, id)?;
     if challenge.action().customer == *by { Ok(challenge) } else { Err(ProofError::Absent("challenge")) }
 }

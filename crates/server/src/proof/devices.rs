@@ -193,6 +193,7 @@ impl Proofs {
             outcome: if only { Outcome::Succeeded } else { Outcome::Failed },
             customer,
             factor,
+            reason: None,
             client,
         };
         self.tell(observer, fact).await
@@ -272,6 +273,7 @@ impl Proofs {
             outcome: Outcome::Succeeded,
             customer: &device.customer,
             factor,
+            reason: None,
             client: Some(&client),
         };
         self.tell(observer, fact).await

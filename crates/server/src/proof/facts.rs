@@ -2,6 +2,7 @@
 //! with an identifier of their own, so that each happens once. Must not know how it was proven.
 
 use engine::input::Body;
+use model::event::Reason;
 use model::{Channel, CustomerId, Event, EventKind, Factor, Outcome, Time};
 
 use super::{ProofError, Proofs};
@@ -15,6 +16,8 @@ pub(crate) struct Fact<'a> {
     pub(crate) outcome: Outcome,
     pub(crate) customer: &'a CustomerId,
     pub(crate) factor: Option<Factor>,
+    /// What it is about: `event` or `challenge` and its identifier.
+    pub(crate) reason: Option<Reason>,
     /// JSON of an event's `client`, if the broker told one.
     pub(crate) client: Option<&'a str>,
 }
@@ -28,6 +31,7 @@ impl Proofs {
         event.customer = Some(fact.customer.clone());
         event.channel = Some(Channel::Web);
         event.factor = fact.factor;
+        event.reason = fact.reason;
         if let Some(client) = fact.client.and_then(|client| serde_json::from_str(client).ok()) {
             event.client = client;
         }

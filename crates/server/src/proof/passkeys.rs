@@ -9,22 +9,26 @@ use model::Time;
 use model::time::SECOND_US;
 use serde_json::Value;
 use webauthn_rs::prelude::{
-    AuthenticationResult, CredentialID, DiscoverableAuthentication, DiscoverableKey, Passkey,
-    PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Url, Uuid,
-    WebauthnError,
+    AttestationCaList, AttestedPasskeyRegistration, AuthenticationResult, CredentialID,
+    DiscoverableAuthentication, DiscoverableKey, Passkey, PasskeyAuthentication, PasskeyRegistration,
+    PublicKeyCredential, RegisterPublicKeyCredential, Url, Uuid, WebauthnError,
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
-use super::ProofError;
 use super::settings::ProofSettings;
+use super::{ProofError, hardware};
 
 /// Ceremonies under way at most.
 const CEREMONIES_MAX: usize = 50_000;
 const CEREMONY_S: i64 = 5 * 60;
+/// Of these, enrolments of attested hardware: the library keeps the roots with each.
+const ATTESTED_MAX: usize = 1_000;
 
 /// The library, set up, and what is under way.
 pub(crate) struct Passkeys {
     webauthn: Webauthn,
+    /// What hardware must be attested by, where hardware is asked for.
+    roots: Option<AttestationCaList>,
     under_way: Mutex<HashMap<[u8; 16], UnderWay>>,
 }
 
@@ -36,6 +40,7 @@ struct UnderWay {
 /// The half of a ceremony that stays here.
 enum Ceremony {
     Enrol(Box<PasskeyRegistration>),
+    EnrolAttested(Box<AttestedPasskeyRegistration>),
     Prove(Box<PasskeyAuthentication>),
     SignIn(Box<DiscoverableAuthentication>),
 }
@@ -54,6 +59,8 @@ pub(crate) enum Failed {
     NotUnderWay,
     /// The counter did not grow: there may be a copy.
     Copied(Vec<u8>),
+    /// It is none that is known here, or was removed.
+    Unknown,
     /// Anything else that the library refuses.
     Refused(String),
 }
@@ -69,7 +76,8 @@ impl Passkeys {
             builder = builder.append_allowed_origin(&url(related)?);
         }
         let webauthn = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self { webauthn, under_way: Mutex::default() })
+        let roots = settings.hardware.as_ref().map(hardware::roots).transpose()?;
+        Ok(Self { webauthn, roots, under_way: Mutex::default() })
     }
 
     /// Begins to enrol one, under `id`: what the browser is given. One that the customer has is not enrolled again.
@@ -81,9 +89,20 @@ impl Passkeys {
         has: Vec<CredentialID>,
         now: Time,
     ) -> Result<Value, ProofError> {
-        let begun = self.webauthn.start_passkey_registration(Uuid::from_bytes(handle), name, name, Some(has));
-        let (options, state) = begun.map_err(refused)?;
-        self.put(id, Ceremony::Enrol(Box::new(state)), now)?;
+        let (handle, has) = (Uuid::from_bytes(handle), Some(has));
+        let (options, ceremony) = match self.roots.clone() {
+            None => {
+                let begun = self.webauthn.start_passkey_registration(handle, name, name, has);
+                begun.map(|(options, state)| (options, Ceremony::Enrol(Box::new(state))))
+            }
+            Some(roots) => {
+                let begun =
+                    self.webauthn.start_attested_passkey_registration(handle, name, name, has, roots, None);
+                begun.map(|(options, state)| (options, Ceremony::EnrolAttested(Box::new(state))))
+            }
+        }
+        .map_err(refused)?;
+        self.put(id, ceremony, now)?;
         let mut options = json(&options)?;
         // The library asks for none; one that can be found without a name signs in without one.
         if let Some(selection) = options.pointer_mut("/publicKey/authenticatorSelection") {
@@ -99,12 +118,21 @@ impl Passkeys {
         answer: Value,
         now: Time,
     ) -> Result<(Vec<u8>, String), ProofError> {
-        let Some(Ceremony::Enrol(state)) = self.take(id, now) else {
-            return Err(ProofError::Conflict("no enrolment is under way; begin again".to_owned()));
+        let ceremony = self.take(id, now);
+        let read = |answer| {
+            serde_json::from_value::<RegisterPublicKeyCredential>(answer)
+                .map_err(|error| ProofError::Invalid(format!("not the answer of a browser: {error}")))
         };
-        let answer: RegisterPublicKeyCredential = serde_json::from_value(answer)
-            .map_err(|error| ProofError::Invalid(format!("not the answer of a browser: {error}")))?;
-        let passkey = self.webauthn.finish_passkey_registration(&answer, &state).map_err(refused)?;
+        let passkey = match ceremony {
+            Some(Ceremony::Enrol(state)) => {
+                self.webauthn.finish_passkey_registration(&read(answer)?, &state).map_err(refused)?
+            }
+            Some(Ceremony::EnrolAttested(state)) => {
+                let enrolled = self.webauthn.finish_attested_passkey_registration(&read(answer)?, &state);
+                Passkey::from(enrolled.map_err(refused)?)
+            }
+            _ => return Err(ProofError::Conflict("no enrolment is under way; begin again".to_owned())),
+        };
         Ok((passkey.cred_id().to_vec(), kept(&passkey)?))
     }
 
@@ -139,7 +167,7 @@ impl Passkeys {
         let result = ended.map_err(|error| failed(&error, &answer))?;
         let mut has = passkeys.iter().filter_map(|text| serde_json::from_str::<Passkey>(text).ok());
         let Some(mut passkey) = has.find(|passkey| passkey.cred_id() == result.cred_id()) else {
-            return Err(Failed::Refused("the passkey was removed".to_owned()));
+            return Err(Failed::Unknown);
         };
         proven(&mut passkey, &result)
     }
@@ -170,7 +198,7 @@ impl Passkeys {
         let answer = browsers(answer)?;
         let mut has = passkeys.iter().filter_map(|text| serde_json::from_str::<Passkey>(text).ok());
         let used = has.find(|passkey| passkey.cred_id().as_slice() == answer.get_credential_id());
-        let mut passkey = used.ok_or_else(|| Failed::Refused("the passkey is not known".to_owned()))?;
+        let mut passkey = used.ok_or(Failed::Unknown)?;
         let key = DiscoverableKey::from(&passkey);
         let ended = self.webauthn.finish_discoverable_authentication_v2(&answer, *state, &key);
         proven(&mut passkey, &ended.map_err(|error| failed(&error, &answer))?)
@@ -181,6 +209,13 @@ impl Passkeys {
         if under_way.len() >= CEREMONIES_MAX {
             under_way.retain(|_, each| now < each.ends);
             if under_way.len() >= CEREMONIES_MAX {
+                return Err(ProofError::Busy);
+            }
+        }
+        let is_attested = |each: &UnderWay| matches!(each.ceremony, Ceremony::EnrolAttested(_));
+        if matches!(ceremony, Ceremony::EnrolAttested(_)) {
+            under_way.retain(|_, each| now < each.ends);
+            if under_way.values().filter(|each| is_attested(each)).count() >= ATTESTED_MAX {
                 return Err(ProofError::Busy);
             }
         }
@@ -227,5 +262,55 @@ fn json(options: &impl serde::Serialize) -> Result<Value, ProofError> {
 }
 
 fn refused(error: WebauthnError) -> ProofError {
+    if hardware::is_unlisted(&error) {
+        return ProofError::Unlisted(format!("no maker that is taken here attests its hardware: {error}"));
+    }
     ProofError::Invalid(format!("the passkey is refused: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Time;
+    use model::time::SECOND_US;
+    use serde_json::json;
+
+    use super::{CEREMONY_S, Failed, Passkeys};
+    use crate::proof::{ProofError, ProofSettings};
+
+    fn at(seconds: i64) -> Time {
+        Time::from_us((1_600_000_000 + seconds) * SECOND_US).unwrap()
+    }
+
+    fn passkeys() -> Passkeys {
+        Passkeys::new(&ProofSettings::default()).unwrap()
+    }
+
+    /// What is no browser's answer is refused where a ceremony is under way; else nothing is looked at.
+    #[test]
+    fn a_ceremony_is_over_after_five_minutes_and_after_one_answer() {
+        let passkeys = passkeys();
+        for (ends, is_under_way) in [(CEREMONY_S - 1, true), (CEREMONY_S, false)] {
+            passkeys.begin_enrolment([1; 16], [2; 16], "C1", Vec::new(), at(0)).unwrap();
+            let ended = passkeys.end_enrolment(&[1; 16], json!({}), at(ends)).unwrap_err();
+            assert_eq!(matches!(ended, ProofError::Invalid(_)), is_under_way, "{ended}");
+            let again = passkeys.end_enrolment(&[1; 16], json!({}), at(ends)).unwrap_err();
+            assert!(matches!(again, ProofError::Conflict(_)), "{again}");
+
+            passkeys.begin_sign_in([1; 16], at(0)).unwrap();
+            let ended = passkeys.end_sign_in(&[1; 16], json!({}), &[], at(ends));
+            assert_eq!(matches!(ended, Err(Failed::Refused(_))), is_under_way, "after {ends} s");
+            let again = passkeys.end_sign_in(&[1; 16], json!({}), &[], at(ends));
+            assert!(matches!(again, Err(Failed::NotUnderWay)));
+        }
+    }
+
+    #[test]
+    fn a_ceremony_of_one_sort_ends_none_of_another() {
+        let passkeys = passkeys();
+        passkeys.begin_sign_in([1; 16], at(0)).unwrap();
+        let ended = passkeys.end_enrolment(&[1; 16], json!({}), at(1)).unwrap_err();
+        assert!(matches!(ended, ProofError::Conflict(_)), "{ended}");
+        passkeys.begin_enrolment([1; 16], [2; 16], "C1", Vec::new(), at(0)).unwrap();
+        assert!(matches!(passkeys.end_proof(&[1; 16], json!({}), &[], at(1)), Err(Failed::NotUnderWay)));
+    }
 }

@@ -5,6 +5,9 @@ use stepup::{Method, authenticator, challenge};
 /// Origins that may be named at most.
 const ORIGINS_MAX: usize = 32;
 
+/// Characters of what customers are told of whom to call.
+const SUPPORT_CHARS_MAX: usize = 200;
+
 /// How proof is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProofSettings {
@@ -24,6 +27,19 @@ pub struct ProofSettings {
     pub open_s: u32,
     /// Ways that stay open to those who have a passkey.
     pub fallback: Vec<Method>,
+    /// What customers are told of whom to call, as plain text; at most 200 characters.
+    pub support: Option<String>,
+    /// Which hardware passkeys must come from; none takes any.
+    pub hardware: Option<Hardware>,
+}
+
+/// Hardware whose makers attest it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hardware {
+    /// Makers' root certificates, PEM, 1 to 64.
+    pub roots: String,
+    /// Models by their AAGUID, at most 256; none takes every model that a root attests.
+    pub aaguids: Vec<String>,
 }
 
 impl Default for ProofSettings {
@@ -37,6 +53,8 @@ impl Default for ProofSettings {
             cooling_hours: authenticator::COOLING_HOURS,
             open_s: u32::try_from(challenge::OPEN_S).unwrap_or(600),
             fallback: Vec::new(),
+            support: None,
+            hardware: None,
         }
     }
 }
@@ -72,6 +90,11 @@ impl ProofSettings {
         }
         if self.cooling_hours > 24 * 30 {
             return wrong("cooling_hours", format!("is {}; allowed: up to 720", self.cooling_hours));
+        }
+        let support = self.support.as_deref().unwrap_or("").chars().count();
+        if support > SUPPORT_CHARS_MAX {
+            let problem = format!("has {support} characters; allowed: at most {SUPPORT_CHARS_MAX}");
+            return wrong("support", problem);
         }
         if !(60..=3_600).contains(&self.open_s) {
             return wrong("open_seconds", format!("is {}; allowed: 60 to 3600", self.open_s));

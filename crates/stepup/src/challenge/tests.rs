@@ -41,6 +41,21 @@ fn a_proof_lets_its_own_action_through_once() {
 }
 
 #[test]
+fn what_was_not_let_through_is_over_with_a_report_of_something_else() {
+    let (open, mut passed, mut redeemed) = (withdrawal(), withdrawal(), withdrawal());
+    passed.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+    redeemed.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+    redeemed.redeem(&action(WITHDRAWAL), at(2)).unwrap();
+    for (challenge, standing) in [(open, "reported"), (passed, "reported"), (redeemed, "redeemed")] {
+        let mut voided = challenge;
+        voided.void();
+        assert_eq!(voided.standing(at(3)), standing);
+        assert_eq!(voided.redeem(&action(WITHDRAWAL), at(3)), Err(Refusal::Standing(standing)));
+        assert!(voided.pass(by(Method::Passkey, at(3)), at(0)).is_err());
+    }
+}
+
+#[test]
 fn every_bound_field_voids_the_proof_when_it_changes() {
     let order = r#"{"id":"o","time":"2020-09-16T03:00:00Z","kind":"order","customer":"C1","outcome":"attempted",
         "order":{"symbol":"7203","side":"buy","effect":"open","quantity":100,"notional":{"minor":200000,"currency":"JPY"}}}"#;

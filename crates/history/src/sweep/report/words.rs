@@ -11,46 +11,19 @@ use model::Time;
 use model::time::HOUR_US;
 
 use super::format;
-
-const JA: &str = include_str!("../../../../../config/locales/ja.toml");
-const EN: &str = include_str!("../../../../../config/locales/en.toml");
+use crate::locales::texts;
 
 /// Japan has kept UTC+9 without summer time since 1952.
 const JAPAN_US: i64 = 9 * HOUR_US;
 
 static TEXTS: LazyLock<HashMap<String, Both>> = LazyLock::new(|| {
-    let en = texts(EN);
+    let [ja, en] = texts("report");
     let pair = |(key, ja): (String, String)| {
         let en = en.get(&key)?.clone();
         Some((key, Both { ja: ja.into(), en: en.into() }))
     };
-    texts(JA).into_iter().filter_map(pair).collect()
+    ja.into_iter().filter_map(pair).collect()
 });
-
-/// The texts of the table `[report]` by dotted keys. Tests hold the files to be readable and to have the same keys.
-fn texts(file: &str) -> HashMap<String, String> {
-    let mut found = HashMap::new();
-    let table: toml::Table = file.parse().unwrap_or_default();
-    if let Some(report) = table.get("report") {
-        flatten("", report, &mut found);
-    }
-    found
-}
-
-fn flatten(prefix: &str, value: &toml::Value, found: &mut HashMap<String, String>) {
-    match value {
-        toml::Value::Table(table) => {
-            for (name, value) in table {
-                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-                flatten(&key, value, found);
-            }
-        }
-        toml::Value::String(text) => {
-            found.insert(prefix.to_owned(), text.clone());
-        }
-        _ => {}
-    }
-}
 
 /// A text in both languages. As HTML it is one element for each, escaped, of which the page shows one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,12 +134,12 @@ mod tests {
 
     use model::{Channel, ContactType, EventKind, Factor, Outcome};
 
-    use super::{Both, EN, JA, TEXTS, fill, is_known, moment, number, texts};
+    use super::{Both, TEXTS, fill, is_known, moment, number, texts};
     use crate::sweep::{Reason, Verdict};
 
     #[test]
     fn both_languages_have_the_same_keys_and_the_same_places_to_fill() {
-        let (ja, en) = (texts(JA), texts(EN));
+        let [ja, en] = texts("report");
         let keys =
             |texts: &hashbrown::HashMap<String, String>| texts.keys().cloned().collect::<BTreeSet<String>>();
         assert_eq!(keys(&ja), keys(&en));

@@ -1,0 +1,135 @@
+//! "This was not me": the customer says so of a challenge, of a login, or of the account as a whole. The journal is told, which locks the
+//! account; and with it every challenge that was made before is over, whoever reported, on these pages or over the API. So what
+//! counts is the customer's record, which the journal makes, and nothing that is kept here. Must not know what a lock does to
+//! decisions: that is policy.
+
+use engine::key::RecordKey;
+use model::event::{EventId, Reason};
+use model::{CustomerId, EventKind, Outcome, Time};
+use stepup::Challenge;
+
+use super::challenges::{ChallengeId, Shown, own_challenge, show};
+use super::facts::Fact;
+use super::handover::Visit;
+use super::{ProofError, Proofs};
+use crate::observe::Observer;
+use crate::sequencer::AskError;
+
+/// What a customer reported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reports {
+    /// When they last said that it was not them.
+    last: Option<Time>,
+    /// When they were last identified anew.
+    verified: Option<Time>,
+}
+
+impl Reports {
+    /// Since when the account is locked, if it is: nobody has identified the customer since.
+    pub(crate) fn locked(&self) -> Option<Time> {
+        self.last.filter(|last| self.verified.is_none_or(|verified| *last > verified))
+    }
+
+    /// The challenge as the reports leave it. Identifying the customer anew makes none good again.
+    pub(super) fn applied(self, mut challenge: Challenge) -> Challenge {
+        if self.last.is_some_and(|last| challenge.made() <= last) {
+            challenge.void();
+        }
+        challenge
+    }
+}
+
+impl Proofs {
+    /// What a customer reported, as far as the journal has it.
+    pub(crate) async fn reports(&self, customer: &CustomerId) -> Result<Reports, ProofError> {
+        let (key, asked) = (RecordKey::customer(customer.as_str()), customer.clone());
+        let look = move |state: &engine::State, _: &engine::Policy| {
+            let dealings = state.customer(asked.as_str())?.dealings();
+            Some((dealings.reported_us, dealings.verified_us))
+        };
+        let seen = self.sequencer.look(vec![key], look).await?;
+        // 0 stands for never.
+        let time = |us: i64| Time::from_us(us).filter(|_| us != 0);
+        Ok(seen.map_or_else(Reports::default, |(reported, verified)| Reports {
+            last: time(reported),
+            verified: time(verified),
+        }))
+    }
+
+    /// The customer says of a challenge that it was not them.
+    pub(crate) async fn report(
+        &self,
+        observer: &Observer,
+        id: ChallengeId,
+        by: &CustomerId,
+        client: Option<&str>,
+    ) -> Result<Shown, ProofError> {
+        let (owner, now) = (by.clone(), self.now());
+        let shown = self.keeper.act(move |kept| {
+            let mut challenge = own_challenge(kept, id, &owner)?;
+            challenge.report();
+            kept.put_challenge(&id.0, &challenge)?;
+            Ok(show(id, &challenge, now))
+        });
+        let shown = shown.await?;
+        let reason = format!("challenge {id}").parse().ok();
+        self.tell_report(observer, format!("report-{id}"), by, reason, client).await?;
+        Ok(shown)
+    }
+
+    /// The customer says on a visit that a login, or what happened in the account as a whole, was not them. Said again of the
+    /// same it is the same report, until somebody identified them: then it locks anew.
+    pub(crate) async fn report_event(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        event: Option<&EventId>,
+    ) -> Result<(), ProofError> {
+        let verified = self.reports(&visit.customer).await?.verified.map_or(0, Time::as_us);
+        let about = event.map_or("", EventId::as_str);
+        let name = self.keys.name("report", &format!("{verified} {} {about}", visit.customer));
+        let id = format!("report-{}", data_encoding::HEXLOWER.encode(&name));
+        let reason = event.and_then(|event| format!("event {event}").parse().ok());
+        self.tell_report(observer, id, &visit.customer, reason, visit.client.as_deref()).await
+    }
+
+    async fn tell_report(
+        &self,
+        observer: &Observer,
+        id: String,
+        customer: &CustomerId,
+        reason: Option<Reason>,
+        client: Option<&str>,
+    ) -> Result<(), ProofError> {
+        let kind = EventKind::CustomerReport;
+        let fact = Fact { id, kind, outcome: Outcome::Succeeded, customer, factor: None, reason, client };
+        match self.tell(observer, fact).await {
+            // Pressed again: the report that is in the journal stands.
+            Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(()),
+            told => told,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Time;
+    use model::time::SECOND_US;
+
+    use super::Reports;
+
+    #[test]
+    fn a_report_locks_until_the_customer_was_identified() {
+        let at = |seconds: i64| Time::from_us(seconds * SECOND_US);
+        for (last, verified, locked) in [
+            (None, None, None),
+            (None, at(1), None),
+            (at(1), None, at(1)),
+            (at(2), at(1), at(2)),
+            (at(1), at(1), None),
+            (at(1), at(2), None),
+        ] {
+            assert_eq!(Reports { last, verified }.locked(), locked, "{last:?} {verified:?}");
+        }
+    }
+}
