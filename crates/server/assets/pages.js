@@ -182,6 +182,22 @@ const acts = {
     await send("/rename", { id: item.dataset.id, name });
     again();
   },
+  register: async (button) => {
+    const name = prompt(button.dataset.ask, button.dataset.name);
+    if (name === null) return;
+    await send("/devices", { name });
+    again();
+  },
+  forget: async (button) => {
+    if (!confirm(button.dataset.ask)) return;
+    await send("/devices/remove", { id: button.closest("[data-id]").dataset.id });
+    again();
+  },
+  only: async (button) => {
+    if (!confirm(button.dataset.ask)) return;
+    await send("/devices/only", { only: button.dataset.only === "true" });
+    again();
+  },
   remove: async (button) => {
     if (!confirm(button.dataset.ask)) return;
     await send("/remove", { id: button.closest("[data-id]").dataset.id });

@@ -6,6 +6,7 @@
 
 mod assets;
 mod centre;
+mod devices;
 mod origin;
 mod picture;
 mod prefecture;
@@ -53,6 +54,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/security/rename", post(security::rename))
         .route("/security/remove", post(security::remove))
         .route("/security/report", post(centre::report))
+        .route("/security/devices", post(devices::add))
+        .route("/security/devices/remove", post(devices::remove))
+        .route("/security/devices/only", post(devices::only))
         .route("/assets/pages.js", get(assets::script))
         .route("/assets/pages.css", get(assets::style))
         .route("/.well-known/webauthn", get(well_known::webauthn))

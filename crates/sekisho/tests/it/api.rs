@@ -138,7 +138,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 40] = [
+    let operations: [(&str, &str, &[&str]); 46] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -156,6 +156,7 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("POST", "/v1/policies/9/backtest", &["operator", "admin"]),
         ("POST", "/v1/backtests/1/stop", &["operator", "admin"]),
         ("POST", "/v1/customers/x/unlock", &["operator", "admin"]),
+        ("GET", "/v1/holds/x", &ROLES),
         ("POST", "/v1/holds/x/release", &["operator", "admin"]),
         ("POST", "/v1/holds/x/refuse", &["operator", "admin"]),
         ("POST", "/v1/sweeps", &["operator", "admin"]),
@@ -177,6 +178,19 @@ fn roles_may_what_they_are_for_and_nothing_else() {
             "/v1/customers/x/authenticators/00112233445566778899aabbccddeeff/remove",
             &["operator", "admin"],
         ),
+        ("GET", "/v1/customers/x/devices", &ROLES),
+        ("POST", "/v1/customers/x/devices", &["sender", "admin"]),
+        (
+            "POST",
+            "/v1/customers/x/devices/00112233445566778899aabbccddeeff/presence",
+            &["sender", "admin"],
+        ),
+        (
+            "POST",
+            "/v1/customers/x/devices/00112233445566778899aabbccddeeff/remove",
+            &["operator", "admin"],
+        ),
+        ("PUT", "/v1/customers/x/only-own-devices", &["operator", "admin"]),
         ("POST", "/v1/mask", &ROLES),
         ("GET", "/v1/audit", &["admin"]),
         ("PUT", "/v1/customers/x", &["admin"]),

@@ -14,6 +14,7 @@ mod browser;
 mod centre;
 mod centre_pages;
 mod demo;
+mod devices;
 mod evaluate;
 mod export;
 mod forward;

@@ -108,12 +108,17 @@ impl Broker {
 
     /// A customer who came to the security page.
     pub(crate) fn browser(&self, customer: &str) -> Browser {
+        self.browser_of(&json!({"customer": customer, "page": "security", "language": "en"}))
+    }
+
+    /// The same by a handover.
+    pub(crate) fn browser_of(&self, handover: &Value) -> Browser {
         let mut browser = Browser {
             connection: Connection::open(&self.server.address, "no key").unwrap(),
             origin: self.origin(),
             cookies: Vec::new(),
         };
-        let url = self.handover(&json!({"customer": customer, "page": "security", "language": "en"}));
+        let url = self.handover(handover);
         let entered = browser.get(url.strip_prefix(&self.origin()).unwrap());
         assert_eq!(entered.status, 303, "{entered:?}");
         browser

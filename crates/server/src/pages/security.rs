@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::centre::Centre;
+use super::devices::Devices;
 use super::picture::Picture;
 use super::recent::recent;
 use super::texts::Texts;
@@ -30,6 +31,7 @@ struct SecurityPage<'a> {
     centre: Centre,
     support: Option<&'a str>,
     authenticators: Vec<Row>,
+    devices: Devices,
     /// What the script tells the browser of the passkeys that are known here, as JSON.
     signals: String,
     has_passkey: bool,
@@ -106,6 +108,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         centre: Centre::new(&recent, reports.locked(), app.observer.intel(), now, texts),
         support: app.proofs.settings().support.as_deref(),
         authenticators: rows.collect(),
+        devices: Devices::new(&app, visit, texts).await.map_err(refused)?,
         signals: serde_json::to_string(&signals).unwrap_or_default(),
         has_passkey: passkey(false),
         must_confirm: passkey(true) && visit.proven(now).is_none(),
@@ -191,6 +194,6 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
     Ok(said(visitor.texts.of("security.removed")))
 }
 
-fn said(text: &str) -> Response {
+pub(super) fn said(text: &str) -> Response {
     Json(json!({ "text": text })).into_response()
 }

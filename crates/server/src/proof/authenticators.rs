@@ -323,7 +323,7 @@ impl Proofs {
     }
 
     /// The same, if the visit may add to it: whoever took a session over must not be in once it is known.
-    async fn may_add(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
+    pub(super) async fn may_add(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
         self.check_unlocked(visit).await?;
         self.may_change(visit).await
     }

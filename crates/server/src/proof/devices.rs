@@ -91,7 +91,7 @@ impl Proofs {
         visit: &Visit,
         (device, name, key): (DeviceId, &str, Option<&str>),
     ) -> Result<Shown, ProofError> {
-        self.may_change(visit).await?;
+        self.may_add(visit).await?;
         let name = authenticator::name(name).ok_or_else(|| {
             ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned())
         })?;
@@ -161,7 +161,7 @@ impl Proofs {
         visit: &Visit,
         only: bool,
     ) -> Result<(), ProofError> {
-        self.may_change(visit).await?;
+        self.may_add(visit).await?;
         let (factor, client) = (self.confirmed_by(visit), visit.client.as_deref());
         self.restrict(observer, &visit.customer, only, (factor, client)).await
     }

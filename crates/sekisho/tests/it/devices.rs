@@ -1,0 +1,146 @@
+//! Registered devices over real HTTP and in a real browser: who registered them, who is there, and who is not let in.
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::EncodePublicKey as _;
+use serde_json::{Value, json};
+
+use crate::browser::Chromium;
+use crate::proof::{Broker, event, withdrawal};
+
+fn client(device: &str) -> Value {
+    json!({"ip": "203.0.113.7", "device": device})
+}
+
+/// What is decided about a login, or a withdrawal, with a device.
+fn decided(broker: &Broker, id: &str, kind: &str, device: &str) -> Value {
+    let mut details = if kind == "withdrawal" { withdrawal("C1") } else { json!({"credential": "correct"}) };
+    details["client"] = client(device);
+    let answer = broker.asks().post("/v1/decide", &event(id, kind, "C1", &details)).unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+#[test]
+fn only_registered_devices_are_let_in_by_the_customers_own_switch() {
+    let broker = Broker::start("");
+    let handover = json!({"customer": "C1", "page": "security", "language": "en", "client": client("phone")});
+    let mut browser = broker.browser_of(&handover);
+    let page = browser.get("/security");
+    assert!(page.body.contains("Register this device") && !page.body.contains("Use registered devices only</button>"));
+    let too_early = browser.post("/security/devices/only", &json!({"only": true}));
+    assert_eq!(too_early.status, 409, "nobody would be let in: {too_early:?}");
+    let added = browser.post("/security/devices", &json!({"name": "母のスマホ"}));
+    assert_eq!(added.status, 200, "{added:?}");
+    assert_eq!(browser.post("/security/devices/only", &json!({"only": true})).status, 200);
+    let page = browser.get("/security").body;
+    for text in ["母のスマホ", "(this device)", "Only registered devices can sign in."] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    assert_eq!((&told["only"], &told["devices"][0]["device"]), (&json!(true), &json!("phone")), "{told}");
+
+    let refused = decided(&broker, "l-1", "login", "another");
+    assert_eq!(refused["decision"], "deny", "{refused}");
+    assert!(refused.to_string().contains("login_with_another_device"), "{refused}");
+    assert_eq!(decided(&broker, "w-1", "withdrawal", "another")["decision"], "hold");
+    // It is new, nothing confirmed it, and nobody knows it from before: it waits half a day.
+    assert_eq!(decided(&broker, "l-2", "login", "phone")["decision"], "deny");
+
+    // The support centre takes the switch back, by name and with a reason.
+    let lift = json!({"only": false, "reason": "called back"}).to_string();
+    let put = |key: &mut crate::http::Connection| key.put("/v1/customers/C1/only-own-devices", &lift).unwrap().status;
+    assert_eq!(put(&mut broker.asks()), 403);
+    assert_eq!(put(&mut broker.by("operator")), 204);
+    assert_eq!(decided(&broker, "l-3", "login", "another")["decision"], "allow");
+    let audit = broker.by("admin").get("/v1/audit").unwrap().body;
+    assert!(audit.contains("device.restrict") && audit.contains("called back"), "{audit}");
+
+    let id = told["devices"][0]["id"].as_str().unwrap();
+    assert_eq!(browser.post("/security/devices/remove", &json!({"id": id})).status, 200);
+    assert_eq!(browser.post("/security/devices/remove", &json!({"id": id})).status, 404, "gone");
+    let events = broker.by("reader").get("/v1/events?customer=C1").unwrap().body;
+    for kind in ["device.register", "device.restrict", "device.remove"] {
+        assert!(events.contains(kind), "{kind}: {events}");
+    }
+}
+
+#[test]
+fn a_device_with_a_key_shows_that_it_is_there_once() {
+    let broker = Broker::start("");
+    let key = SigningKey::from_slice(&[7; 32]).unwrap();
+    let public = BASE64.encode(key.verifying_key().to_public_key_der().unwrap().as_bytes());
+    let mut asks = broker.asks();
+    let mut post = |path: &str, body: Value| asks.post(&format!("/v1/customers/{path}"), &body.to_string()).unwrap();
+    let bad = post("C1/devices", json!({"device": "phone", "name": "phone", "public_key": "AAAA"}));
+    assert_eq!(bad.status, 422, "{bad:?}");
+    let made = post("C1/devices", json!({"device": "phone", "name": "phone", "public_key": public, "client": client("phone")}));
+    assert_eq!((made.status, &made.json()["has_key"]), (201, &json!(true)), "{made:?}");
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let presence = format!("C1/devices/{id}/presence");
+
+    let asked = post(&presence, json!({}));
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let token = asked.json()["token"].as_str().unwrap().to_owned();
+    let sign = |key: &SigningKey, text: &str| -> String {
+        let signature: Signature = key.sign(text.as_bytes());
+        BASE64URL_NOPAD.encode(&signature.to_bytes())
+    };
+    let other = SigningKey::from_slice(&[8; 32]).unwrap();
+    for (signature, status) in [
+        (sign(&other, &token), 422),
+        (sign(&key, "another text"), 422),
+        ("no signature".to_owned(), 422),
+        (sign(&key, &token), 200),
+        (sign(&key, &token), 409),
+    ] {
+        let answer = post(&presence, json!({"token": token, "signature": signature}));
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    // Another customer's device, and what another was asked.
+    assert_eq!(post(&format!("C2/devices/{id}/presence"), json!({})).status, 404);
+    let token = post(&presence, json!({})).json()["token"].as_str().unwrap().to_owned();
+    let second = post("C2/devices", json!({"device": "d-2", "name": "mine", "public_key": public})).json();
+    let second = format!("C2/devices/{}/presence", second["id"].as_str().unwrap());
+    assert_eq!(post(&second, json!({"token": token, "signature": sign(&key, &token)})).status, 409);
+
+    // Eight at most; the same one again is the same one.
+    for number in 2..=8 {
+        assert_eq!(post("C1/devices", json!({"device": format!("d-{number}"), "name": "x"})).status, 201);
+    }
+    assert_eq!(post("C1/devices", json!({"device": "d-9", "name": "x"})).status, 409);
+    let again = post("C1/devices", json!({"device": "phone", "name": "renamed"})).json();
+    assert_eq!((&again["id"], &again["name"]), (&json!(id), &json!("renamed")));
+    let reason = json!({"reason": "stolen"}).to_string();
+    let path = format!("/v1/customers/C1/devices/{id}/remove");
+    assert_eq!(broker.by("operator").post(&path, &reason).unwrap().status, 204);
+    assert_eq!(broker.by("operator").post(&path, &reason).unwrap().status, 404);
+}
+
+#[test]
+fn a_customer_registers_the_device_in_hand_and_lets_in_no_other() {
+    for (language, add, only, on) in [
+        ("ja", "この端末を登録する", "登録した端末だけを使う", "登録した端末だけを使う設定です"),
+        ("en", "Register this device", "Use registered devices only", "Only registered devices can sign in."),
+    ] {
+        let broker = Broker::start("");
+        let mut browser = Chromium::of_width(&broker.place, language, 360);
+        let body = json!({"customer": "C1", "page": "security", "language": language, "client": client("phone")});
+        browser.open(&broker.handover(&body));
+        browser.until_text(add);
+        browser.press_enter("[data-act=register]");
+        browser.accept_dialog();
+        browser.until_text(only);
+        browser.press_enter("[data-act=only]");
+        browser.dismiss_dialog();
+        assert!(!browser.text().contains(on));
+        browser.press_enter("[data-act=only]");
+        browser.accept_dialog();
+        browser.until_text(on);
+        assert!(!browser.scrolls_sideways(), "it fits the window");
+        browser.script("document.querySelector('.devices').scrollIntoView()");
+        browser.picture(&format!("devices-{language}"));
+        assert_eq!(decided(&broker, "l-1", "login", "another")["decision"], "deny");
+    }
+}
