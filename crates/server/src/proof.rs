@@ -7,14 +7,18 @@
 pub mod settings;
 
 mod authenticators;
+mod calls;
 mod challenges;
 mod facts;
+mod gateway;
 mod handover;
 mod keeper;
 mod kept;
 mod keys;
 mod passkeys;
+mod reach;
 mod result;
+mod sending;
 mod tokens;
 
 use std::sync::Arc;
@@ -24,8 +28,11 @@ use stepup::Refusal;
 
 pub use self::authenticators::Shown as ShownAuthenticator;
 pub(crate) use self::authenticators::parse_id as parse_authenticator_id;
+pub(crate) use self::calls::{Call, CallStep, FormSeen};
+pub use self::calls::{Shown as ShownCall, ShownConfirmation};
 pub(crate) use self::challenges::ChallengeId;
-pub use self::challenges::{Shown as ShownChallenge, ShownProof};
+pub use self::challenges::{Shown as ShownChallenge, ShownCallAsked, ShownCode, ShownForm, ShownProof};
+pub(crate) use self::gateway::{Gateway, Outcome as GatewayOutcome};
 pub(crate) use self::handover::{Page, Visit};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;
@@ -49,6 +56,11 @@ pub(crate) enum ProofError {
     /// It does not fit what is so already.
     #[error("{0}")]
     Conflict(String),
+    /// No contact can be used for it.
+    #[error(
+        "the profile has no {0} that did not just change; see PUT /v1/customers/{{id}}, or use another way"
+    )]
+    NoContact(&'static str),
     /// The link or the visit is over.
     #[error("the visit is over; come again from the broker's site")]
     Visit,
@@ -76,6 +88,9 @@ pub struct Proofs {
     keys: Arc<ProofKeys>,
     settings: Arc<ProofSettings>,
     passkeys: Passkeys,
+    gateway: Option<Gateway>,
+    /// Opens profiles, in which contacts stand.
+    secret: Secret,
     sequencer: Handle,
     clock: Clock,
 }
@@ -100,8 +115,11 @@ impl Proofs {
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let keys = Arc::new(ProofKeys::of(secret));
         let passkeys = Passkeys::new(&settings).map_err(std::io::Error::other)?;
+        let gateway = settings.gateway.as_ref();
+        let gateway = gateway.map(|gateway| Gateway::start(gateway, Arc::clone(&clock))).transpose()?;
         let (keeper, thread) = keeper::start(vault, Arc::clone(&keys), Arc::clone(&clock))?;
-        let proofs = Self { keeper, keys, settings: Arc::new(settings), passkeys, sequencer, clock };
+        let (settings, secret) = (Arc::new(settings), secret.clone());
+        let proofs = Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock };
         Ok((proofs, thread))
     }
 
@@ -112,5 +130,10 @@ impl Proofs {
     /// How proof is set up.
     pub(crate) fn settings(&self) -> &ProofSettings {
         &self.settings
+    }
+
+    /// What sends codes, if anything does.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_ref()
     }
 }

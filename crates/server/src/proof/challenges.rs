@@ -16,7 +16,7 @@ use crate::sequencer::AskError;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ChallengeId([u8; 16]);
+pub(crate) struct ChallengeId(pub(super) [u8; 16]);
 
 const PREFIX: &str = "ch_";
 
@@ -59,6 +59,57 @@ pub struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub passed: Option<ShownProof>,
+    /// The code that is out, as long as it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub code: Option<ShownCode>,
+    /// The call that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub call: Option<ShownCallAsked>,
+    /// The signed form that came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub paper: Option<ShownForm>,
+}
+
+/// A code that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ShownCode {
+    /// `sms` or `mail`.
+    pub method: &'static str,
+    /// Where to, masked.
+    pub to: String,
+    /// Until when it is good.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Time,
+    /// Further codes that may be sent for this challenge.
+    pub left: u8,
+}
+
+/// A call that the customer asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ShownCallAsked {
+    /// By which the support centre knows it.
+    pub number: u64,
+    /// `open`, `confirmed`, `refused`, `unreached` or `over`.
+    pub status: &'static str,
+    /// The number that is called, masked.
+    pub to: String,
+}
+
+/// A signed form that came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ShownForm {
+    /// What it is filed under.
+    pub reference: String,
+    /// The day on which it came.
+    #[schema(format = Date)]
+    pub received: String,
+    /// How many operators said so.
+    pub confirmed: usize,
+    /// How many must.
+    pub persons: u8,
 }
 
 /// A proof that was given.
@@ -92,7 +143,10 @@ pub(crate) struct Found {
     pub(crate) shown: Shown,
 }
 
-fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
+pub(super) fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
+    let is_open = challenge.standing(now) == "open";
+    let code = challenge.code_out(now).filter(|_| is_open);
+    let call = challenge.call().zip(challenge.call_standing(now));
     Shown {
         id: id.to_string(),
         status: challenge.standing(now),
@@ -100,6 +154,23 @@ fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
         methods: challenge.allowed().iter().map(|method| method.as_str()).collect(),
         page: format!("/verify/{id}"),
         passed: challenge.passed().map(ShownProof::from),
+        code: code.map(|(method, sent, left)| ShownCode {
+            method: method.as_str(),
+            to: sent.to.clone(),
+            expires: sent.good_until(),
+            left,
+        }),
+        call: call.map(|(call, status)| ShownCallAsked {
+            number: call.number(),
+            status,
+            to: call.to().to_owned(),
+        }),
+        paper: challenge.form().map(|form| ShownForm {
+            reference: form.reference().to_owned(),
+            received: form.received().to_owned(),
+            confirmed: form.confirmed().len(),
+            persons: form.persons(),
+        }),
     }
 }
 
@@ -130,6 +201,7 @@ impl Proofs {
     ) -> Result<Shown, ProofError> {
         let (now, open_s) = (self.now(), i64::from(self.settings.open_s));
         let settings = std::sync::Arc::clone(&self.settings);
+        let reached = self.ways_to_reach(&action.customer).await?;
         self.keeper
             .act(move |kept| {
                 if let Some(made) = kept.challenge(&id.0)? {
@@ -139,6 +211,7 @@ impl Proofs {
                     .authenticators(&action.customer)?
                     .iter()
                     .map(|each| (each.kind.method(), each.matures))
+                    .chain(reached)
                     .collect();
                 let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
                 let made = Challenge::new(action, event, methods, now, open_s);
@@ -342,7 +415,11 @@ fn challenge_of(kept: &Kept<'_>, id: ChallengeId) -> Result<Challenge, ProofErro
 }
 
 /// The challenge, if it is this customer's. Of somebody else's not even its existence is told.
-fn own_challenge(kept: &Kept<'_>, id: ChallengeId, by: &CustomerId) -> Result<Challenge, ProofError> {
+pub(super) fn own_challenge(
+    kept: &Kept<'_>,
+    id: ChallengeId,
+    by: &CustomerId,
+) -> Result<Challenge, ProofError> {
     let challenge = challenge_of(kept, id)?;
     if challenge.action().customer == *by { Ok(challenge) } else { Err(ProofError::Absent("challenge")) }
 }

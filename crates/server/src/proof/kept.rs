@@ -3,6 +3,7 @@
 use model::{CustomerId, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stepup::allowance::Allowance;
 use stepup::guesses::Guesses;
 use stepup::{Authenticator, Challenge};
 use store::Sheet;
@@ -20,17 +21,26 @@ enum Sort {
     Guesses,
     Spent,
     Handle,
+    Call,
+    OpenCall,
+    Allowance,
+    Count,
 }
 
 impl Sort {
     const fn kind(self) -> u8 {
         match self {
-            Self::Challenge => 1,
+            // 1 was a challenge without calls and forms.
+            Self::Challenge => 20,
             Self::Authenticator => 2,
             Self::Credential => 3,
             Self::Guesses => 4,
             Self::Spent => 5,
             Self::Handle => 6,
+            Self::Call => 21,
+            Self::OpenCall => 22,
+            Self::Allowance => 23,
+            Self::Count => 24,
         }
     }
 }
@@ -55,8 +65,58 @@ impl<'a> Kept<'a> {
         self.get(Sort::Challenge, id)
     }
 
+    /// Keeps it; and the call it waits for, if there is one, where it is found by its number.
     pub(crate) fn put_challenge(&self, id: &[u8; 16], challenge: &Challenge) -> Result<(), ProofError> {
-        self.put(Sort::Challenge, id, challenge, Some(challenge.expires().plus_us(CHALLENGE_KEPT_US)))
+        let ends = Some(challenge.expires().plus_us(CHALLENGE_KEPT_US));
+        self.put(Sort::Challenge, id, challenge, ends)?;
+        let Some(call) = challenge.call() else { return Ok(()) };
+        let number = call.number().to_be_bytes();
+        self.put(Sort::Call, &number, id, ends)?;
+        if challenge.waits_for_call() {
+            return self.put(Sort::OpenCall, &number, id, Some(challenge.expires()));
+        }
+        Ok(self.sheet.remove(Sort::OpenCall.kind(), &number)?)
+    }
+
+    /// The challenge that a call is for.
+    pub(crate) fn call(&self, number: u64) -> Result<Option<[u8; 16]>, ProofError> {
+        self.get(Sort::Call, &number.to_be_bytes())
+    }
+
+    /// The challenges of calls with higher numbers than this, in their order, up to so many.
+    pub(crate) fn calls(&self, after: u64, at_most: u32) -> Result<Vec<[u8; 16]>, ProofError> {
+        self.after(Sort::Call, after, at_most)
+    }
+
+    /// The same of calls that wait.
+    pub(crate) fn open_calls(&self, after: u64, at_most: u32) -> Result<Vec<[u8; 16]>, ProofError> {
+        self.after(Sort::OpenCall, after, at_most)
+    }
+
+    /// A number for one more call, from 1; none while so many wait.
+    pub(crate) fn next_call(&self, open_max: u32) -> Result<Option<u64>, ProofError> {
+        const NAME: &[u8] = b"call";
+        let open = self.sheet.after(Sort::OpenCall.kind(), &[], open_max)?.len();
+        if open >= usize::try_from(open_max).unwrap_or(usize::MAX) {
+            return Ok(None);
+        }
+        let number = self.get::<u64>(Sort::Count, NAME)?.unwrap_or(0).saturating_add(1);
+        self.put(Sort::Count, NAME, &number, None)?;
+        Ok(Some(number))
+    }
+
+    /// Takes one of what a customer is allowed so often a day; `of` says what, and by whom.
+    pub(crate) fn take_allowance(
+        &self,
+        customer: &CustomerId,
+        of: &str,
+        a_day: u8,
+        now: Time,
+    ) -> Result<(), ProofError> {
+        let key = self.guesser(customer, of);
+        let mut allowance: Allowance = self.get(Sort::Allowance, &key)?.unwrap_or_default();
+        allowance.take(a_day, now)?;
+        self.put(Sort::Allowance, &key, &allowance, Some(now.plus_us(model::time::DAY_US)))
     }
 
     /// All a customer has.
@@ -124,6 +184,11 @@ impl<'a> Kept<'a> {
 
     pub(crate) fn put_handle(&self, handle: &[u8; 16], of: &CustomerId) -> Result<(), ProofError> {
         self.put(Sort::Handle, handle, of, None)
+    }
+
+    fn after(&self, sort: Sort, number: u64, at_most: u32) -> Result<Vec<[u8; 16]>, ProofError> {
+        let rows = self.sheet.after(sort.kind(), &number.to_be_bytes(), at_most)?;
+        rows.iter().map(|(key, bytes)| self.open(sort, key, bytes)).collect()
     }
 
     fn customer(&self, customer: &CustomerId) -> [u8; 16] {
