@@ -201,7 +201,7 @@ impl Proofs {
     ) -> Result<Shown, ProofError> {
         let (now, open_s) = (self.now(), i64::from(self.settings.open_s));
         let settings = std::sync::Arc::clone(&self.settings);
-        let reached = self.ways_to_reach(&action.customer).await?;
+        let reached = self.ways_to_reach(&action.customer, now).await?;
         self.keeper
             .act(move |kept| {
                 if let Some(made) = kept.challenge(&id.0)? {

@@ -298,12 +298,16 @@ mod tests {
     use super::signature;
     use crate::proof::settings::SigningSecret;
 
-    /// The example of the specification's own libraries.
+    /// The example of the specification's own libraries, and that of docs/proof.md.
     #[test]
     fn signs_as_standard_webhooks_do() {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signed =
             signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let guide = include_str!("../../../../docs/proof.md");
+        let body = guide.lines().find(|line| line.starts_with("{\"id\":\"msg_")).unwrap();
+        let signed = signature(&secret, "msg_q83vEjRWeJCrze8SNFZ4kA", 1_767_574_800, body.as_bytes());
+        assert!(guide.contains(&format!("webhook-signature: {signed}\n")), "{signed}");
     }
 }

@@ -57,26 +57,24 @@ impl Proofs {
         Ok(opened.map_or_else(Reach::default, |profile| Reach::of(&profile, self.settings.cooling_hours, at)))
     }
 
-    /// Ways to answer that need nothing but a contact, as far as they are set up and there is one.
+    /// Ways to answer that need nothing but a contact, as far as they are set up and there is one now; each with the time from when
+    /// on it confirms procedures, which is over.
     pub(super) async fn ways_to_reach(
         &self,
         customer: &CustomerId,
+        now: Time,
     ) -> Result<Vec<(Method, Time)>, ProofError> {
-        let offered = [Method::Sms, Method::Mail, Method::Phone].into_iter().filter(|method| match method {
+        let is_set_up = |method: &Method| match method {
             Method::Phone => self.settings.calls.offered,
             sent => self.gateway.as_ref().is_some_and(|gateway| gateway.sends(*sent)),
-        });
-        let offered: Vec<Method> = offered.collect();
-        if offered.is_empty() {
-            return Ok(Vec::new());
+        };
+        let mut ways: Vec<Method> =
+            [Method::Sms, Method::Mail, Method::Phone].into_iter().filter(is_set_up).collect();
+        if !ways.is_empty() {
+            let reach = self.reach(customer, now).await?;
+            ways.retain(|method| reach.by(*method).is_some());
         }
-        let now = self.now();
-        let reach = self.reach(customer, now).await?;
-        Ok(offered
-            .into_iter()
-            .filter(|method| reach.by(*method).is_some())
-            .map(|method| (method, now))
-            .collect())
+        Ok(ways.into_iter().map(|method| (method, now)).collect())
     }
 }
 
