@@ -1,5 +1,5 @@
 //! Proof: challenges that a decision or the broker makes, what customers answer them with, and the pages on which they do.
-//! `stepup` says what may happen; here it is kept, durable before anybody is told. Must not know HTTP.
+//! `stepup` says what may happen; here it is kept, durable before anybody is told. Must not know who asks over HTTP.
 //!
 //! Everything that changes is changed by one thread, in order (`keeper`): of two answers at once, one is second. What a proof
 //! changes for decisions – a factor enrolled, a customer's report – goes to the journal as an event (`facts`).

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::browser::Chromium;
 use crate::gateway::{Gateway, Mood};
 use crate::http::Answer;
+use crate::process::{run, stderr};
 use crate::proof::{Broker, event, withdrawal};
 use crate::serve::{key, metric};
 
@@ -191,6 +192,41 @@ fn a_gateway_that_fails_is_asked_again_and_keeps_nobody_waiting() {
         if secret.len() > 6 {
             crate::api::everything_below(&data, secret);
         }
+    }
+}
+
+#[test]
+fn nothing_goes_out_that_others_could_read() {
+    let gateway = Gateway::start();
+    // The gateway does not speak TLS.
+    let config = gateway.config().replace("http://127.0.0.1", "https://localhost");
+    let broker = Broker::start(&format!("cooling_hours = 0\n{config}"));
+    tell_contacts(&broker, "C1", "en", &[("phone", NUMBER)]);
+    let id = challenge(&broker.withdrawal("w-1", "C1"));
+    assert_eq!(send(&broker, &id, "sms").status, 202);
+    while metric(&mut broker.asks(), "sekisho_gateway_failures_total") == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(gateway.came().is_empty());
+
+    let start = |config: &str| {
+        let config = broker.place.write("bad.toml", config);
+        let data = broker.place.text("other-data");
+        let ended = run(&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--config", &config]);
+        assert_eq!(ended.status.code(), Some(1));
+        stderr(&ended)
+    };
+    let gateway_at = |url: &str| gateway.config().replace(&format!("http://{}", gateway.address()), url);
+    let without_secret = "[proof.gateway]\nurl = \"https://a\"\nmethods = [\"sms\"]\n";
+    for (config, said) in [
+        (gateway_at("http://sms.example"), "gateway.url"),
+        (without_secret.to_owned(), "SEKISHO_GATEWAY_SECRET"),
+        (gateway.config().replace("[\"sms\", \"mail\"]", "[\"fax\"]"), "gateway.methods"),
+        ("[proof.calls]\nopen_hours = 100\n".to_owned(), "calls.open_hours"),
+        ("[proof]\nfallback = [\"paper\"]\n".to_owned(), "fallback"),
+    ] {
+        let told = start(&config);
+        assert!(told.contains(said) && !told.contains("gateway-key"), "{said}: {told}");
     }
 }
 

@@ -70,6 +70,10 @@ impl Gateway {
         )
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn becomes(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }

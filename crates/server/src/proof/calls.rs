@@ -128,13 +128,23 @@ impl Proofs {
         let now = self.now();
         self.keeper
             .act(move |kept| {
-                let ids = if open { kept.open_calls(after, at_most)? } else { kept.calls(after, at_most)? };
-                let mut calls = Vec::with_capacity(ids.len());
-                for id in ids {
-                    let shown =
-                        kept.challenge(&id)?.and_then(|challenge| show(ChallengeId(id), &challenge, now));
-                    calls.extend(shown.filter(|shown| !open || shown.status == "open"));
+                let (mut calls, mut after) = (Vec::new(), after);
+                let wanted = usize::try_from(at_most).unwrap_or(usize::MAX);
+                loop {
+                    let found = kept.calls(after, at_most, open)?;
+                    let is_last = found.len() < wanted;
+                    for (number, id) in found {
+                        after = number;
+                        let challenge = kept.challenge(&id)?;
+                        let shown = challenge.and_then(|challenge| show(ChallengeId(id), &challenge, now));
+                        calls.extend(shown.filter(|shown| !open || shown.status == "open"));
+                    }
+                    // Those that are over for a moment make a page short, not the list.
+                    if is_last || calls.len() >= wanted {
+                        break;
+                    }
                 }
+                calls.truncate(wanted);
                 Ok(calls)
             })
             .await

@@ -277,7 +277,7 @@ fn kind(error: &ureq::Error) -> &'static str {
     match error {
         ureq::Error::Timeout(_) => "the gateway did not answer in time",
         ureq::Error::HostNotFound => "the gateway's name is not known",
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "the gateway's certificate is not good",
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "TLS with the gateway fails: look at its certificate",
         ureq::Error::Io(_) | ureq::Error::ConnectionFailed => "the gateway cannot be connected to",
         ureq::Error::Protocol(_) => "the gateway does not speak HTTP",
         _ => "the gateway cannot be asked",

@@ -83,14 +83,18 @@ impl<'a> Kept<'a> {
         self.get(Sort::Call, &number.to_be_bytes())
     }
 
-    /// The challenges of calls with higher numbers than this, in their order, up to so many.
-    pub(crate) fn calls(&self, after: u64, at_most: u32) -> Result<Vec<[u8; 16]>, ProofError> {
-        self.after(Sort::Call, after, at_most)
-    }
-
-    /// The same of calls that wait.
-    pub(crate) fn open_calls(&self, after: u64, at_most: u32) -> Result<Vec<[u8; 16]>, ProofError> {
-        self.after(Sort::OpenCall, after, at_most)
+    /// Calls with higher numbers than this, in their order, up to so many, each with its challenge: all, or those that wait. Some of
+    /// the latter may be over for a moment.
+    pub(crate) fn calls(
+        &self,
+        after: u64,
+        at_most: u32,
+        open: bool,
+    ) -> Result<Vec<(u64, [u8; 16])>, ProofError> {
+        let sort = if open { Sort::OpenCall } else { Sort::Call };
+        let rows = self.sheet.after(sort.kind(), &after.to_be_bytes(), at_most)?;
+        let number = |key: &[u8]| key.try_into().map_or(u64::MAX, u64::from_be_bytes);
+        rows.iter().map(|(key, bytes)| Ok((number(key), self.open(sort, key, bytes)?))).collect()
     }
 
     /// A number for one more call, from 1; none while so many wait.
@@ -184,11 +188,6 @@ impl<'a> Kept<'a> {
 
     pub(crate) fn put_handle(&self, handle: &[u8; 16], of: &CustomerId) -> Result<(), ProofError> {
         self.put(Sort::Handle, handle, of, None)
-    }
-
-    fn after(&self, sort: Sort, number: u64, at_most: u32) -> Result<Vec<[u8; 16]>, ProofError> {
-        let rows = self.sheet.after(sort.kind(), &number.to_be_bytes(), at_most)?;
-        rows.iter().map(|(key, bytes)| self.open(sort, key, bytes)).collect()
     }
 
     fn customer(&self, customer: &CustomerId) -> [u8; 16] {
