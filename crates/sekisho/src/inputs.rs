@@ -9,7 +9,8 @@ use intel::{Intel, IntelConfig};
 use serde::Deserialize;
 use server::daily::Daily;
 use server::passwords::{self, PasswordOptions};
-use server::proof::{Hardware, ProofSettings};
+use server::proof::Hardware;
+use server::proof::settings::{CallSettings, GatewaySettings, ProofSettings, SigningSecret};
 
 /// `sekisho.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -92,6 +93,58 @@ struct ProofConfig {
     attestation: Option<String>,
     attestation_roots: Option<PathBuf>,
     aaguids: Option<Vec<String>>,
+    gateway: Option<GatewayConfig>,
+    #[serde(default)]
+    calls: CallConfig,
+}
+
+/// The `[proof.gateway]` table: what sends codes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatewayConfig {
+    url: String,
+    secret_file: Option<PathBuf>,
+    methods: Vec<String>,
+    codes_per_day: Option<u8>,
+}
+
+/// The `[proof.calls]` table: how operators confirm.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CallConfig {
+    offered: Option<bool>,
+    two_persons_above: Option<u64>,
+    open_hours: Option<u32>,
+}
+
+/// Codes sent to one customer a day, unless it is told.
+const CODES_PER_DAY: u8 = 10;
+
+fn method(setting: &str, word: &str) -> anyhow::Result<stepup::Method> {
+    let allowed = "allowed: passkey, phone, totp, sms, mail, recovery";
+    stepup::Method::of(word).with_context(|| format!("[proof] {setting}: came {word:?}; {allowed}"))
+}
+
+/// What sends codes, with its secret out of a file, or the environment.
+fn gateway_settings(told: GatewayConfig, folder: &Path) -> anyhow::Result<GatewaySettings> {
+    const VARIABLE: &str = "SEKISHO_GATEWAY_SECRET";
+    let secret = match told.secret_file.map(|file| folder.join(file)) {
+        Some(path) => std::fs::read_to_string(&path)
+            .with_context(|| format!("{}: reading the gateway's signing secret failed", path.display()))?,
+        None => std::env::var(VARIABLE).with_context(|| {
+            format!("[proof.gateway] needs a signing secret: `secret_file`, or {VARIABLE} in the environment")
+        })?,
+    };
+    Ok(GatewaySettings {
+        url: told.url,
+        secret: SigningSecret::parse(&secret).context("[proof]")?,
+        methods: told
+            .methods
+            .iter()
+            .map(|word| method("gateway.methods", word))
+            .collect::<anyhow::Result<_>>()?,
+        codes_a_day: told.codes_per_day.unwrap_or(CODES_PER_DAY),
+    })
 }
 
 /// Reads the `[proof]` table of a configuration; without one, pages on this machine at the port that is listened at.
@@ -100,10 +153,7 @@ pub(crate) fn proof_settings(config: Option<&Path>, port: u16) -> anyhow::Result
     let folder = config.and_then(Path::parent).unwrap_or(Path::new(""));
     let hardware = hardware(&told, folder).context("[proof]")?;
     let usual = ProofSettings::default();
-    let method = |word: &String| {
-        let allowed = "allowed: passkey, phone, totp, sms, mail, recovery";
-        stepup::Method::of(word).with_context(|| format!("[proof] fallback: came {word:?}; {allowed}"))
-    };
+    let folder = config.and_then(Path::parent).unwrap_or(Path::new(""));
     let origin = told.origin.unwrap_or_else(|| format!("http://localhost:{port}"));
     let host = origin.split_once("://").map_or("", |(_, rest)| rest).split(':').next().unwrap_or("");
     let settings = ProofSettings {
@@ -113,7 +163,18 @@ pub(crate) fn proof_settings(config: Option<&Path>, port: u16) -> anyhow::Result
         return_origins: told.return_origins.unwrap_or_default(),
         cooling_hours: told.cooling_hours.unwrap_or(usual.cooling_hours),
         open_s: told.open_seconds.unwrap_or(usual.open_s),
-        fallback: told.fallback.iter().flatten().map(method).collect::<anyhow::Result<_>>()?,
+        fallback: told
+            .fallback
+            .iter()
+            .flatten()
+            .map(|word| method("fallback", word))
+            .collect::<anyhow::Result<_>>()?,
+        gateway: told.gateway.map(|told| gateway_settings(told, folder)).transpose()?,
+        calls: CallSettings {
+            offered: told.calls.offered.unwrap_or(usual.calls.offered),
+            two_persons_above: told.calls.two_persons_above.unwrap_or(usual.calls.two_persons_above),
+            open_hours: told.calls.open_hours.unwrap_or(usual.calls.open_hours),
+        },
         hardware,
         support: told.support,
         origin,

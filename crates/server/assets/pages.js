@@ -146,6 +146,14 @@ const acts = {
     history.scrollRestoration = "manual";
     again();
   },
+  send: async (button) => {
+    await send("/send", { method: button.dataset.method });
+    again();
+  },
+  call: async () => {
+    await send("/call");
+    again();
+  },
   confirm: async () => {
     await withPasskey("/confirm", get);
     again();
@@ -236,3 +244,16 @@ document.getElementById("totp")?.addEventListener("submit", (event) => {
     again();
   });
 });
+
+// While the support centre calls, looks now and then whether it has.
+const LOOK_MS = 5000;
+if (document.querySelector("[data-waits]")) {
+  const look = async () => {
+    const answer = await fetch(base + "/status").catch(() => null);
+    if (answer && !answer.ok) return;
+    const stands = await answer?.json();
+    if (stands && (stands.status !== "open" || stands.call !== "open")) again();
+    else setTimeout(look, LOOK_MS);
+  };
+  setTimeout(look, LOOK_MS);
+}

@@ -5,6 +5,7 @@
 mod audit;
 mod authenticators;
 mod backtests;
+mod calls;
 mod campaigns;
 mod challenges;
 mod customers;
@@ -27,6 +28,7 @@ mod lists;
 mod locks;
 mod mask;
 mod openapi;
+mod papers;
 mod parts;
 mod passwords;
 mod policies;
@@ -174,6 +176,15 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/challenges/{id}/redeem", post(challenges::redeem))
         .route("/v1/challenges/{id}/answer", post(challenges::answer))
         .route("/v1/challenges/{id}/passkey", post(challenges::passkey))
+        .route("/v1/challenges/{id}/send", post(challenges::send))
+        .route("/v1/challenges/{id}/call", post(challenges::call))
+        .route("/v1/challenges/{id}/paper", post(papers::post))
+        .route("/v1/calls", get(calls::list))
+        .route("/v1/calls/{number}", get(calls::get))
+        .route("/v1/calls/{number}/unmask", post(calls::unmask))
+        .route("/v1/calls/{number}/confirm", post(calls::confirm))
+        .route("/v1/calls/{number}/refuse", post(calls::refuse))
+        .route("/v1/calls/{number}/unreached", post(calls::unreached))
         .route("/v1/handovers", post(handovers::post))
         .route("/v1/sign-ins", post(sign_ins::post))
         .route("/v1/sign-ins/{id}", post(sign_ins::end))

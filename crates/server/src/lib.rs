@@ -37,5 +37,6 @@ pub mod serve;
 pub mod shadow;
 mod sweeps;
 pub mod verify;
+mod wording;
 
 pub use serve::{ServeError, ServeOptions, serve};

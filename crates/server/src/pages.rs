@@ -12,7 +12,7 @@ mod picture;
 mod prefecture;
 mod recent;
 mod security;
-mod texts;
+pub(crate) mod texts;
 mod verify;
 mod visits;
 mod well_known;
@@ -45,6 +45,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/verify/{id}", get(verify::page))
         .route("/verify/{id}/passkey", post(verify::passkey))
         .route("/verify/{id}/answer", post(verify::answer))
+        .route("/verify/{id}/send", post(verify::send))
+        .route("/verify/{id}/call", post(verify::call))
+        .route("/verify/{id}/status", get(verify::status))
         .route("/verify/{id}/report", post(verify::report))
         .route("/security", get(security::page))
         .route("/security/confirm", post(security::confirm))
@@ -110,6 +113,7 @@ impl Refused {
             }
             ProofError::Locked => (StatusCode::CONFLICT, texts.of("error.locked").to_owned()),
             ProofError::Conflict(_) => (StatusCode::CONFLICT, texts.of("error.again").to_owned()),
+            ProofError::NoContact(_) => (StatusCode::CONFLICT, texts.of("error.no_contact").to_owned()),
             ProofError::Busy | ProofError::Broken(_) | ProofError::Ask(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, texts.of("error.later").to_owned())
             }
@@ -129,13 +133,17 @@ fn refusal_text(refusal: &Refusal, texts: Texts) -> String {
         Refusal::Wrong { left: 0 } | Refusal::Standing("failed") => texts.of("error.failed").to_owned(),
         Refusal::Wrong { left } => texts.of("error.wrong").replace("{left}", &left.to_string()),
         Refusal::Wait { until } => texts.of("error.wait").replace("{time}", &texts.clock(*until)),
+        Refusal::AskedLately { until } => texts.of("error.lately").replace("{time}", &texts.time(*until)),
+        Refusal::SentEnough => texts.of("error.enough").to_owned(),
         Refusal::Cooling { until } => texts.of("error.cooling").replace("{time}", &texts.time(*until)),
         Refusal::Expired { .. } | Refusal::Standing("expired") => texts.of("error.expired").to_owned(),
         Refusal::Standing("reported") => texts.of("error.reported").to_owned(),
         Refusal::Standing(_) => texts.of("error.over").to_owned(),
-        Refusal::Method(_) | Refusal::SentEnough | Refusal::OtherAction { .. } => {
-            texts.of("error.refused").to_owned()
-        }
+        Refusal::Method(_)
+        | Refusal::OtherAction { .. }
+        | Refusal::Call(_)
+        | Refusal::SamePerson { .. }
+        | Refusal::OtherForm { .. } => texts.of("error.refused").to_owned(),
     }
 }
 

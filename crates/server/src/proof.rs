@@ -1,5 +1,5 @@
 //! Proof: challenges that a decision or the broker makes, what customers answer them with, and the pages on which they do.
-//! `stepup` says what may happen; here it is kept, durable before anybody is told. Must not know HTTP.
+//! `stepup` says what may happen; here it is kept, durable before anybody is told. Must not know who asks over HTTP.
 //!
 //! Everything that changes is changed by one thread, in order (`keeper`): of two answers at once, one is second. What a proof
 //! changes for decisions – a factor enrolled, a customer's report – goes to the journal as an event (`facts`).
@@ -7,17 +7,21 @@
 pub mod settings;
 
 mod authenticators;
+mod calls;
 mod challenges;
 mod devices;
 mod facts;
+mod gateway;
 mod handover;
 mod hardware;
 mod keeper;
 mod kept;
 mod keys;
 mod passkeys;
+mod reach;
 mod reports;
 mod result;
+mod sending;
 mod sign_ins;
 mod tokens;
 
@@ -28,9 +32,14 @@ use stepup::Refusal;
 
 pub use self::authenticators::Shown as ShownAuthenticator;
 pub(crate) use self::authenticators::parse_id as parse_authenticator_id;
+pub(crate) use self::calls::{Call, CallStep, FormSeen};
+pub use self::calls::{Shown as ShownCall, ShownConfirmation};
 pub(crate) use self::challenges::ChallengeId;
-pub use self::challenges::{Asked as AskedProof, Shown as ShownChallenge, ShownProof};
+pub use self::challenges::{
+    Asked as AskedProof, Shown as ShownChallenge, ShownCallAsked, ShownCode, ShownForm, ShownProof,
+};
 pub use self::devices::Shown as ShownDevice;
+pub(crate) use self::gateway::{Gateway, Outcome as GatewayOutcome};
 pub(crate) use self::handover::{Page, Visit};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;
@@ -70,6 +79,11 @@ pub(crate) enum ProofError {
         "the account is locked since the customer said that it was not them; identify them anew, then unlock it"
     )]
     Locked,
+    /// No contact can be used for it.
+    #[error(
+        "the profile has no {0} that did not just change; see PUT /v1/customers/{{id}}, or use another way"
+    )]
+    NoContact(&'static str),
     /// The link or the visit is over.
     #[error("the visit is over; come again from the broker's site")]
     Visit,
@@ -107,6 +121,9 @@ pub struct Proofs {
     keys: Arc<ProofKeys>,
     settings: Arc<ProofSettings>,
     passkeys: Passkeys,
+    gateway: Option<Gateway>,
+    /// Opens profiles, in which contacts stand.
+    secret: Secret,
     sequencer: Handle,
     clock: Clock,
 }
@@ -131,8 +148,11 @@ impl Proofs {
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let keys = Arc::new(ProofKeys::of(secret));
         let passkeys = Passkeys::new(&settings).map_err(std::io::Error::other)?;
+        let gateway = settings.gateway.as_ref();
+        let gateway = gateway.map(|gateway| Gateway::start(gateway, Arc::clone(&clock))).transpose()?;
         let (keeper, thread) = keeper::start(vault, Arc::clone(&keys), Arc::clone(&clock))?;
-        let proofs = Self { keeper, keys, settings: Arc::new(settings), passkeys, sequencer, clock };
+        let (settings, secret) = (Arc::new(settings), secret.clone());
+        let proofs = Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock };
         Ok((proofs, thread))
     }
 
@@ -143,5 +163,10 @@ impl Proofs {
     /// How proof is set up.
     pub(crate) fn settings(&self) -> &ProofSettings {
         &self.settings
+    }
+
+    /// What sends codes, if anything does.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_ref()
     }
 }

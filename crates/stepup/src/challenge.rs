@@ -8,7 +8,7 @@
 //!   │   ╲──report────┴──► reported        (the customer says: this was not me)
 //!   └── too many wrong answers ──► failed
 //! ```
-//! Time ends every state but the last two of a way: what is not passed, or not redeemed, in time is over.
+//! What operators do for it – calls, forms on paper – is in `operators`. Time ends every state but the last two of a way: what is not passed, or not redeemed, in time is over.
 
 use model::time::SECOND_US;
 use model::{EventKind, Factor, Time};
@@ -16,6 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Action;
 use crate::code::Sent;
+
+mod operators;
+mod refusal;
+
+pub use operators::{Call, Form, persons};
+pub use refusal::Refusal;
 
 /// Wrong answers to one challenge.
 pub const WRONG_MAX: u8 = 5;
@@ -27,6 +33,8 @@ pub const RESEND_S: i64 = 30;
 pub const CODE_S: i64 = 5 * 60;
 /// How long a challenge that was passed waits to be redeemed.
 pub const REDEEM_S: i64 = 5 * 60;
+/// The same for what operators confirmed: the customer was not at the page, and has to come back to it.
+pub const REDEEM_LATER_S: i64 = 60 * 60;
 /// How long a challenge is open, unless it is told.
 pub const OPEN_S: i64 = 10 * 60;
 
@@ -38,6 +46,8 @@ pub enum Method {
     Passkey,
     /// The support centre called the registered number back.
     Phone,
+    /// A signed form came. Operators record it; no customer can choose it.
+    Paper,
     /// A time-based code of an app.
     Totp,
     /// A code by SMS, beside amount and destination.
@@ -50,8 +60,8 @@ pub enum Method {
 
 impl Method {
     /// All, the strongest first.
-    pub const ALL: [Self; 6] =
-        [Self::Passkey, Self::Phone, Self::Totp, Self::Sms, Self::Mail, Self::Recovery];
+    pub const ALL: [Self; 7] =
+        [Self::Passkey, Self::Phone, Self::Paper, Self::Totp, Self::Sms, Self::Mail, Self::Recovery];
 
     /// The word on the wire.
     #[must_use]
@@ -59,6 +69,7 @@ impl Method {
         match self {
             Self::Passkey => "passkey",
             Self::Phone => "phone",
+            Self::Paper => "paper",
             Self::Totp => "totp",
             Self::Sms => "sms",
             Self::Mail => "mail",
@@ -84,23 +95,31 @@ impl Method {
         matches!(self, Self::Sms | Self::Mail)
     }
 
+    /// Whether operators answer by it, and not the customer at a page.
+    #[must_use]
+    pub const fn is_by_operators(self) -> bool {
+        matches!(self, Self::Phone | Self::Paper)
+    }
+
     /// Authentication context class (OpenID Connect EAP ACR values 1.0 for `phr`): what RFC 9470 asks for and answers with.
     #[must_use]
     pub const fn acr(self) -> &'static str {
         match self {
             Self::Passkey => "phr",
             Self::Phone => "urn:sekisho:acr:call-back",
+            Self::Paper => "urn:sekisho:acr:paper",
             Self::Totp | Self::Sms | Self::Mail => "urn:sekisho:acr:one-time-code",
             Self::Recovery => "urn:sekisho:acr:recovery",
         }
     }
 
-    /// Authentication methods (RFC 8176).
+    /// Authentication methods (RFC 8176, which has no word for paper).
     #[must_use]
     pub const fn amr(self) -> &'static [&'static str] {
         match self {
             Self::Passkey => &["swk", "user", "mfa"],
             Self::Phone => &["tel"],
+            Self::Paper => &[],
             Self::Totp | Self::Mail | Self::Recovery => &["otp"],
             Self::Sms => &["sms", "otp"],
         }
@@ -114,7 +133,7 @@ impl Method {
             Self::Totp => Factor::Totp,
             Self::Sms => Factor::Sms,
             Self::Mail => Factor::Email,
-            Self::Phone | Self::Recovery => Factor::None,
+            Self::Phone | Self::Paper | Self::Recovery => Factor::None,
         }
     }
 }
@@ -160,50 +179,8 @@ pub struct Challenge {
     wrong: u8,
     sent: u8,
     code: Option<(Method, Sent)>,
-}
-
-/// Why an answer was not taken, or the action not let through.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// It came too late.
-    #[error("the challenge is over since {since}; ask for a new one")]
-    Expired {
-        /// Since when.
-        since: Time,
-    },
-    /// It is not open, or not passed.
-    #[error("the challenge is {0}")]
-    Standing(&'static str),
-    /// It is not answered in this way.
-    #[error("the challenge is not answered by {0}")]
-    Method(&'static str),
-    /// The answer is wrong.
-    #[error("the answer is wrong; {left} more are looked at")]
-    Wrong {
-        /// Further answers that are looked at.
-        left: u8,
-    },
-    /// It must wait.
-    #[error("the next one is taken at {until}")]
-    Wait {
-        /// Until then.
-        until: Time,
-    },
-    /// Enough codes were sent.
-    #[error("no further code is sent for this challenge; ask for a new one")]
-    SentEnough,
-    /// It is bound to another action.
-    #[error("the proof is for another action: {} differs", fields.join(", "))]
-    OtherAction {
-        /// What differs.
-        fields: Vec<&'static str>,
-    },
-    /// The authenticator is too new for this.
-    #[error("the authenticator is new and confirms this from {until} on")]
-    Cooling {
-        /// From then on.
-        until: Time,
-    },
+    call: Option<Call>,
+    form: Option<Form>,
 }
 
 impl Challenge {
@@ -220,6 +197,8 @@ impl Challenge {
             wrong: 0,
             sent: 0,
             code: None,
+            call: None,
+            form: None,
         }
     }
 
@@ -299,12 +278,20 @@ impl Challenge {
         if let Some((_, before)) = &self.code {
             let until = before.at.plus_us(RESEND_S * SECOND_US);
             if now < until {
-                return Err(Refusal::Wait { until });
+                return Err(Refusal::AskedLately { until });
             }
         }
         self.sent = self.sent.saturating_add(1);
         self.code = Some((method, sent));
         Ok(())
+    }
+
+    /// The code that is out, by which way, as long as it is good; and how many further ones may be sent.
+    #[must_use]
+    pub fn code_out(&self, now: Time) -> Option<(Method, &Sent, u8)> {
+        let (method, sent) = self.code.as_ref()?;
+        let left = SENT_MAX.saturating_sub(self.sent);
+        (now < sent.good_until()).then_some((*method, sent, left))
     }
 
     /// Whether this is the code that was sent. A wrong answer is for the caller to note.
@@ -321,7 +308,7 @@ impl Challenge {
     ) -> Result<bool, Refusal> {
         self.takes(method, now)?;
         let Some((_, sent)) = self.code.as_ref().filter(|(way, _)| *way == method) else { return Ok(false) };
-        Ok(now < sent.at.plus_us(CODE_S * SECOND_US) && sent.is(key, id, given))
+        Ok(now < sent.good_until() && sent.is(key, id, given))
     }
 
     /// Notes a wrong answer, and says so.
@@ -346,10 +333,15 @@ impl Challenge {
         if !passed.matured && crate::authenticator::needs_mature(self.action.kind) {
             return Err(Refusal::Cooling { until: matures });
         }
+        self.set_passed(passed);
+        Ok(())
+    }
+
+    fn set_passed(&mut self, passed: Passed) {
+        let waits_s = if passed.method.is_by_operators() { REDEEM_LATER_S } else { REDEEM_S };
+        self.expires = passed.at.plus_us(waits_s.saturating_mul(SECOND_US));
         self.standing = Standing::Passed(passed);
         self.code = None;
-        self.expires = now.plus_us(REDEEM_S * SECOND_US);
-        Ok(())
     }
 
     /// Lets the action through, once.
@@ -384,6 +376,11 @@ impl Challenge {
         if matches!(self.standing, Standing::Open | Standing::Passed(_)) {
             self.report();
         }
+    }
+
+    /// What takes longer leaves it open until then, if it was not anyway.
+    fn keep_open(&mut self, now: Time, open_s: i64) {
+        self.expires = self.expires.max(now.plus_us(open_s.saturating_mul(SECOND_US)));
     }
 
     fn is_open(&self, now: Time) -> Result<(), Refusal> {

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use model::Time;
+use model::time::SECOND_US;
+
+use crate::challenge::CODE_S;
 
 /// Digits of a code.
 pub const DIGITS: usize = 6;
@@ -16,6 +19,8 @@ pub struct Sent {
     digest: [u8; 32],
     /// When.
     pub at: Time,
+    /// Where to, masked.
+    pub to: String,
 }
 
 /// A code of six digits out of eight random bytes: the bias is below 2^-44.
@@ -25,10 +30,17 @@ pub fn digits(random: [u8; 8]) -> String {
 }
 
 impl Sent {
-    /// Keeps what tells the code again. `challenge` binds it to one challenge: the same digits are no answer to another.
+    /// Keeps what tells the code again. `challenge` binds it to one challenge: the same digits are no answer to another. `to` is
+    /// where it is sent, masked.
     #[must_use]
-    pub fn new(key: &[u8; 32], challenge: &str, code: &str, at: Time) -> Self {
-        Self { digest: digest(key, challenge, code), at }
+    pub fn new(key: &[u8; 32], challenge: &str, code: &str, at: Time, to: String) -> Self {
+        Self { digest: digest(key, challenge, code), at, to }
+    }
+
+    /// Until when it is good.
+    #[must_use]
+    pub fn good_until(&self) -> Time {
+        self.at.plus_us(CODE_S * SECOND_US)
     }
 
     /// Whether this is the code. Takes as long whatever came.
@@ -67,7 +79,7 @@ mod tests {
             assert_eq!(code.len(), DIGITS, "{code}");
             assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
         }
-        let sent = Sent::new(&[1; 32], "ch1", "012345", Time::MIN);
+        let sent = Sent::new(&[1; 32], "ch1", "012345", Time::MIN, String::new());
         assert!(sent.is(&[1; 32], "ch1", "012345"));
         for (key, challenge, code) in [
             ([2; 32], "ch1", "012345"),

@@ -5,6 +5,7 @@
 //! Beside it candidate [`password`]s are judged, as purely: lists come as bytes.
 
 pub mod action;
+pub mod allowance;
 pub mod authenticator;
 pub mod challenge;
 pub mod code;

@@ -18,6 +18,7 @@ const PUT: &str = "INSERT INTO kept(kind, key, bytes, ends) VALUES(?1, ?2, ?3, ?
 const REMOVE: &str = "DELETE FROM kept WHERE kind = ?1 AND key = ?2";
 const BELOW: &str =
     "SELECT key, bytes FROM kept WHERE kind = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4";
+const AFTER: &str = "SELECT key, bytes FROM kept WHERE kind = ?1 AND key > ?2 ORDER BY key LIMIT ?3";
 const ENDED: &str = "DELETE FROM kept WHERE (kind, key) IN \
                      (SELECT kind, key FROM kept WHERE ends <= ?1 ORDER BY ends LIMIT ?2)";
 
@@ -79,6 +80,19 @@ impl Sheet<'_> {
             let mut statement = self.transaction.prepare_cached(BELOW)?;
             let rows =
                 statement.query_map((kind, prefix, end, at_most), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(self.failed("reading"))
+    }
+
+    /// Up to `at_most` records of a kind whose keys come after this one, in the order of their keys.
+    ///
+    /// # Errors
+    /// Reading failed.
+    pub fn after(&self, kind: u8, key: &[u8], at_most: u32) -> Result<Vec<Row>, StoreError> {
+        let read = || {
+            let mut statement = self.transaction.prepare_cached(AFTER)?;
+            let rows = statement.query_map((kind, key, at_most), |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(self.failed("reading"))
@@ -201,6 +215,13 @@ mod tests {
         }
         let of = |prefix: &[u8], at_most| sheet.below(1, prefix, at_most).unwrap().len();
         assert_eq!([of(b"a", 9), of(b"a", 2), of(b"b", 9), of(b"c", 9)], [3, 2, 1, 0]);
+        let after = |key: &[u8], at_most| {
+            let rows = sheet.after(1, key, at_most).unwrap().into_iter();
+            rows.map(|(key, _)| String::from_utf8(key).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(after(b"", 2), ["a1", "a2"]);
+        assert_eq!(after(b"a2", 9), ["a3", "b1"]);
+        assert!(after(b"b1", 9).is_empty());
         assert_eq!(sheet.remove_ended(10, 1).unwrap(), 1, "the one that ended first");
         assert_eq!([of(b"a", 9), of(b"b", 9)], [3, 0]);
         assert_eq!(sheet.remove_ended(10, 9).unwrap(), 1);

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use self::passwords::everything_below;
+
 use crate::http::{Answer, Connection};
 use crate::process::Place;
 use crate::serve::{Server, YESTERDAY, days_ago, event, key};
@@ -138,7 +140,7 @@ fn take_over(api: &Api, customer: &str) {
 #[test]
 fn roles_may_what_they_are_for_and_nothing_else() {
     let api = Api::start();
-    let operations: [(&str, &str, &[&str]); 46] = [
+    let operations: [(&str, &str, &[&str]); 55] = [
         ("POST", "/v1/decide", &["sender", "admin"]),
         ("POST", "/v1/events", &["sender", "admin"]),
         ("GET", "/v1/events", &["reader", "operator", "admin"]),
@@ -168,6 +170,15 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/redeem", &["sender", "admin"]),
         ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/answer", &["sender", "admin"]),
         ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/passkey", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/send", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/call", &["sender", "admin"]),
+        ("POST", "/v1/challenges/ch_AAAAAAAAAAAAAAAAAAAAAA/paper", &["operator", "admin"]),
+        ("GET", "/v1/calls", &["operator", "admin"]),
+        ("GET", "/v1/calls/1", &["operator", "admin"]),
+        ("POST", "/v1/calls/1/unmask", &["operator", "admin"]),
+        ("POST", "/v1/calls/1/confirm", &["operator", "admin"]),
+        ("POST", "/v1/calls/1/refuse", &["operator", "admin"]),
+        ("POST", "/v1/calls/1/unreached", &["operator", "admin"]),
         ("POST", "/v1/handovers", &["sender", "admin"]),
         ("POST", "/v1/sign-ins", &["sender", "admin"]),
         ("POST", "/v1/sign-ins/00112233445566778899aabbccddeeff", &["sender", "admin"]),
@@ -180,16 +191,8 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ),
         ("GET", "/v1/customers/x/devices", &ROLES),
         ("POST", "/v1/customers/x/devices", &["sender", "admin"]),
-        (
-            "POST",
-            "/v1/customers/x/devices/00112233445566778899aabbccddeeff/presence",
-            &["sender", "admin"],
-        ),
-        (
-            "POST",
-            "/v1/customers/x/devices/00112233445566778899aabbccddeeff/remove",
-            &["operator", "admin"],
-        ),
+        ("POST", "/v1/customers/x/devices/00112233445566778899aabbccddeeff/presence", &["sender", "admin"]),
+        ("POST", "/v1/customers/x/devices/00112233445566778899aabbccddeeff/remove", &["operator", "admin"]),
         ("PUT", "/v1/customers/x/only-own-devices", &["operator", "admin"]),
         ("POST", "/v1/mask", &ROLES),
         ("GET", "/v1/audit", &["admin"]),

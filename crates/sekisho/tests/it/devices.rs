@@ -28,7 +28,10 @@ fn only_registered_devices_are_let_in_by_the_customers_own_switch() {
     let handover = json!({"customer": "C1", "page": "security", "language": "en", "client": client("phone")});
     let mut browser = broker.browser_of(&handover);
     let page = browser.get("/security");
-    assert!(page.body.contains("Register this device") && !page.body.contains("Use registered devices only</button>"));
+    assert!(
+        page.body.contains("Register this device")
+            && !page.body.contains("Use registered devices only</button>")
+    );
     let too_early = browser.post("/security/devices/only", &json!({"only": true}));
     assert_eq!(too_early.status, 409, "nobody would be let in: {too_early:?}");
     let added = browser.post("/security/devices", &json!({"name": "母のスマホ"}));
@@ -50,7 +53,9 @@ fn only_registered_devices_are_let_in_by_the_customers_own_switch() {
 
     // The support centre takes the switch back, by name and with a reason.
     let lift = json!({"only": false, "reason": "called back"}).to_string();
-    let put = |key: &mut crate::http::Connection| key.put("/v1/customers/C1/only-own-devices", &lift).unwrap().status;
+    let put = |key: &mut crate::http::Connection| {
+        key.put("/v1/customers/C1/only-own-devices", &lift).unwrap().status
+    };
     assert_eq!(put(&mut broker.asks()), 403);
     assert_eq!(put(&mut broker.by("operator")), 204);
     assert_eq!(decided(&broker, "l-3", "login", "another")["decision"], "allow");
@@ -72,10 +77,14 @@ fn a_device_with_a_key_shows_that_it_is_there_once() {
     let key = SigningKey::from_slice(&[7; 32]).unwrap();
     let public = BASE64.encode(key.verifying_key().to_public_key_der().unwrap().as_bytes());
     let mut asks = broker.asks();
-    let mut post = |path: &str, body: Value| asks.post(&format!("/v1/customers/{path}"), &body.to_string()).unwrap();
+    let mut post =
+        |path: &str, body: Value| asks.post(&format!("/v1/customers/{path}"), &body.to_string()).unwrap();
     let bad = post("C1/devices", json!({"device": "phone", "name": "phone", "public_key": "AAAA"}));
     assert_eq!(bad.status, 422, "{bad:?}");
-    let made = post("C1/devices", json!({"device": "phone", "name": "phone", "public_key": public, "client": client("phone")}));
+    let made = post(
+        "C1/devices",
+        json!({"device": "phone", "name": "phone", "public_key": public, "client": client("phone")}),
+    );
     assert_eq!((made.status, &made.json()["has_key"]), (201, &json!(true)), "{made:?}");
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let presence = format!("C1/devices/{id}/presence");
@@ -126,7 +135,8 @@ fn a_customer_registers_the_device_in_hand_and_lets_in_no_other() {
     ] {
         let broker = Broker::start("");
         let mut browser = Chromium::of_width(&broker.place, language, 360);
-        let body = json!({"customer": "C1", "page": "security", "language": language, "client": client("phone")});
+        let body =
+            json!({"customer": "C1", "page": "security", "language": language, "client": client("phone")});
         browser.open(&broker.handover(&body));
         browser.until_text(add);
         browser.press_enter("[data-act=register]");

@@ -54,7 +54,7 @@ impl Broker {
         Server::spawn(command)
     }
 
-    fn killed_and_started_again(self) -> Self {
+    pub(crate) fn killed_and_started_again(self) -> Self {
         let Self { place, server, key, port, keys } = self;
         server.kill();
         let server = Self::serve(&place, &place.text("sekisho.toml"), port);

@@ -100,7 +100,12 @@ fn without_challenge(answer: &str) -> serde_json::Value {
 }
 
 pub(crate) fn key(place: &Place, role: &str) -> String {
-    let made = run(&["key", "create", role, "--role", role, "--data", &place.text("data")]);
+    key_of(place, role, role)
+}
+
+/// A key of somebody's own.
+pub(crate) fn key_of(place: &Place, name: &str, role: &str) -> String {
+    let made = run(&["key", "create", name, "--role", role, "--data", &place.text("data")]);
     assert!(made.status.success(), "{}", stderr(&made));
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }

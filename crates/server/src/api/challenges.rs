@@ -10,7 +10,7 @@ use model::event::EventId;
 use model::{BankAccount, Contact, CustomerId, Event, EventKind, Money, Order, Outcome, Payment};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stepup::Method;
+use stepup::{Action, Method};
 use utoipa::ToSchema;
 
 use super::App;
@@ -75,6 +75,29 @@ pub(super) struct AnswerSent {
     code: String,
 }
 
+/// A code that is wanted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"customer": "C0012345", "method": "sms"}))]
+pub(super) struct SendSent {
+    /// The customer signed in at the broker's site.
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
+    customer: CustomerId,
+    /// `sms` or `mail`, one of the challenge's `methods`.
+    #[schema(value_type = String, example = "sms")]
+    method: String,
+}
+
+/// Who asks to be called.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"customer": "C0012345"}))]
+pub(super) struct CallSent {
+    /// The customer signed in at the broker's site.
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
+    customer: CustomerId,
+}
+
 /// Who answers with a passkey.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +121,12 @@ pub(super) struct PasskeyOptions {
 }
 
 impl ActionSent {
+    /// What it binds.
+    pub(super) fn action(self, app: &App) -> Result<Action, Problem> {
+        let action = app.proofs.action(&self.event(app)?);
+        action.ok_or_else(|| Problem::invalid("customer", "is missing"))
+    }
+
     fn into_event(self, id: EventId, now: model::Time) -> Event {
         let mut event = Event::bare(id, now, self.kind, Outcome::Attempted);
         event.customer = Some(self.customer);
@@ -184,9 +213,7 @@ pub(super) async fn redeem(
     app.authorize(request.headers(), Role::may_send)?;
     let id: ChallengeId = name(id)?;
     let action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
-    let action = app.proofs.action(&action.event(&app)?);
-    let action = action.ok_or_else(|| Problem::invalid("customer", "is missing"))?;
-    Ok(Json(app.proofs.redeem(id, action).await?))
+    Ok(Json(app.proofs.redeem(id, action.action(&app)?).await?))
 }
 
 /// Answers with a code, from a page of the broker's own.
@@ -220,6 +247,70 @@ pub(super) async fn answer(
         method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: totp, sms, mail, recovery"))?;
     let guesser = app.proofs.guesser(&sent.customer, None);
     Ok(Json(app.proofs.answer(id, &sent.customer, guesser, method, &sent.code).await?))
+}
+
+/// Sends a code to the customer's registered number or address, from a page of the broker's own. Whether it arrives is not known
+/// here. An earlier code is void.
+#[utoipa::path(
+    post, path = "/v1/challenges/{id}/send", tag = "proof", request_body = SendSent,
+    params(("id" = String, Path, description = "The challenge", max_length = 64,
+            example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
+    responses(
+        (status = 202, body = ShownChallenge, description = "It is on its way to `code.to`"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "The customer has no such challenge"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "It is not answered so, no contact can be used, or enough were sent; `detail` says which"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn send(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<(StatusCode, Json<ShownChallenge>), Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let id: ChallengeId = name(id)?;
+    let sent: SendSent = read_json(request, BODY_BYTES_MAX).await?;
+    let method = Method::of(&sent.method).filter(|method| method.is_sent());
+    let method = method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: sms, mail"))?;
+    let guesser = app.proofs.guesser(&sent.customer, None);
+    let shown = app.proofs.send_code(id, &sent.customer, guesser, method).await?;
+    Ok((StatusCode::ACCEPTED, Json(shown)))
+}
+
+/// Asks the support centre to call the customer's registered number. Asked again, it is the same call.
+#[utoipa::path(
+    post, path = "/v1/challenges/{id}/call", tag = "proof", request_body = CallSent,
+    params(("id" = String, Path, description = "The challenge", max_length = 64,
+            example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
+    responses(
+        (status = 202, body = ShownChallenge, description = "The call waits, and the challenge for it"),
+        (status = 404, body = Problem, content_type = "application/problem+json",
+         description = "The customer has no such challenge"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+         description = "It is not answered so, no number can be used, or enough calls were asked for"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
+        Refused,
+    ),
+)]
+pub(super) async fn call(
+    State(app): State<Arc<App>>,
+    id: Named,
+    request: Request,
+) -> Result<(StatusCode, Json<ShownChallenge>), Problem> {
+    app.authorize(request.headers(), Role::may_send)?;
+    let id: ChallengeId = name(id)?;
+    let sent: CallSent = read_json(request, BODY_BYTES_MAX).await?;
+    let guesser = app.proofs.guesser(&sent.customer, None);
+    Ok((StatusCode::ACCEPTED, Json(app.proofs.ask_call(id, &sent.customer, guesser).await?)))
 }
 
 /// Answers with a passkey, from a page of the broker's own (one of `related_origins`): first without `credential` for what the

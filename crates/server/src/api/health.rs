@@ -12,6 +12,7 @@ use engine::Verdict;
 
 use super::App;
 use super::problem::Problem;
+use crate::proof::{Gateway, GatewayOutcome};
 use crate::sequencer::AskError;
 
 /// Whether the process lives.
@@ -126,6 +127,33 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
         "Stored records removed because nobody named them for 400 days.",
         &plain(&gauges.forgotten),
     );
+    let codes_waiting = app.proofs.gateway().map_or(0, Gateway::waiting);
+    let codes_waiting = AtomicU64::new(u64::try_from(codes_waiting).unwrap_or(u64::MAX));
+    if let Some(gateway) = app.proofs.gateway() {
+        let counts = gateway.counts();
+        let messages = GatewayOutcome::ALL
+            .map(|outcome| (format!("{{outcome=\"{}\"}}", outcome.as_str()), counts.of(outcome)));
+        family(
+            "sekisho_gateway_messages_total",
+            "counter",
+            "Codes given to the gateway since the start, by what became of them.",
+            &messages,
+        );
+        let help = "Tries that the gateway did not take since the start.";
+        family("sekisho_gateway_failures_total", "counter", help, &plain(&counts.tries_failed));
+        family(
+            "sekisho_gateway_failing",
+            "gauge",
+            "1 while the last code was not taken.",
+            &plain(&counts.failing),
+        );
+        family(
+            "sekisho_gateway_waiting",
+            "gauge",
+            "Codes that wait for the gateway.",
+            &plain(&codes_waiting),
+        );
+    }
     family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
     if let Some(candidate) = app.sequencer.shadow().get() {
         const NAME: &str = "sekisho_shadow_total";

@@ -11,9 +11,9 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::App;
 use super::problem::Problem;
 use super::{
-    audit, authenticators, backtests, campaigns, challenges, customers, decide, decisions, devices,
+    audit, authenticators, backtests, calls, campaigns, challenges, customers, decide, decisions, devices,
     event_list, events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, mask,
-    passwords, policies, profiles, sign_ins, sweeps,
+    papers, passwords, policies, profiles, sign_ins, sweeps,
 };
 
 /// The name of the security scheme.
@@ -35,6 +35,8 @@ const KEY: &str = "key";
         findings::list, findings::examine, sweeps::list, sweeps::get, sweeps::post, sweeps::stop,
         passwords::check, mask::post,
         challenges::post, challenges::get, challenges::redeem, challenges::answer, challenges::passkey,
+        challenges::send, challenges::call, papers::post,
+        calls::list, calls::get, calls::unmask, calls::confirm, calls::refuse, calls::unreached,
         handovers::post, sign_ins::post, sign_ins::end, authenticators::enrol, authenticators::list, authenticators::remove,
         devices::list, devices::register, devices::presence, devices::remove, devices::only,
         health::healthz, health::readyz, health::metrics, document,
@@ -52,6 +54,7 @@ const KEY: &str = "key";
         (name = "policies", description = "Policies; written by role `admin`, tried on the past by role `operator`"),
         (name = "sweeps", description = "History re-examined; started by role `operator`"),
         (name = "proof", description = "Challenges, and what customers answer them with: role `sender`"),
+        (name = "calls", description = "What the support centre confirms, on the telephone and by signed forms: role `operator`"),
         (name = "audit", description = "Who did what; for role `admin`"),
         (name = "server", description = "The server itself, without a key"),
     ),

@@ -4,7 +4,6 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use engine::input::Body;
-use engine::key::RecordKey;
 use model::client::Language;
 use model::details::ContactValue;
 use model::event::Reason;
@@ -19,7 +18,7 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::profile;
+use crate::profile::{self, Contact, Profile};
 
 /// Bytes of a profile at most.
 const BODY_BYTES_MAX: usize = 16 << 10;
@@ -129,12 +128,12 @@ pub(super) async fn put(
         return Err(Problem::invalid("contacts", problem));
     }
     let comparable = form.holder.as_ref().map(comparable).transpose()?;
-    let before = sealed(&app, &id).await?;
-    let before = before.and_then(|sealed| opened(&app, &id, &sealed));
-    let changed = before.as_ref() != Some(&form);
+    let before = profile::sealed(&app.sequencer, &id).await?;
+    let before = before.and_then(|sealed| profile::open(&app.secret, &id, &sealed));
+    let changed = before.as_ref().map(ProfileForm::from).as_ref() != Some(&form);
     if changed {
-        let content = serde_json::to_vec(&form).map_err(|error| Problem::unreadable(error.to_string()))?;
-        let sealed = profile::seal(&app.secret, &id, &content)
+        let kept = Profile::from(&form).following(before.as_ref(), (app.clock)());
+        let sealed = profile::seal(&app.secret, &id, &kept)
             .map_err(|error| Problem::not_now(format!("sealing the profile failed: {error}"), 10))?;
         let holder = comparable.map(|holder| app.secret.holder_key(&holder));
         let body = engine::input::Profile { customer: id, holder, opened: form.opened, sealed };
@@ -190,25 +189,17 @@ pub(super) async fn unmask(
     let actor = app.authorize(request.headers(), Role::may_operate)?;
     let id: CustomerId = name(id)?;
     let Unmasking { reason } = read_json(request, BODY_BYTES_MAX).await?;
-    let sealed = sealed(&app, &id).await?;
+    let sealed = profile::sealed(&app.sequencer, &id).await?;
     let sealed = sealed.ok_or_else(|| Problem::absent("no profile of this customer came; PUT one"))?;
     app.act("profile.unmask", id.to_string(), actor.name.clone(), Some(reason)).await?;
     let profile = opened(&app, &id, &sealed).ok_or_else(unopened)?;
     Ok(Json(UnmaskedProfile { profile }))
 }
 
-/// What is kept sealed of a customer.
-async fn sealed(app: &App, id: &CustomerId) -> Result<Option<Vec<u8>>, Problem> {
-    let (key, asked) = (RecordKey::profile(id.as_str()), id.clone());
-    let look = move |state: &engine::State, _: &engine::Policy| {
-        state.profile(asked.as_str()).map(|profile| profile.bytes.clone())
-    };
-    Ok(app.sequencer.look(vec![key], look).await?)
-}
-
 /// What the broker told of a customer, where it did and its envelope opens.
 pub(super) async fn known(app: &App, id: &CustomerId) -> Result<Option<ProfileForm>, Problem> {
-    Ok(sealed(app, id).await?.and_then(|sealed| opened(app, id, &sealed)))
+    let sealed = profile::sealed(&app.sequencer, id).await?;
+    Ok(sealed.and_then(|sealed| opened(app, id, &sealed)))
 }
 
 impl ProfileForm {
@@ -237,7 +228,32 @@ fn unopened() -> Problem {
 }
 
 fn opened(app: &App, id: &CustomerId, sealed: &[u8]) -> Option<ProfileForm> {
-    serde_json::from_slice(&profile::open(&app.secret, id, sealed)?).ok()
+    Some(ProfileForm::from(&profile::open(&app.secret, id, sealed)?))
+}
+
+impl From<&ProfileForm> for Profile {
+    fn from(form: &ProfileForm) -> Self {
+        let contact =
+            |each: &ContactForm| Contact { r#type: each.r#type, value: each.value.clone(), since: None };
+        Self {
+            holder: form.holder.clone(),
+            contacts: form.contacts.iter().map(contact).collect(),
+            language: form.language.clone(),
+            opened: form.opened,
+        }
+    }
+}
+
+impl From<&Profile> for ProfileForm {
+    fn from(kept: &Profile) -> Self {
+        let contact = |each: &Contact| ContactForm { r#type: each.r#type, value: each.value.clone() };
+        Self {
+            holder: kept.holder.clone(),
+            contacts: kept.contacts.iter().map(contact).collect(),
+            language: kept.language.clone(),
+            opened: kept.opened,
+        }
+    }
 }
 
 impl From<&ProfileForm> for MaskedProfile {

@@ -14,18 +14,18 @@ static TEXTS: LazyLock<[HashMap<String, String>; 2]> = LazyLock::new(|| history:
 
 /// The texts of one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Texts {
-    pub(super) japanese: bool,
+pub(crate) struct Texts {
+    pub(crate) japanese: bool,
 }
 
 impl Texts {
     /// A text; its key where there is none, which a test excludes.
-    pub(super) fn of(self, key: &'static str) -> &'static str {
+    pub(crate) fn of(self, key: &'static str) -> &'static str {
         self.find(key).unwrap_or(key)
     }
 
     /// A text whose key is put together.
-    pub(super) fn of_word(self, group: &str, word: &str) -> String {
+    pub(crate) fn of_word(self, group: &str, word: &str) -> String {
         self.find(&format!("{group}.{word}")).unwrap_or(word).to_owned()
     }
 
@@ -36,12 +36,12 @@ impl Texts {
     }
 
     /// `ja` or `en`.
-    pub(super) const fn language(self) -> &'static str {
+    pub(crate) const fn language(self) -> &'static str {
         if self.japanese { "ja" } else { "en" }
     }
 
     /// Day and time of day in Japan.
-    pub(super) fn time(self, time: Time) -> String {
+    pub(crate) fn time(self, time: Time) -> String {
         let written = if self.japanese { "%Y年%-m月%-d日 %H:%M" } else { "%-d %B %Y, %H:%M (Japan)" };
         time.plus_us(JAPAN_US).timestamp().strftime(written).to_string()
     }
@@ -59,12 +59,12 @@ impl Texts {
     }
 
     /// Time of day in Japan, to the second.
-    pub(super) fn clock(self, time: Time) -> String {
+    pub(crate) fn clock(self, time: Time) -> String {
         time.plus_us(JAPAN_US).timestamp().strftime("%H:%M:%S").to_string()
     }
 
     /// An amount: `5,000,000円`, `JPY 5,000,000`, `USD 12.50`.
-    pub(super) fn money(self, money: &Money) -> String {
+    pub(crate) fn money(self, money: &Money) -> String {
         let digits = usize::from(money.currency.minor_digits());
         let text = format!("{:0>width$}", money.minor.unsigned_abs(), width = digits.saturating_add(1));
         let (whole, part) = text.split_at(text.len().saturating_sub(digits));
@@ -124,6 +124,7 @@ mod tests {
         let sources = [
             include_str!("../pages.rs"),
             include_str!("verify.rs"),
+            include_str!("../wording.rs"),
             include_str!("security.rs"),
             include_str!("centre.rs"),
             include_str!("origin.rs"),

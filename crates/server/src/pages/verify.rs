@@ -9,13 +9,14 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stepup::{Action, Method};
+use stepup::Method;
 
 use super::texts::Texts;
 use super::visits::{Visitor, acting, keep_browser, visitor};
 use super::{Refused, rendered};
 use crate::api::App;
 use crate::proof::{ChallengeId, Page, ProofError, ShownChallenge};
+use crate::wording;
 
 #[derive(askama::Template)]
 #[template(path = "verify.html")]
@@ -30,8 +31,53 @@ struct VerifyPage<'a> {
     kind: String,
     expires: String,
     passkey: bool,
-    codes: Vec<(&'static str, String)>,
+    /// Codes that can be typed now: of an app, or one that was sent.
+    codes: Vec<CodeWay>,
+    /// Ways in which a code can be sent now, each with the words of its button.
+    sends: Vec<(&'static str, &'static str)>,
+    call: CallWay,
     next: Option<String>,
+}
+
+/// A code that can be typed.
+struct CodeWay {
+    method: &'static str,
+    title: String,
+    /// Where it was sent, in a sentence.
+    sent: Option<String>,
+}
+
+/// Whether the customer can be called.
+enum CallWay {
+    /// It is no way.
+    No,
+    /// They may ask for it.
+    Offered,
+    /// They did: what comes of it, in a sentence.
+    Asked(String),
+    /// Nobody reached them.
+    Unreached,
+}
+
+impl CallWay {
+    fn of(shown: &ShownChallenge, texts: Texts) -> Self {
+        match &shown.call {
+            Some(call) if call.status == "unreached" => Self::Unreached,
+            Some(call) => {
+                let text = texts.of("verify.call_open").replace("{to}", &call.to);
+                Self::Asked(text.replace("{until}", &texts.time(shown.expires)))
+            }
+            None if shown.methods.contains(&Method::Phone.as_str()) => Self::Offered,
+            None => Self::No,
+        }
+    }
+}
+
+impl VerifyPage<'_> {
+    /// Whether there is nothing at all to answer with.
+    const fn has_no_way(&self) -> bool {
+        !self.passkey && self.codes.is_empty() && self.sends.is_empty() && matches!(self.call, CallWay::No)
+    }
 }
 
 /// What the script sends with a passkey; nothing to begin.
@@ -39,6 +85,12 @@ struct VerifyPage<'a> {
 pub(super) struct PasskeySent {
     #[serde(default)]
     credential: Option<Value>,
+}
+
+/// In which way a code is wanted.
+#[derive(Debug, Deserialize)]
+pub(super) struct SendSent {
+    method: String,
 }
 
 /// What the script sends with a code.
@@ -66,21 +118,108 @@ pub(super) async fn page(
         return Err(refused(ProofError::Absent("challenge")));
     }
     let allowed = found.challenge.allowed();
-    let codes = allowed.iter().filter(|method| method.is_guessed());
     let page = VerifyPage {
         texts,
         name: &app.proofs.settings().name,
         support: app.proofs.settings().support.as_deref(),
         id: id.to_string(),
         status: found.shown.status,
-        rows: rows(action, texts),
-        kind: texts.of_word("kind", action.kind.as_str()),
-        expires: texts.clock(found.challenge.expires()),
+        rows: wording::rows(action, texts),
+        kind: wording::kind(action, texts),
+        expires: match found.shown.call {
+            // That may be tomorrow.
+            Some(_) => texts.time(found.challenge.expires()),
+            None => texts.clock(found.challenge.expires()),
+        },
         passkey: allowed.contains(&Method::Passkey),
-        codes: codes.map(|method| (method.as_str(), texts.of_word("method", method.as_str()))).collect(),
+        codes: codes(allowed, &found.shown, texts),
+        sends: sends(allowed, &found.shown, texts),
+        call: CallWay::of(&found.shown, texts),
         next: next(&app, &visitor, id, &found.challenge),
     };
     Ok(rendered(&page).into_response())
+}
+
+/// Codes that can be typed now, one that was just sent first.
+fn codes(allowed: &[Method], shown: &ShownChallenge, texts: Texts) -> Vec<CodeWay> {
+    let out = shown.code.as_ref();
+    let is_out = |method: &Method| out.is_some_and(|code| code.method == method.as_str());
+    let typed = allowed.iter().filter(|method| method.is_guessed() && (!method.is_sent() || is_out(method)));
+    let mut codes: Vec<CodeWay> = typed
+        .map(|method| CodeWay {
+            method: method.as_str(),
+            title: texts.of_word("method", method.as_str()),
+            sent: out
+                .filter(|_| is_out(method))
+                .map(|code| texts.of("verify.sent_to").replace("{to}", &code.to)),
+        })
+        .collect();
+    codes.sort_by_key(|code| code.sent.is_none());
+    codes
+}
+
+/// Ways in which a code can be sent, and the words for it.
+fn sends(allowed: &[Method], shown: &ShownChallenge, texts: Texts) -> Vec<(&'static str, &'static str)> {
+    let is_out = |method: &str| shown.code.as_ref().is_some_and(|code| code.method == method);
+    let is_over = shown.code.as_ref().is_some_and(|code| code.left == 0);
+    let ways = [Method::Sms, Method::Mail].into_iter().filter(|method| allowed.contains(method) && !is_over);
+    ways.map(|method| {
+        let words = match method {
+            _ if is_out(method.as_str()) => texts.of("verify.send_again"),
+            Method::Sms => texts.of("verify.send_sms"),
+            _ => texts.of("verify.send_mail"),
+        };
+        (method.as_str(), words)
+    })
+    .collect()
+}
+
+/// Sends a code to the registered number or address.
+pub(super) async fn send(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (visitor, sent): (Visitor, SendSent) = acting(&app, request).await?;
+    let refused = |error| Refused::new(error, visitor.texts);
+    let id = parse(&id).map_err(refused)?;
+    let method = Method::of(&sent.method).filter(|method| method.is_sent());
+    let method = method.ok_or_else(|| refused(ProofError::Invalid("method".to_owned())))?;
+    let customer = &visitor.visit.customer;
+    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref());
+    let shown = app.proofs.send_code(id, customer, guesser, method).await.map_err(refused)?;
+    Ok(Json(json!({ "status": shown.status })).into_response())
+}
+
+/// Asks the support centre to call.
+pub(super) async fn call(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (visitor, _nothing): (Visitor, Value) = acting(&app, request).await?;
+    let refused = |error| Refused::new(error, visitor.texts);
+    let id = parse(&id).map_err(refused)?;
+    let customer = &visitor.visit.customer;
+    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref());
+    let shown = app.proofs.ask_call(id, customer, guesser).await.map_err(refused)?;
+    Ok(Json(json!({ "status": shown.status })).into_response())
+}
+
+/// Where the challenge stands, for a page that waits for a call.
+pub(super) async fn status(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let visitor = visitor(&app, &headers)?;
+    let refused = |error| Refused::new(error, visitor.texts);
+    let found = app.proofs.find(parse(&id).map_err(refused)?).await.map_err(refused)?;
+    if found.challenge.action().customer != visitor.visit.customer {
+        return Err(refused(ProofError::Absent("challenge")));
+    }
+    let call = found.shown.call.map(|call| call.status);
+    Ok(Json(json!({ "status": found.shown.status, "call": call })).into_response())
 }
 
 /// Begins, or ends, an answer by passkey.
@@ -165,38 +304,4 @@ fn next(app: &App, visitor: &Visitor, id: ChallengeId, challenge: &stepup::Chall
 
 fn parse(id: &str) -> Result<ChallengeId, ProofError> {
     id.parse().map_err(|_invalid| ProofError::Absent("challenge"))
-}
-
-/// What is confirmed, in the customer's words.
-fn rows(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
-    let mut rows = Vec::new();
-    if let Some(amount) = &action.amount {
-        rows.push((texts.of("action.amount"), texts.money(amount)));
-    }
-    if let Some(account) = &action.account {
-        let digits = texts.of("action.ending").replace("{digits}", &account.ending);
-        rows.push((texts.of("action.account"), format!("{} {digits}", account.branch)));
-        if let Some(holder) = &account.holder {
-            rows.push((texts.of("action.holder"), holder.clone()));
-        }
-    }
-    if let Some(contact) = &action.contact {
-        let shown = contact.shown.clone().unwrap_or_default();
-        rows.push((
-            texts.of("action.contact"),
-            format!("{} {shown}", texts.of_word("contact", contact.r#type.as_str())),
-        ));
-    }
-    if let Some(order) = &action.order {
-        let side = texts.of_word("side", order.side.as_str());
-        let count = texts.of("action.shares").replace("{n}", &order.quantity.to_string());
-        rows.push((texts.of("action.order"), format!("{} {side} {count}", order.symbol)));
-        if let Some(notional) = &order.notional {
-            rows.push((texts.of("action.notional"), texts.money(notional)));
-        }
-    }
-    if let Some(payee) = &action.payee {
-        rows.push((texts.of("action.payee"), payee.clone()));
-    }
-    rows
 }

@@ -59,6 +59,57 @@ pub struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub passed: Option<ShownProof>,
+    /// The code that is out, as long as it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub code: Option<ShownCode>,
+    /// The call that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub call: Option<ShownCallAsked>,
+    /// The signed form that came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub paper: Option<ShownForm>,
+}
+
+/// A code that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ShownCode {
+    /// `sms` or `mail`.
+    pub method: &'static str,
+    /// Where to, masked.
+    pub to: String,
+    /// Until when it is good.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires: Time,
+    /// Further codes that may be sent for this challenge.
+    pub left: u8,
+}
+
+/// A call that the customer asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ShownCallAsked {
+    /// By which the support centre knows it.
+    pub number: u64,
+    /// `open`, `confirmed`, `refused`, `unreached` or `over`.
+    pub status: &'static str,
+    /// The number that is called, masked.
+    pub to: String,
+}
+
+/// A signed form that came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ShownForm {
+    /// What it is filed under.
+    pub reference: String,
+    /// The day on which it came.
+    #[schema(format = Date)]
+    pub received: String,
+    /// How many operators said so.
+    pub confirmed: usize,
+    /// How many must.
+    pub persons: u8,
 }
 
 /// A challenge as a decision names it. How it may be answered, until when, and where it stands says `GET /v1/challenges/{id}`.
@@ -111,6 +162,8 @@ struct Making {
     id: ChallengeId,
     action: Action,
     event: Option<String>,
+    /// By which contacts, and from when on.
+    reached: Vec<(Method, Time)>,
     settings: Arc<ProofSettings>,
     now: Time,
 }
@@ -118,7 +171,7 @@ struct Making {
 impl Making {
     /// Makes it, unless it was made before.
     fn make(self, kept: &Kept<'_>) -> Result<Shown, ProofError> {
-        let Self { id, action, event, settings, now } = self;
+        let Self { id, action, event, reached, settings, now } = self;
         if let Some(made) = kept.challenge(&id.0)? {
             return Ok(show(id, &made, now));
         }
@@ -126,6 +179,7 @@ impl Making {
             .authenticators(&action.customer)?
             .iter()
             .map(|each| (each.kind.method(), each.matures))
+            .chain(reached)
             .collect();
         let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
         let made = Challenge::new(action, event, methods, now, i64::from(settings.open_s));
@@ -141,6 +195,9 @@ pub(crate) struct Found {
 }
 
 pub(super) fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
+    let is_open = challenge.standing(now) == "open";
+    let code = challenge.code_out(now).filter(|_| is_open);
+    let call = challenge.call().zip(challenge.call_standing(now));
     Shown {
         id: id.to_string(),
         status: challenge.standing(now),
@@ -148,6 +205,23 @@ pub(super) fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
         methods: challenge.allowed().iter().map(|method| method.as_str()).collect(),
         page: page(id),
         passed: challenge.passed().map(ShownProof::from),
+        code: code.map(|(method, sent, left)| ShownCode {
+            method: method.as_str(),
+            to: sent.to.clone(),
+            expires: sent.good_until(),
+            left,
+        }),
+        call: call.map(|(call, status)| ShownCallAsked {
+            number: call.number(),
+            status,
+            to: call.to().to_owned(),
+        }),
+        paper: challenge.form().map(|form| ShownForm {
+            reference: form.reference().to_owned(),
+            received: form.received().to_owned(),
+            confirmed: form.confirmed().len(),
+            persons: form.persons(),
+        }),
     }
 }
 
@@ -168,7 +242,7 @@ impl Proofs {
         again: bool,
     ) -> Result<Asked, ProofError> {
         let id = ChallengeId(self.keys.name("challenge", event));
-        let making = self.making(id, action, Some(event.to_owned()));
+        let making = self.making(id, action, Some(event.to_owned())).await?;
         if again {
             self.keeper.act(move |kept| making.make(kept).map(drop)).await?;
         } else {
@@ -181,12 +255,20 @@ impl Proofs {
     pub(crate) async fn for_broker(&self, event: &Event) -> Result<Shown, ProofError> {
         let action =
             self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
-        let making = self.making(ChallengeId(random()?), action, None);
+        let making = self.making(ChallengeId(random()?), action, None).await?;
         self.keeper.act(move |kept| making.make(kept)).await
     }
 
-    fn making(&self, id: ChallengeId, action: Action, event: Option<String>) -> Making {
-        Making { id, action, event, settings: Arc::clone(&self.settings), now: self.now() }
+    /// What a new challenge needs: also by which contacts the customer can be reached.
+    async fn making(
+        &self,
+        id: ChallengeId,
+        action: Action,
+        event: Option<String>,
+    ) -> Result<Making, ProofError> {
+        let now = self.now();
+        let reached = self.ways_to_reach(&action.customer, now).await?;
+        Ok(Making { id, action, event, reached, settings: Arc::clone(&self.settings), now })
     }
 
     /// A challenge, whoever it is for.

@@ -3,6 +3,7 @@
 use model::{CustomerId, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stepup::allowance::Allowance;
 use stepup::device::Device;
 use stepup::guesses::Guesses;
 use stepup::{Authenticator, Challenge};
@@ -22,18 +23,27 @@ enum Sort {
     Spent,
     Handle,
     Device,
+    Call,
+    OpenCall,
+    Allowance,
+    Count,
 }
 
 impl Sort {
     const fn kind(self) -> u8 {
         match self {
-            Self::Challenge => 1,
+            // 1 was a challenge without calls and forms.
+            Self::Challenge => 20,
             Self::Authenticator => 2,
             Self::Credential => 3,
             Self::Guesses => 4,
             Self::Spent => 5,
             Self::Handle => 6,
             Self::Device => 16,
+            Self::Call => 21,
+            Self::OpenCall => 22,
+            Self::Allowance => 23,
+            Self::Count => 24,
         }
     }
 }
@@ -58,8 +68,62 @@ impl<'a> Kept<'a> {
         self.get(Sort::Challenge, id)
     }
 
+    /// Keeps it; and the call it waits for, if there is one, where it is found by its number.
     pub(crate) fn put_challenge(&self, id: &[u8; 16], challenge: &Challenge) -> Result<(), ProofError> {
-        self.put(Sort::Challenge, id, challenge, Some(challenge.expires().plus_us(CHALLENGE_KEPT_US)))
+        let ends = Some(challenge.expires().plus_us(CHALLENGE_KEPT_US));
+        self.put(Sort::Challenge, id, challenge, ends)?;
+        let Some(call) = challenge.call() else { return Ok(()) };
+        let number = call.number().to_be_bytes();
+        self.put(Sort::Call, &number, id, ends)?;
+        if challenge.waits_for_call() {
+            return self.put(Sort::OpenCall, &number, id, Some(challenge.expires()));
+        }
+        Ok(self.sheet.remove(Sort::OpenCall.kind(), &number)?)
+    }
+
+    /// The challenge that a call is for.
+    pub(crate) fn call(&self, number: u64) -> Result<Option<[u8; 16]>, ProofError> {
+        self.get(Sort::Call, &number.to_be_bytes())
+    }
+
+    /// Calls with higher numbers than this, in their order, up to so many, each with its challenge: all, or those that wait. Some of
+    /// the latter may be over for a moment.
+    pub(crate) fn calls(
+        &self,
+        after: u64,
+        at_most: u32,
+        open: bool,
+    ) -> Result<Vec<(u64, [u8; 16])>, ProofError> {
+        let sort = if open { Sort::OpenCall } else { Sort::Call };
+        let rows = self.sheet.after(sort.kind(), &after.to_be_bytes(), at_most)?;
+        let number = |key: &[u8]| key.try_into().map_or(u64::MAX, u64::from_be_bytes);
+        rows.iter().map(|(key, bytes)| Ok((number(key), self.open(sort, key, bytes)?))).collect()
+    }
+
+    /// A number for one more call, from 1; none while so many wait.
+    pub(crate) fn next_call(&self, open_max: u32) -> Result<Option<u64>, ProofError> {
+        const NAME: &[u8] = b"call";
+        let open = self.sheet.after(Sort::OpenCall.kind(), &[], open_max)?.len();
+        if open >= usize::try_from(open_max).unwrap_or(usize::MAX) {
+            return Ok(None);
+        }
+        let number = self.get::<u64>(Sort::Count, NAME)?.unwrap_or(0).saturating_add(1);
+        self.put(Sort::Count, NAME, &number, None)?;
+        Ok(Some(number))
+    }
+
+    /// Takes one of what a customer is allowed so often a day; `of` says what, and by whom.
+    pub(crate) fn take_allowance(
+        &self,
+        customer: &CustomerId,
+        of: &str,
+        a_day: u8,
+        now: Time,
+    ) -> Result<(), ProofError> {
+        let key = self.guesser(customer, of);
+        let mut allowance: Allowance = self.get(Sort::Allowance, &key)?.unwrap_or_default();
+        allowance.take(a_day, now)?;
+        self.put(Sort::Allowance, &key, &allowance, Some(now.plus_us(model::time::DAY_US)))
     }
 
     /// All a customer has.

@@ -1,9 +1,15 @@
 //! How proof is set up. Must not know where it is written down.
 
+use stepup::allowance::A_DAY_MAX;
 use stepup::{Method, authenticator, challenge};
+use zeroize::Zeroizing;
 
 /// Origins that may be named at most.
 const ORIGINS_MAX: usize = 32;
+/// Bytes of a signing secret, as Standard Webhooks has it.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+/// Hours that a challenge may stay open for a call or a form.
+const CALL_HOURS_MAX: u32 = 72;
 
 /// Characters of what customers are told of whom to call.
 const SUPPORT_CHARS_MAX: usize = 200;
@@ -31,6 +37,10 @@ pub struct ProofSettings {
     pub support: Option<String>,
     /// Which hardware passkeys must come from; none takes any.
     pub hardware: Option<Hardware>,
+    /// What sends codes; without it none are.
+    pub gateway: Option<GatewaySettings>,
+    /// How operators confirm.
+    pub calls: CallSettings,
 }
 
 /// Hardware whose makers attest it.
@@ -40,6 +50,76 @@ pub struct Hardware {
     pub roots: String,
     /// Models by their AAGUID, at most 256; none takes every model that a root attests.
     pub aaguids: Vec<String>,
+}
+
+/// What sends codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewaySettings {
+    /// Where messages are posted: `https://…`, or `http://` on this machine.
+    pub url: String,
+    /// Signs them.
+    pub secret: SigningSecret,
+    /// What it sends: `sms`, `mail`.
+    pub methods: Vec<Method>,
+    /// Codes sent to one customer a day.
+    pub codes_a_day: u8,
+}
+
+/// The secret that messages are signed with. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningSecret(Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningSecret(•)")
+    }
+}
+
+impl SigningSecret {
+    /// The secret in its written form: `whsec_` and base 64.
+    ///
+    /// # Errors
+    /// It is none; the text does not repeat it.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let encoded = text.trim().strip_prefix("whsec_");
+        let bytes = encoded.and_then(|text| data_encoding::BASE64.decode(text.as_bytes()).ok());
+        let bytes = bytes.map(Zeroizing::new).filter(|bytes| SECRET_BYTES.contains(&bytes.len()));
+        bytes.map(Self).ok_or_else(|| SettingsError {
+            field: "gateway.secret_file",
+            problem: "is no signing secret (not shown); allowed: whsec_ and base 64 of 24 to 64 bytes, e.g. \
+                      echo whsec_$(head -c 32 /dev/urandom | base64) > FILE"
+                .to_owned(),
+        })
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// How operators confirm: by calls that customers ask for, and forms that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSettings {
+    /// Whether customers may ask for a call.
+    pub offered: bool,
+    /// Up to so many yen one person is enough.
+    pub two_persons_above: u64,
+    /// How many hours a challenge stays open for a call, or for the second who read a form.
+    pub open_hours: u32,
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        Self { offered: false, two_persons_above: 1_000_000, open_hours: 24 }
+    }
+}
+
+impl CallSettings {
+    /// The same in seconds.
+    pub(crate) fn open_s(&self) -> i64 {
+        i64::from(self.open_hours).saturating_mul(60 * 60)
+    }
 }
 
 impl Default for ProofSettings {
@@ -55,6 +135,8 @@ impl Default for ProofSettings {
             fallback: Vec::new(),
             support: None,
             hardware: None,
+            gateway: None,
+            calls: CallSettings::default(),
         }
     }
 }
@@ -65,6 +147,25 @@ impl Default for ProofSettings {
 pub struct SettingsError {
     field: &'static str,
     problem: String,
+}
+
+impl GatewaySettings {
+    fn check(&self) -> Result<(), SettingsError> {
+        let wrong = |field, problem: String| Err(SettingsError { field, problem });
+        if !is_gateway(&self.url) {
+            // It may hold a key of the gateway's.
+            let problem = "came an address (not shown) that is none for it; allowed: https://HOST/…, or http:// for localhost";
+            return wrong("gateway.url", problem.to_owned());
+        }
+        if self.methods.is_empty() || !self.methods.iter().all(|method| method.is_sent()) {
+            return wrong("gateway.methods", "allowed: \"sms\", \"mail\" or both".to_owned());
+        }
+        if !(1..=A_DAY_MAX).contains(&self.codes_a_day) {
+            let problem = format!("is {}; allowed: 1 to {A_DAY_MAX}", self.codes_a_day);
+            return wrong("gateway.codes_per_day", problem);
+        }
+        Ok(())
+    }
 }
 
 impl ProofSettings {
@@ -99,7 +200,17 @@ impl ProofSettings {
         if !(60..=3_600).contains(&self.open_s) {
             return wrong("open_seconds", format!("is {}; allowed: 60 to 3600", self.open_s));
         }
-        Ok(())
+        if self.fallback.contains(&Method::Paper) {
+            return wrong(
+                "fallback",
+                "came \"paper\", which no customer can choose; leave it out".to_owned(),
+            );
+        }
+        let hours = self.calls.open_hours;
+        if !(1..=CALL_HOURS_MAX).contains(&hours) {
+            return wrong("calls.open_hours", format!("is {hours}; allowed: 1 to {CALL_HOURS_MAX}"));
+        }
+        self.gateway.as_ref().map_or(Ok(()), GatewaySettings::check)
     }
 
     /// Whether customers may be sent there.
@@ -126,6 +237,15 @@ fn origin_of(place: &str) -> Option<&str> {
     place.get(..scheme.len().checked_add(3)?.checked_add(host.len())?).filter(|_| clean)
 }
 
+/// An address to which personal data may go: nobody reads along.
+fn is_gateway(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let (host, _) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let origin = url.get(..url.len().saturating_sub(rest.len()).saturating_add(host.len()));
+    let is_clean = url.bytes().all(|byte| byte.is_ascii_graphic()) && !url.contains(['#', '\\']);
+    is_clean && origin.is_some_and(is_origin)
+}
+
 fn is_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| {
         let host = text.strip_prefix("http://")?;
@@ -139,7 +259,70 @@ fn is_origin(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::ProofSettings;
+    use super::{CallSettings, GatewaySettings, ProofSettings, SigningSecret};
+    use stepup::Method;
+
+    fn gateway(url: &str, methods: &[Method], codes_a_day: u8) -> ProofSettings {
+        let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let gateway = GatewaySettings { url: url.to_owned(), secret, methods: methods.to_vec(), codes_a_day };
+        ProofSettings { gateway: Some(gateway), ..ProofSettings::default() }
+    }
+
+    #[test]
+    fn messages_go_where_nobody_reads_along() {
+        use Method::{Mail, Phone, Sms};
+        for good in [
+            "https://sms.broker.example/codes?key=1",
+            "http://localhost:9/x",
+            "http://127.0.0.1:1",
+            "https://a",
+        ] {
+            assert_eq!(gateway(good, &[Sms, Mail], 10).check(), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://sms.broker.example/",
+            "http://localhost.evil.example/",
+            "http://localhost@evil.example/",
+            "ftp://localhost/",
+            "https:///x",
+            "https://u:p@a/",
+            "",
+            "https://a b/",
+            "https://a/#x",
+            "//a/",
+            "http://127.0.0.1.evil.example",
+        ] {
+            let refused = gateway(bad, &[Sms], 10).check().unwrap_err().to_string();
+            assert!(refused.starts_with("gateway.url: came an address (not shown)"), "{bad}: {refused}");
+        }
+        for (methods, a_day, field) in [
+            (&[][..], 10, "gateway.methods"),
+            (&[Phone], 10, "gateway.methods"),
+            (&[Sms], 0, "gateway.codes_per_day"),
+            (&[Sms], 51, "gateway.codes_per_day"),
+        ] {
+            let refused = gateway("https://a", methods, a_day).check().unwrap_err().to_string();
+            assert!(refused.starts_with(field), "{refused}");
+        }
+        for open_hours in [0, 73] {
+            let calls = CallSettings { open_hours, ..CallSettings::default() };
+            let refused =
+                ProofSettings { calls, ..ProofSettings::default() }.check().unwrap_err().to_string();
+            assert!(refused.starts_with("calls.open_hours"), "{refused}");
+        }
+        let paper = ProofSettings { fallback: vec![Method::Paper], ..ProofSettings::default() };
+        assert!(paper.check().unwrap_err().to_string().starts_with("fallback"));
+    }
+
+    #[test]
+    fn a_signing_secret_is_not_shown() {
+        let secret = SigningSecret::parse(" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+        assert_eq!((secret.bytes().len(), format!("{secret:?}").as_str()), (24, "SigningSecret(•)"));
+        for bad in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_ü"] {
+            let refused = SigningSecret::parse(bad).unwrap_err().to_string();
+            assert!(refused.contains("whsec_") && !refused.contains("MfKQ"), "{refused}");
+        }
+    }
 
     #[test]
     fn customers_are_sent_back_to_known_places_only() {

@@ -25,6 +25,10 @@ fn withdrawal() -> Challenge {
     Challenge::new(action(WITHDRAWAL), Some("w".to_owned()), allowed, at(0), OPEN_S)
 }
 
+fn sent(key: &[u8; 32], code: &str, at: Time) -> Sent {
+    Sent::new(key, "id", code, at, "•••78".to_owned())
+}
+
 fn by(method: Method, now: Time) -> Passed {
     Passed { method, authenticator: Some([1; 16]), at: now, matured: true }
 }
@@ -122,7 +126,7 @@ fn only_allowed_ways_answer() {
     for method in [Method::Mail, Method::Phone, Method::Recovery] {
         assert_eq!(challenge.pass(by(method, at(1)), at(0)), Err(Refusal::Method(method.as_str())));
     }
-    let sent = Sent::new(&[0; 32], "id", "000000", at(1));
+    let sent = sent(&[0; 32], "000000", at(1));
     assert_eq!(
         challenge.send(Method::Totp, sent, at(1)),
         Err(Refusal::Method("totp")),
@@ -135,7 +139,7 @@ fn a_code_is_good_for_its_challenge_and_its_time() {
     let key = [7; 32];
     let mut challenge = withdrawal();
     assert_eq!(challenge.is_code(Method::Sms, &key, "id", "123456", at(1)), Ok(false), "none was sent");
-    challenge.send(Method::Sms, Sent::new(&key, "id", "123456", at(1)), at(1)).unwrap();
+    challenge.send(Method::Sms, sent(&key, "123456", at(1)), at(1)).unwrap();
     for (method, id, given, now, good) in [
         (Method::Sms, "id", "123456", 2, true),
         (Method::Sms, "id", "123457", 2, false),
@@ -154,9 +158,9 @@ fn codes_are_sent_seldom_and_the_last_one_counts() {
     let mut challenge = withdrawal();
     for number in 0..i64::from(SENT_MAX) {
         let (now, code) = (at(number * 30), format!("{number:06}"));
-        challenge.send(Method::Sms, Sent::new(&key, "id", &code, now), now).unwrap();
-        let again = challenge.send(Method::Sms, Sent::new(&key, "id", &code, now), now);
-        let waits = Refusal::Wait { until: at(number * 30 + 30) };
+        challenge.send(Method::Sms, sent(&key, &code, now), now).unwrap();
+        let again = challenge.send(Method::Sms, sent(&key, &code, now), now);
+        let waits = Refusal::AskedLately { until: at(number * 30 + 30) };
         assert_eq!(again, Err(if number + 1 < i64::from(SENT_MAX) { waits } else { Refusal::SentEnough }));
     }
     assert_eq!(challenge.is_code(Method::Sms, &key, "id", "000001", at(70)), Ok(false));

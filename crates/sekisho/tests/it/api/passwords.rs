@@ -132,7 +132,7 @@ fn holds(bytes: &[u8], secret: &str) -> bool {
     forms.iter().any(|form| bytes.windows(form.len()).any(|window| window == form))
 }
 
-fn everything_below(folder: &Path, secret: &str) -> usize {
+pub(crate) fn everything_below(folder: &Path, secret: &str) -> usize {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

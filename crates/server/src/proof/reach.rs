@@ -1,0 +1,135 @@
+//! Where a customer is reached: by contacts of the profile that stood there before anything changed. Whoever took an account over
+//! registers a number of their own first, so a new one waits as long as a new authenticator does. Must not know what is sent.
+
+use model::time::HOUR_US;
+use model::{ContactType, CustomerId, Time};
+use stepup::Method;
+
+use super::{ProofError, Proofs};
+use crate::profile::{self, Profile};
+
+/// Where a customer is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    phone: Option<String>,
+    mail: Option<String>,
+    pub(crate) japanese: bool,
+}
+
+impl Reach {
+    /// By the first contacts of each type that stood in the profile for so many hours at this time.
+    fn of(profile: &Profile, hours: u32, at: Time) -> Self {
+        let waits_us = i64::from(hours).saturating_mul(HOUR_US);
+        let first = |sort: ContactType| {
+            let mut old = profile.contacts.iter().filter(|contact| {
+                contact.r#type == sort && contact.since.is_none_or(|since| since.plus_us(waits_us) <= at)
+            });
+            old.next().map(|contact| contact.value.as_str().to_owned())
+        };
+        Self {
+            phone: first(ContactType::Phone),
+            mail: first(ContactType::Email),
+            japanese: profile.is_japanese(),
+        }
+    }
+
+    /// Where a method reaches them.
+    pub(crate) fn by(&self, method: Method) -> Option<&str> {
+        match method {
+            Method::Sms | Method::Phone => self.phone.as_deref(),
+            Method::Mail => self.mail.as_deref(),
+            Method::Passkey | Method::Paper | Method::Totp | Method::Recovery => None,
+        }
+    }
+
+    /// The same as it is shown.
+    pub(crate) fn masked(&self, method: Method) -> Option<String> {
+        let kind = if method == Method::Mail { model::mask::Kind::Email } else { model::mask::Kind::Phone };
+        self.by(method).map(|value| model::mask::value(kind, value))
+    }
+}
+
+impl Proofs {
+    /// Where this customer is reached by contacts that had settled at this time.
+    pub(super) async fn reach(&self, customer: &CustomerId, at: Time) -> Result<Reach, ProofError> {
+        let sealed = profile::sealed(&self.sequencer, customer).await?;
+        let opened = sealed.and_then(|sealed| profile::open(&self.secret, customer, &sealed));
+        Ok(opened.map_or_else(Reach::default, |profile| Reach::of(&profile, self.settings.cooling_hours, at)))
+    }
+
+    /// Ways to answer that need nothing but a contact, as far as they are set up and there is one now; each with the time from when
+    /// on it confirms procedures, which is over.
+    pub(super) async fn ways_to_reach(
+        &self,
+        customer: &CustomerId,
+        now: Time,
+    ) -> Result<Vec<(Method, Time)>, ProofError> {
+        let is_set_up = |method: &Method| match method {
+            Method::Phone => self.settings.calls.offered,
+            sent => self.gateway.as_ref().is_some_and(|gateway| gateway.sends(*sent)),
+        };
+        let mut ways: Vec<Method> =
+            [Method::Sms, Method::Mail, Method::Phone].into_iter().filter(is_set_up).collect();
+        if !ways.is_empty() {
+            let reach = self.reach(customer, now).await?;
+            ways.retain(|method| reach.by(*method).is_some());
+        }
+        Ok(ways.into_iter().map(|method| (method, now)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Time;
+    use model::time::HOUR_US;
+    use stepup::Method;
+
+    use super::Reach;
+    use crate::profile::{Contact, Profile};
+
+    #[test]
+    fn a_contact_that_just_changed_is_not_used() {
+        let now: Time = "2026-01-01T00:00:00Z".parse().unwrap();
+        let profile = |contacts: &[(&str, &str, Option<i64>)]| {
+            let contact = |(sort, value, hours): &(&str, &str, Option<i64>)| Contact {
+                r#type: sort.parse().unwrap(),
+                value: value.parse().unwrap(),
+                since: hours.map(|hours| now.plus_us(-hours * HOUR_US)),
+            };
+            Profile {
+                holder: None,
+                contacts: contacts.iter().map(contact).collect(),
+                language: None,
+                opened: None,
+            }
+        };
+        /// Contacts with the hours since when they are known, and where SMS and mail go.
+        type Case<'a> = (&'a [(&'a str, &'a str, Option<i64>)], Option<&'a str>, Option<&'a str>);
+        let cases: [Case<'_>; 7] = [
+            (&[], None, None),
+            (&[("phone", "1", None), ("email", "a@x.jp", Some(12))], Some("1"), Some("a@x.jp")),
+            (&[("phone", "1", Some(1)), ("email", "a@x.jp", Some(11))], None, None),
+            (
+                &[("phone", "new", Some(1)), ("phone", "old", Some(99)), ("phone", "older", None)],
+                Some("old"),
+                None,
+            ),
+            (&[("phone", "1", Some(0))], None, None),
+            (&[("phone", "1", Some(-5))], None, None),
+            (&[("address", "東京都", None)], None, None),
+        ];
+        for (contacts, phone, mail) in cases {
+            let reach = Reach::of(&profile(contacts), 12, now);
+            assert_eq!((reach.by(Method::Sms), reach.by(Method::Mail)), (phone, mail), "{contacts:?}");
+            assert_eq!(reach.by(Method::Phone), phone);
+            assert_eq!(reach.by(Method::Totp), None);
+        }
+        let just_now = profile(&[("phone", "090-1234-5678", Some(0))]);
+        let reach = Reach::of(&just_now, 0, now);
+        assert_eq!(
+            reach.masked(Method::Sms).as_deref(),
+            Some("•••••••••••78"),
+            "nothing waits where nothing is to"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! What is confirmed, in words: rows of a page, the message that brings a code, what the support centre says on the telephone. Must
+//! not know how any of them travels.
+//!
+//! A message never holds a link, also none that somebody else made up: what came from outside stands in it with signs that no
+//! telephone takes for an address.
+
+use stepup::Action;
+
+use crate::pages::texts::Texts;
+
+/// Names and values of what is confirmed.
+pub(crate) fn rows(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(amount) = &action.amount {
+        rows.push((texts.of("action.amount"), texts.money(amount)));
+    }
+    if let Some(account) = &action.account {
+        let digits = texts.of("action.ending").replace("{digits}", &account.ending);
+        rows.push((texts.of("action.account"), format!("{} {digits}", account.branch)));
+        if let Some(holder) = &account.holder {
+            rows.push((texts.of("action.holder"), holder.clone()));
+        }
+    }
+    if let Some(contact) = &action.contact {
+        let shown = contact.shown.clone().unwrap_or_default();
+        rows.push((
+            texts.of("action.contact"),
+            format!("{} {shown}", texts.of_word("contact", contact.r#type.as_str())),
+        ));
+    }
+    if let Some(order) = &action.order {
+        let side = texts.of_word("side", order.side.as_str());
+        let count = texts.of("action.shares").replace("{n}", &order.quantity.to_string());
+        rows.push((texts.of("action.order"), format!("{} {side} {count}", order.symbol)));
+        if let Some(notional) = &order.notional {
+            rows.push((texts.of("action.notional"), texts.money(notional)));
+        }
+    }
+    if let Some(payee) = &action.payee {
+        rows.push((texts.of("action.payee"), payee.clone()));
+    }
+    rows
+}
+
+/// What is done, in a few words: `Withdrawal`.
+pub(crate) fn kind(action: &Action, texts: Texts) -> String {
+    texts.of_word("kind", action.kind.as_str())
+}
+
+/// The message that brings a code: what is confirmed first, because that is what must be read.
+pub(crate) fn code_message(name: &str, action: &Action, code: &str, texts: Texts) -> String {
+    let mut lines = vec![texts.of("message.begin").replace("{name}", name), kind(action, texts)];
+    lines
+        .extend(rows(action, texts).into_iter().map(|(label, value)| format!("{label} {}", no_link(&value))));
+    lines.push(texts.of("message.code").replace("{code}", code));
+    lines.push(texts.of("message.never").to_owned());
+    lines.join("\n")
+}
+
+/// What an operator does and says on the telephone, in order.
+pub(crate) fn call_script(name: &str, action: &Action, texts: Texts) -> Vec<String> {
+    let about: Vec<String> =
+        rows(action, texts).into_iter().map(|(label, value)| format!("{label} {value}")).collect();
+    let about = if about.is_empty() {
+        kind(action, texts)
+    } else {
+        format!("{}: {}", kind(action, texts), about.join(", "))
+    };
+    vec![
+        texts.of("call.dial").to_owned(),
+        texts.of("call.greet").replace("{name}", name),
+        texts.of("call.ask").to_owned(),
+        texts.of("call.read").replace("{about}", &about),
+        texts.of("call.never").to_owned(),
+        texts.of("call.pressed").to_owned(),
+        texts.of("call.settle").to_owned(),
+    ]
+}
+
+/// The value with signs in place of those that make an address of a text.
+fn no_link(value: &str) -> String {
+    // `USD 12.50`: nothing ends in digits behind its only point that somebody could open.
+    let is_digits = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    let is_amount = value.split_once('.').is_some_and(|(_, rest)| is_digits(rest));
+    let sign = |c: char| match c {
+        '.' if is_amount => c,
+        '.' | '．' | '。' | '｡' | '․' => '・',
+        '/' | '\\' | '⁄' | '∕' => '／',
+        ':' => '：',
+        '@' => '＠',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    value.chars().map(sign).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Event;
+    use stepup::Action;
+
+    use super::{Texts, call_script, code_message, no_link};
+
+    const JA: Texts = Texts { japanese: true };
+    const EN: Texts = Texts { japanese: false };
+
+    fn withdrawal(holder: &str) -> Action {
+        let event = serde_json::json!({
+            "id": "w", "time": "2020-09-16T03:00:00Z", "kind": "withdrawal", "customer": "C1", "outcome": "attempted",
+            "amount": {"minor": 5_000_000, "currency": "JPY"},
+            "bank_account": {"bank": "0001", "branch": "001", "number": "1234567", "holder": holder},
+        });
+        let event = Event::from_json(event.to_string().as_bytes()).unwrap();
+        Action::of(&event, |_| [0; 32], |_, text| text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_message_says_what_the_code_is_for() {
+        let action = withdrawal("ヤマダ タロウ");
+        assert_eq!(
+            code_message("関所証券", &action, "012345", JA),
+            "【関所証券】次のお手続きの確認コードです。\n出金\n金額 5,000,000円\n振込先 0001-001 口座番号の末尾 567\n\
+             口座名義 ヤマダ タロウ\n確認コード 012345（5分間有効）\n\
+             お心当たりがなければ入力しないでください。社員がコードをお聞きすることはありません。"
+        );
+        assert_eq!(
+            code_message("Sekisho", &action, "012345", EN),
+            "Sekisho: a code to confirm this.\nWithdrawal\nAmount JPY 5,000,000\nTo account 0001-001 number ending in 567\n\
+             Account holder ヤマダ タロウ\nCode 012345 (good for 5 minutes)\n\
+             If you did not ask for this, do not type it. Our staff never ask for it."
+        );
+    }
+
+    #[test]
+    fn nobody_sends_a_link_through_our_message() {
+        for (value, written) in [
+            ("evil.example/login", "evil・example／login"),
+            ("EVIL.COM", "EVIL・COM"),
+            ("https://192.0.2.1:8080", "https：／／192・0・2・1：8080"),
+            ("a@evil.example", "a＠evil・example"),
+            ("t•••@example.jp", "t•••＠example・jp"),
+            ("evil。example", "evil・example"),
+            ("1.2.3.4", "1・2・3・4"),
+            ("USD 12.50", "USD 12.50"),
+            ("5,000,000円", "5,000,000円"),
+            ("a\nb", "a b"),
+        ] {
+            assert_eq!(no_link(value), written);
+        }
+        for texts in [JA, EN] {
+            let message = code_message("Sekisho", &withdrawal("HTTP://EVIL.EXAMPLE/X"), "012345", texts);
+            assert!(!message.contains("://") && !message.contains("EVIL.EXAMPLE"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_script_reads_back_what_is_confirmed_and_asks_for_no_secret() {
+        for (texts, about, never) in [
+            (JA, "出金: 金額 5,000,000円", "パスワード"),
+            (EN, "Withdrawal: Amount JPY 5,000,000", "password"),
+        ] {
+            let script = call_script("関所証券", &withdrawal("ヤマダ タロウ"), texts);
+            assert!(script.iter().any(|line| line.contains(about)), "{script:?}");
+            assert!(script.iter().any(|line| line.contains(never)), "{script:?}");
+        }
+    }
+}
