@@ -36,7 +36,7 @@ impl Centre {
     /// A withdrawal for which the customer asks to be called; gives its challenge and the call's number.
     fn called(&self, id: &str) -> (String, u64) {
         let decision = self.broker.withdrawal(id, "C1");
-        assert_eq!(decision["challenge"]["methods"], json!(["phone"]), "{decision}");
+        assert_eq!(self.broker.methods(&decision), json!(["phone"]), "{decision}");
         let challenge = decision["challenge"]["id"].as_str().unwrap().to_owned();
         let asked = self.ask(&challenge);
         assert_eq!(asked.status, 202, "{asked:?}");
@@ -180,6 +180,21 @@ fn not_me_on_the_telephone_stops_it_and_locks_the_account() {
     assert!(known["reported"].is_string(), "{known}");
 }
 
+/// The customer reports somewhere else: what operators said of a call before counts for nothing, and nothing more is said.
+#[test]
+fn a_report_ends_calls_that_wait() {
+    let centre = Centre::start(OFFERED);
+    let (challenge, number) = centre.called("w-1");
+    assert_eq!(say(centre.suzuki(), number, "confirm").status, 200);
+    let report = event("r-1", "customer.report", "C1", &json!({"outcome": "succeeded"}));
+    assert_eq!(centre.broker.asks().post("/v1/events", &report).unwrap().status, 200);
+    assert_eq!(say(centre.sato(), number, "confirm").status, 409);
+    let waiting = centre.suzuki().get("/v1/calls?status=open").unwrap().json();
+    assert_eq!(waiting["calls"], json!([]));
+    assert_eq!(centre.ask(&challenge).json()["status"], "reported");
+    assert_eq!(centre.broker.redeem(&challenge, &withdrawal("C1")).status, 409);
+}
+
 #[test]
 fn a_number_that_came_after_the_question_is_not_called() {
     let centre = Centre::start(OFFERED);
@@ -193,7 +208,7 @@ fn a_number_that_came_after_the_question_is_not_called() {
     for proof in ["cooling_hours = 0", "[proof.calls]\noffered = true"] {
         let centre = Centre::start(proof);
         let decision = centre.broker.withdrawal("w-1", "C1");
-        assert_eq!(decision["challenge"]["methods"], json!([]), "{proof}");
+        assert_eq!(centre.broker.methods(&decision), json!([]), "{proof}");
         assert_eq!(centre.ask(decision["challenge"]["id"].as_str().unwrap()).status, 409, "{proof}");
     }
 }

@@ -135,6 +135,24 @@ fn whoever_fails_often_does_not_hide_that_they_got_in() {
 }
 
 #[test]
+fn a_page_that_is_not_complete_says_so() {
+    let broker = Broker::start("");
+    let steps = |from: u32| -> Vec<Value> {
+        let step = |number: u32| {
+            fact(&format!("s-{number}"), "session.activity", 1, &json!({"ip": HOME}), &json!({}))
+        };
+        (from..from + 500).map(step).collect()
+    };
+    broker.tell(&[fact("first", "login", 2, &json!({"ip": HOME}), &json!({}))]);
+    broker.tell(&steps(0));
+    let page = broker.browser("C1").get("/security").body;
+    assert!(page.contains("data-event=\"first\"") && !page.contains("This is what came after"), "{page}");
+    broker.tell(&steps(500));
+    let page = broker.browser("C1").get("/security").body;
+    assert!(!page.contains("data-event=\"first\"") && page.contains("This is what came after"), "{page}");
+}
+
+#[test]
 fn a_login_that_was_not_theirs_locks_the_account() {
     let broker = Broker::start("support = \"0120-000-000\"");
     tell_logins(&broker);

@@ -337,3 +337,6 @@ fn what(event: &Observed, decision: Option<&str>) -> Option<What> {
 const fn is_of_factors(kind: EventKind) -> bool {
     matches!(kind, EventKind::FactorEnroll | EventKind::FactorRemove)
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,12 +274,25 @@ mod tests {
     use model::time::SECOND_US;
     use serde_json::json;
 
-    use super::{CEREMONY_S, Failed, Passkeys};
-    use crate::proof::{ProofError, ProofSettings};
+    use super::{ATTESTED_MAX, CEREMONY_S, Failed, Passkeys};
+    use crate::proof::{Hardware, ProofError, ProofSettings};
 
     fn at(seconds: i64) -> Time {
         Time::from_us((1_600_000_000 + seconds) * SECOND_US).unwrap()
     }
+
+    /// Whose key nobody has.
+    const ROOT: &str = "-----BEGIN CERTIFICATE-----\n\
+        MIIBjjCCATOgAwIBAgIUMu4XXlaQODazEBYZkGi9l5GaRscwCgYIKoZIzj0EAwIw\n\
+        GzEZMBcGA1UEAwwQQSByb290IGZvciB0ZXN0czAgFw0yNjExMjMwNjU5NTdaGA8y\n\
+        MTI2MTAzMDA2NTk1N1owGzEZMBcGA1UEAwwQQSByb290IGZvciB0ZXN0czBZMBMG\n\
+        ByqGSM49AgEGCCqGSM49AwEHA0IABH3yap3nYpbZ3sMQgtCIDrtfvdMemn1AyVuP\n\
+        kMcXFnd6O0z9todGw6v9RN0zMZG+dnUE/uuJXxsJNnKyg9Ndw5ujUzBRMB0GA1Ud\n\
+        DgQWBBRwwdQ6N40oK/HS7tUEkn+Xfs233TAfBgNVHSMEGDAWgBRwwdQ6N40oK/HS\n\
+        7tUEkn+Xfs233TAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQCa\n\
+        NSrUV7S8BHXJTxz6h0KKBRhbL7ddQn+U3XOQ7LssXQIhAIrbhZnBt71ZOA2ch6ll\n\
+        CSWq2eJrU4a4qxzYPPK6i4lO\n\
+        -----END CERTIFICATE-----";
 
     fn passkeys() -> Passkeys {
         Passkeys::new(&ProofSettings::default()).unwrap()
@@ -312,5 +325,23 @@ mod tests {
         assert!(matches!(ended, ProofError::Conflict(_)), "{ended}");
         passkeys.begin_enrolment([1; 16], [2; 16], "C1", Vec::new(), at(0)).unwrap();
         assert!(matches!(passkeys.end_proof(&[1; 16], json!({}), &[], at(1)), Err(Failed::NotUnderWay)));
+    }
+
+    #[test]
+    fn enrolments_that_ask_for_hardware_are_bounded_and_leave_after_their_time() {
+        let hardware = Some(Hardware { roots: ROOT.to_owned(), aaguids: Vec::new() });
+        let passkeys = Passkeys::new(&ProofSettings { hardware, ..ProofSettings::default() }).unwrap();
+        let begin = |number: usize, now| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            passkeys.begin_enrolment(id, [2; 16], "C1", Vec::new(), now)
+        };
+        for number in 0..ATTESTED_MAX {
+            begin(number, at(0)).unwrap();
+        }
+        let refused = begin(ATTESTED_MAX, at(CEREMONY_S - 1)).unwrap_err();
+        assert!(matches!(refused, ProofError::Busy), "{refused}");
+        passkeys.begin_sign_in([1; 16], at(1)).unwrap();
+        begin(ATTESTED_MAX, at(CEREMONY_S)).unwrap();
     }
 }
