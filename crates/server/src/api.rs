@@ -50,7 +50,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get, post, put};
 use tower_service::Service as _;
 
 use self::problem::Problem;
@@ -170,7 +170,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/customers/{id}/devices", get(devices::list).post(devices::register))
         .route("/v1/customers/{id}/devices/{device}/presence", post(devices::presence))
         .route("/v1/customers/{id}/devices/{device}/remove", post(devices::remove))
-        .route("/v1/customers/{id}/only-own-devices", axum::routing::put(devices::only))
+        .route("/v1/customers/{id}/only-own-devices", put(devices::only))
         .route("/v1/challenges", post(challenges::post))
         .route("/v1/challenges/{id}", get(challenges::get))
         .route("/v1/challenges/{id}/redeem", post(challenges::redeem))

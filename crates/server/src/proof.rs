@@ -17,6 +17,7 @@ mod hardware;
 mod keeper;
 mod kept;
 mod keys;
+mod notices;
 mod passkeys;
 mod reach;
 mod reports;

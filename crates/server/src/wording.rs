@@ -4,6 +4,7 @@
 //! A message never holds a link, also none that somebody else made up: what came from outside stands in it with signs that no
 //! telephone takes for an address.
 
+use model::{EventKind, Time};
 use stepup::Action;
 
 use crate::pages::texts::Texts;
@@ -54,6 +55,18 @@ pub(crate) fn code_message(name: &str, action: &Action, code: &str, texts: Texts
         .extend(rows(action, texts).into_iter().map(|(label, value)| format!("{label} {}", no_link(&value))));
     lines.push(texts.of("message.code").replace("{code}", code));
     lines.push(texts.of("message.never").to_owned());
+    lines.join("\n")
+}
+
+/// The message that tells of a change: what, when, and what to do if it was not the customer's own.
+pub(crate) fn notice(name: &str, kind: EventKind, at: Time, support: Option<&str>, texts: Texts) -> String {
+    let mut lines = vec![
+        texts.of("message.changed").replace("{name}", name),
+        texts.of_word("notice_kind", kind.as_str()),
+        texts.time(at),
+        texts.of("message.not_you").to_owned(),
+    ];
+    lines.extend(support.map(no_link));
     lines.join("\n")
 }
 

@@ -2,6 +2,7 @@
 //! Several changes are one transaction, and one that fails takes only its own back. Must not know what is kept: whoever keeps
 //! it has sealed it.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use rusqlite::{OptionalExtension as _, Transaction, TransactionBehavior};
@@ -36,6 +37,8 @@ pub struct Vault {
 pub struct Sheet<'a> {
     transaction: Transaction<'a>,
     path: &'a Path,
+    /// Whether anything is to be written at all: who only reads waits for no disk.
+    changed: Cell<bool>,
 }
 
 impl Vault {
@@ -54,7 +57,8 @@ impl Vault {
     pub fn begin(&mut self) -> Result<Sheet<'_>, StoreError> {
         let path = &self.database.path;
         let transaction = self.database.connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        Ok(Sheet { transaction: transaction.map_err(StoreError::sqlite(path, "beginning"))?, path })
+        let transaction = transaction.map_err(StoreError::sqlite(path, "beginning"))?;
+        Ok(Sheet { transaction, path, changed: Cell::new(false) })
     }
 }
 
@@ -103,6 +107,7 @@ impl Sheet<'_> {
     /// # Errors
     /// Writing failed.
     pub fn put(&self, kind: u8, key: &[u8], bytes: &[u8], ends: Option<i64>) -> Result<(), StoreError> {
+        self.changed.set(true);
         let write = || self.transaction.prepare_cached(PUT)?.execute((kind, key, bytes, ends));
         write().map(drop).map_err(self.failed("writing"))
     }
@@ -112,6 +117,7 @@ impl Sheet<'_> {
     /// # Errors
     /// Writing failed.
     pub fn remove(&self, kind: u8, key: &[u8]) -> Result<(), StoreError> {
+        self.changed.set(true);
         let write = || self.transaction.prepare_cached(REMOVE)?.execute((kind, key));
         write().map(drop).map_err(self.failed("removing"))
     }
@@ -122,7 +128,9 @@ impl Sheet<'_> {
     /// Writing failed.
     pub fn remove_ended(&self, now: i64, at_most: u32) -> Result<usize, StoreError> {
         let write = || self.transaction.prepare_cached(ENDED)?.execute((now, at_most));
-        write().map_err(self.failed("removing what ended"))
+        let removed = write().map_err(self.failed("removing what ended"))?;
+        self.changed.set(self.changed.get() || removed > 0);
+        Ok(removed)
     }
 
     /// Does something that leaves nothing where it fails.
@@ -143,14 +151,16 @@ impl Sheet<'_> {
         done
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable. Costs a sync, where anything was changed.
     ///
     /// # Errors
     /// It is not.
     pub fn commit(self) -> Result<(), StoreError> {
         let failed = || StoreError::sqlite(self.path, "committing");
         let count = || self.transaction.prepare_cached("UPDATE mark SET seq = seq + 1")?.execute(());
-        count().map_err(failed())?;
+        if self.changed.get() {
+            count().map_err(failed())?;
+        }
         self.transaction.commit().map_err(failed())
     }
 

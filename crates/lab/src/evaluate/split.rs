@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_parts_do_not_meet() {
-        let (tune, report) = (Split::Tune.seeds(40).unwrap(), Split::Report.seeds(30).unwrap());
+        let (tune, report) = (Split::Tune.seeds(40).unwrap(), Split::Report.seeds(20).unwrap());
         assert!(tune.iter().all(|seed| !report.contains(seed)));
         let unseen: Vec<&str> = Split::Report
             .attacks()

@@ -224,7 +224,8 @@ fn a_report_ends_every_challenge_that_was_made_before() {
     let page = browser.get(&format!("/verify/{open}"));
     assert!(page.body.contains("please call the support centre"), "{}", page.body);
     let again = broker.decides(&asked);
-    assert_eq!(again["challenge"]["status"], "reported", "asked again: {again}");
+    assert_eq!(again["challenge"]["id"], open, "the same challenge");
+    assert_eq!(broker.status(&open), "reported", "asked again: {again}");
 
     // Who was identified is asked anew, and what was ended stays so.
     assert_eq!(broker.unlock("C1").status, 200);

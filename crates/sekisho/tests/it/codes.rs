@@ -312,3 +312,37 @@ fn a_customer_asks_for_a_code_and_types_it_on_a_telephone() {
     assert_eq!(broker.methods(&stronger), json!(["passkey"]));
     assert_eq!(send(&broker, &challenge(&stronger), "sms").status, 409);
 }
+
+/// Whoever is in the customer's session can change what the page shows, not what comes by mail.
+#[test]
+fn a_customer_is_told_by_mail_that_somebody_adds_a_way_to_confirm() {
+    let gateway = Gateway::start();
+    let broker = broker(&gateway, "cooling_hours = 0\nsupport = \"0120-000-000 https://evil.example\"");
+    let mut browser = broker.browser("C1");
+    browser.enrol_app();
+    let told = gateway.until(1);
+    assert_eq!(
+        (&told.message["method"], &told.message["to"], &told.message["language"]),
+        (&"mail".into(), &ADDRESS.into(), &"en".into())
+    );
+    for text in
+        ["関所証券: something changed", "A way to confirm was added", "call us at once", "0120-000-000"]
+    {
+        assert!(told.text().contains(text), "{text}: {}", told.text());
+    }
+    assert!(
+        !told.text().contains("://") && !told.text().contains("evil.example"),
+        "no link: {}",
+        told.text()
+    );
+
+    // A new address does not hear of what is done by whoever gave it; the old one is not used any more.
+    tell_contacts(&broker, "C1", "ja", &[("phone", NUMBER)]);
+    let reported = browser.post("/security/report", &json!({}));
+    assert_eq!(reported.status, 200, "{reported:?}");
+    let told = gateway.until(2);
+    assert_eq!((&told.message["method"], &told.message["to"]), (&"sms".into(), &NUMBER.into()));
+    assert!(told.text().contains("お取引を止めました"), "{}", told.text());
+    assert_eq!(browser.post("/security/report", &json!({})).status, 200);
+    assert_eq!(gateway.came().len(), 2, "the same report again is told once");
+}

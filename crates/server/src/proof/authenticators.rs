@@ -237,20 +237,23 @@ impl Proofs {
 
     /// Ends it: the visit with what was proven.
     pub(crate) async fn end_confirmation(&self, visit: &Visit, answer: Value) -> Result<Visit, ProofError> {
-        let passed = self.check_passkey(visit.id(), &visit.customer, answer).await?;
+        let passed = |_kept: &Kept<'_>, passed, _matures| Ok(passed);
+        let passed = self.check_passkey(visit.id(), &visit.customer, answer, passed).await?;
         Ok(Self::proven_visit(visit, passed))
     }
 
-    /// Checks a passkey's answer and notes its use: the proof it is.
-    pub(super) async fn check_passkey(
+    /// Checks a passkey's answer, notes its use, and in the same act does with the proof what `then` says, which is also told
+    /// when the passkey matures.
+    pub(super) async fn check_passkey<T: Send + 'static>(
         &self,
         id: &[u8; 16],
         customer: &CustomerId,
         answer: Value,
-    ) -> Result<Passed, ProofError> {
+        then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
+    ) -> Result<T, ProofError> {
         let has = self.has(customer).await?;
         let proven = self.passkeys.end_proof(id, answer, &passkeys_of(&has), self.now());
-        self.note_use(customer, proven).await
+        self.note_use(customer, proven, then).await
     }
 
     pub(super) async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
@@ -258,12 +261,13 @@ impl Proofs {
         self.keeper.act(move |kept| kept.authenticators(&owner)).await
     }
 
-    /// Notes what came of a passkey's answer: the proof it is.
-    pub(super) async fn note_use(
+    /// Notes what came of a passkey's answer, and does with the proof it is what `then` says.
+    pub(super) async fn note_use<T: Send + 'static>(
         &self,
         customer: &CustomerId,
         proven: Result<Proven, Failed>,
-    ) -> Result<Passed, ProofError> {
+        then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
+    ) -> Result<T, ProofError> {
         let now = self.now();
         let proven = match proven {
             Ok(proven) => proven,
@@ -290,9 +294,12 @@ impl Proofs {
                 }
                 kept.put_authenticator(&used)?;
                 let matured = now >= used.matures;
-                Ok(Passed { method: Method::Passkey, authenticator: Some(used.id), at: now, matured })
+                let passed =
+                    Passed { method: Method::Passkey, authenticator: Some(used.id), at: now, matured };
+                // It was used, whatever comes of it.
+                Ok(then(kept, passed, used.matures))
             })
-            .await
+            .await?
     }
 
     async fn note_copy(

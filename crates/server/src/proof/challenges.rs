@@ -300,21 +300,15 @@ impl Proofs {
         by: &CustomerId,
         answer: Value,
     ) -> Result<Shown, ProofError> {
-        let passed = self.check_passkey(&id.0, by, answer).await?;
         let reports = self.reports(by).await?;
-        let (by, now) = (by.clone(), self.now());
-        self.keeper
-            .act(move |kept| {
-                let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
-                let matures = passed.authenticator.and_then(|used| {
-                    let has = kept.authenticators(&by).ok()?;
-                    has.into_iter().find(|each| each.id == used).map(|each| each.matures)
-                });
-                challenge.pass(passed, matures.unwrap_or(now))?;
-                kept.put_challenge(&id.0, &challenge)?;
-                Ok(show(id, &challenge, now))
-            })
-            .await
+        let (owner, now) = (by.clone(), self.now());
+        let pass = move |kept: &Kept<'_>, passed: Passed, matures: Time| {
+            let mut challenge = reports.applied(own_challenge(kept, id, &owner)?);
+            challenge.pass(passed, matures)?;
+            kept.put_challenge(&id.0, &challenge)?;
+            Ok(show(id, &challenge, now))
+        };
+        self.check_passkey(&id.0, by, answer, pass).await
     }
 
     /// Answers with what was typed. Wrong answers are counted, by challenge and by guesser.

@@ -23,7 +23,7 @@ pub(crate) struct Fact<'a> {
 }
 
 impl Proofs {
-    /// Tells the journal, and waits until it is durable.
+    /// Tells the journal, and waits until it is durable; then the customer is told, too.
     pub(crate) async fn tell(&self, observer: &Observer, fact: Fact<'_>) -> Result<(), ProofError> {
         let now: Time = self.now();
         let invalid = |invalid: model::Invalid| ProofError::Invalid(invalid.to_string());
@@ -38,6 +38,7 @@ impl Proofs {
         let id = event.id.as_str().to_owned();
         let (observed, digest) = observer.observe(event, false, now).map_err(invalid)?;
         self.sequencer.ask(Some(id), digest, Body::Event(Box::new(observed)), true).await?;
+        self.notify(fact.customer, fact.kind, now).await;
         Ok(())
     }
 }

@@ -1,0 +1,50 @@
+//! Notices: whenever something changes by which a customer proves themselves or is let in, they are told outside of the page, at a
+//! contact that stood there before. Whoever took a session over can change what the page shows, not what comes by mail. Nothing waits for a
+//! notice and nothing fails for want of one. Must not know how it travels.
+
+use model::time::HOUR_US;
+use model::{CustomerId, EventKind, Time};
+use stepup::Method;
+
+use super::gateway::Message;
+use super::keys::random;
+use super::{ProofError, Proofs};
+use crate::pages::texts::Texts;
+use crate::wording;
+
+/// Notices to one customer a day: who changes things in order to bury the one that matters gets no further.
+const A_DAY: u8 = 20;
+/// How long one is worth sending.
+const GOOD_US: i64 = HOUR_US;
+
+impl Proofs {
+    /// Tells the customer, by mail where they are reached so, else by SMS.
+    pub(super) async fn notify(&self, customer: &CustomerId, kind: EventKind, at: Time) {
+        match self.send_notice(customer, kind, at).await {
+            // Without a gateway, or without a contact, there is nobody to tell; the page shows it.
+            Ok(()) | Err(ProofError::NoContact(_) | ProofError::Refused(_)) => {}
+            Err(error) => crate::log::line("notice.not_sent", &crate::log::with_sources(&error)),
+        }
+    }
+
+    async fn send_notice(&self, customer: &CustomerId, kind: EventKind, at: Time) -> Result<(), ProofError> {
+        let Some(gateway) = &self.gateway else { return Ok(()) };
+        let reach = self.reach(customer, at).await?;
+        let way = [Method::Mail, Method::Sms].into_iter().filter(|method| gateway.sends(*method));
+        let way = way.filter_map(|method| Some((method, reach.by(method)?.to_owned()))).next();
+        let (method, to) = way.ok_or(ProofError::NoContact("contact"))?;
+        let room = gateway.room()?;
+        let (owner, now) = (customer.clone(), self.now());
+        self.keeper.act(move |kept| kept.take_allowance(&owner, "notice", A_DAY, now)).await?;
+        let texts = Texts { japanese: reach.japanese };
+        room.send(Message {
+            id: format!("msg_{}", data_encoding::BASE64URL_NOPAD.encode(&random::<16>()?)),
+            method: method.as_str(),
+            to,
+            language: texts.language(),
+            text: wording::notice(&self.settings.name, kind, at, self.settings.support.as_deref(), texts),
+            expires: at.plus_us(GOOD_US),
+        });
+        Ok(())
+    }
+}
