@@ -67,6 +67,29 @@ pub struct AskedProof {
     pub page: String,
 }
 
+/// What became of a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Hold {
+    /// Where it stands.
+    pub state: HoldState,
+    /// Until when it is held if nobody settles it, in RFC 3339.
+    pub until: String,
+}
+
+/// Where a hold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// Nobody has settled it.
+    Open,
+    /// It may be done.
+    Released,
+    /// It must not be done.
+    Refused,
+    /// Nobody settled it in time: ask again what to do.
+    Over,
+}
+
 /// A challenge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Challenge {

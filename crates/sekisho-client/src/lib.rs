@@ -27,13 +27,16 @@ mod proof;
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::event::EventId;
 use model::{Event, EventKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 
 use self::breaker::Breaker;
-pub use self::decision::{AskedProof, Challenge, Decision, Reason, Rejected, Source, Told, Verdict};
+pub use self::decision::{
+    AskedProof, Challenge, Decision, Hold, HoldState, Reason, Rejected, Source, Told, Verdict,
+};
 pub use self::proof::{Action, Handover, Page, Proof};
 
 /// Bytes of an answer at most.
@@ -174,6 +177,15 @@ impl Client {
         self.post("/v1/events", &events, Again::Yes)
     }
 
+    /// What became of an event that was held. Ask now and then, and do what was held once it is released.
+    ///
+    /// # Errors
+    /// The server does not answer, or the event was not held.
+    pub fn hold(&self, event: &EventId) -> Result<Hold, ClientError> {
+        let id = percent_encoded(event.as_str());
+        self.ask(&format!("/v1/holds/{id}"), None, Again::Yes)
+    }
+
     fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -181,6 +193,16 @@ impl Client {
         again: Again,
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|error| ClientError::Unreadable(error.to_string()))?;
+        self.ask(path, Some(&body), again)
+    }
+
+    /// Posts the body, or reads where there is none.
+    fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<&[u8]>,
+        again: Again,
+    ) -> Result<T, ClientError> {
         let mut tries = 0;
         loop {
             if !self.breaker.lets_through() {
@@ -188,7 +210,7 @@ impl Client {
                     "it failed repeatedly and is left alone for a moment".to_owned(),
                 ));
             }
-            let answered = self.try_once(path, &body);
+            let answered = self.try_once(path, body);
             self.breaker.note(!matches!(answered, Err(ClientError::Silent(_))));
             match answered {
                 Err(ClientError::Silent(_)) if again == Again::Yes && tries < self.options.retries => {
@@ -199,15 +221,21 @@ impl Client {
         }
     }
 
-    fn try_once<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
+    fn try_once<T: DeserializeOwned>(&self, path: &str, body: Option<&[u8]>) -> Result<T, ClientError> {
         let language = if self.options.japanese { "ja" } else { "en" };
-        let answer = self
-            .agent
-            .post(format!("{}{path}", self.options.server))
-            .header("Authorization", format!("Bearer {}", self.options.key))
-            .header("Accept-Language", language)
-            .content_type("application/json")
-            .send(body);
+        let (url, key) = (format!("{}{path}", self.options.server), format!("Bearer {}", self.options.key));
+        let answer = match body {
+            Some(body) => self
+                .agent
+                .post(url)
+                .header("Authorization", key)
+                .header("Accept-Language", language)
+                .content_type("application/json")
+                .send(body),
+            None => {
+                self.agent.get(url).header("Authorization", key).header("Accept-Language", language).call()
+            }
+        };
         let mut answer = answer.map_err(|error| ClientError::Silent(error.to_string()))?;
         let status = answer.status().as_u16();
         let read = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
@@ -224,4 +252,12 @@ impl Client {
             }
         }
     }
+}
+
+/// An identifier as it stands in a path: everything but letters, digits and `-._~` by its bytes (RFC 3986).
+fn percent_encoded(text: &str) -> String {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if kept(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

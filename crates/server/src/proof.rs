@@ -11,6 +11,7 @@ mod calls;
 mod challenges;
 mod devices;
 mod facts;
+mod fresh;
 mod gateway;
 mod handover;
 mod hardware;
@@ -39,6 +40,7 @@ pub(crate) use self::challenges::ChallengeId;
 pub use self::challenges::{
     Asked as AskedProof, Shown as ShownChallenge, ShownCallAsked, ShownCode, ShownForm, ShownProof,
 };
+pub(crate) use self::devices::NewDevice;
 pub use self::devices::Shown as ShownDevice;
 pub(crate) use self::gateway::{Gateway, Outcome as GatewayOutcome};
 pub(crate) use self::handover::{Page, Visit};

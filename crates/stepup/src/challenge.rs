@@ -403,11 +403,14 @@ pub fn methods(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[M
         let recovers = method != Method::Recovery || !crate::authenticator::needs_mature(kind);
         recovers && (now >= matures || !crate::authenticator::needs_mature(kind))
     };
-    let passkey = has.iter().any(|(method, matures)| *method == Method::Passkey && usable(*method, *matures));
-    let mut methods: Vec<Method> = has
-        .iter()
-        .filter(|(method, matures)| usable(*method, *matures))
-        .map(|(method, _)| *method)
+    let usable: Vec<(Method, Time)> =
+        has.iter().filter(|(method, matures)| usable(*method, *matures)).copied().collect();
+    // Nothing new answers where something old does: it may be a thief's.
+    let is_old = |(method, matures): &&(Method, Time)| now >= *matures && *method != Method::Recovery;
+    let has_old = usable.iter().any(|each| is_old(&each));
+    let settled = usable.iter().filter(|(_, matures)| !has_old || now >= *matures).map(|(method, _)| *method);
+    let passkey = settled.clone().any(|method| method == Method::Passkey);
+    let mut methods: Vec<Method> = settled
         .filter(|method| !passkey || *method == Method::Passkey || fallback.contains(method))
         .collect();
     methods.sort_unstable();

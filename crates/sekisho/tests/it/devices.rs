@@ -7,7 +7,8 @@ use p256::pkcs8::EncodePublicKey as _;
 use serde_json::{Value, json};
 
 use crate::browser::Chromium;
-use crate::proof::{Broker, event, withdrawal};
+use crate::proof::{Broker, Browser, event, withdrawal};
+use crate::serve::days_ago;
 
 fn client(device: &str) -> Value {
     json!({"ip": "203.0.113.7", "device": device})
@@ -22,52 +23,120 @@ fn decided(broker: &Broker, id: &str, kind: &str, device: &str) -> Value {
     answer.json()
 }
 
+/// A customer who has long signed in with a telephone.
+fn settle(broker: &Broker, customer: &str) {
+    for days in [40, 20] {
+        let login = json!({
+            "time": days_ago(days), "outcome": "succeeded", "credential": "correct", "client": client("phone"),
+        });
+        let login = event(&format!("{customer}-{days}"), "login", customer, &login);
+        assert_eq!(broker.asks().post("/v1/events", &login).unwrap().status, 200);
+    }
+}
+
+fn security(broker: &Broker, customer: &str, device: &str) -> Browser {
+    let handover =
+        json!({"customer": customer, "page": "security", "language": "en", "client": client(device)});
+    broker.browser_of(&handover)
+}
+
 #[test]
 fn only_registered_devices_are_let_in_by_the_customers_own_switch() {
     let broker = Broker::start("");
-    let handover = json!({"customer": "C1", "page": "security", "language": "en", "client": client("phone")});
-    let mut browser = broker.browser_of(&handover);
-    let page = browser.get("/security");
-    assert!(
-        page.body.contains("Register this device")
-            && !page.body.contains("Use registered devices only</button>")
-    );
-    let too_early = browser.post("/security/devices/only", &json!({"only": true}));
-    assert_eq!(too_early.status, 409, "nobody would be let in: {too_early:?}");
+    settle(&broker, "C1");
+    let mut browser = security(&broker, "C1", "phone");
+    assert!(browser.get("/security").body.contains("Register this device"));
+    let only = |browser: &mut Browser, only: bool| {
+        browser.post("/security/devices/only", &json!({"only": only})).status
+    };
+    assert_eq!(only(&mut browser, true), 409, "nothing is registered");
     let added = browser.post("/security/devices", &json!({"name": "母のスマホ"}));
     assert_eq!(added.status, 200, "{added:?}");
-    assert_eq!(browser.post("/security/devices/only", &json!({"only": true})).status, 200);
+    assert_eq!(only(&mut browser, true), 200);
     let page = browser.get("/security").body;
     for text in ["母のスマホ", "(this device)", "Only registered devices can sign in."] {
         assert!(page.contains(text), "{text}: {page}");
     }
     let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
     assert_eq!((&told["only"], &told["devices"][0]["device"]), (&json!(true), &json!("phone")), "{told}");
+    let id = told["devices"][0]["id"].as_str().unwrap();
 
     let refused = decided(&broker, "l-1", "login", "another");
     assert_eq!(refused["decision"], "deny", "{refused}");
     assert!(refused.to_string().contains("login_with_another_device"), "{refused}");
     assert_eq!(decided(&broker, "w-1", "withdrawal", "another")["decision"], "hold");
-    // It is new, nothing confirmed it, and nobody knows it from before: it waits half a day.
-    assert_eq!(decided(&broker, "l-2", "login", "phone")["decision"], "deny");
+    assert_eq!(decided(&broker, "l-2", "login", "phone")["decision"], "allow");
+
+    // Who has the session on another machine neither lets it in, nor takes anything back.
+    let mut thief = security(&broker, "C1", "another");
+    assert_eq!(only(&mut thief, false), 409);
+    assert_eq!(thief.post("/security/devices", &json!({"name": "mine"})).status, 409);
+    assert_eq!(thief.post("/security/devices/remove", &json!({"id": id})).status, 409);
+    let last = browser.post("/security/devices/remove", &json!({"id": id}));
+    assert_eq!((last.status, last.body.contains("last one")), (409, true), "{last:?}");
 
     // The support centre takes the switch back, by name and with a reason.
     let lift = json!({"only": false, "reason": "called back"}).to_string();
-    let put = |key: &mut crate::http::Connection| {
-        key.put("/v1/customers/C1/only-own-devices", &lift).unwrap().status
-    };
-    assert_eq!(put(&mut broker.asks()), 403);
-    assert_eq!(put(&mut broker.by("operator")), 204);
+    let put =
+        |key: &mut crate::http::Connection| key.put("/v1/customers/C1/only-own-devices", &lift).unwrap();
+    assert_eq!(put(&mut broker.asks()).status, 403);
+    assert_eq!(put(&mut broker.by("operator")).status, 204);
     assert_eq!(decided(&broker, "l-3", "login", "another")["decision"], "allow");
     let audit = broker.by("admin").get("/v1/audit").unwrap().body;
-    assert!(audit.contains("device.restrict") && audit.contains("called back"), "{audit}");
+    assert!(audit.contains("device.unrestrict") && audit.contains("called back"), "{audit}");
 
-    let id = told["devices"][0]["id"].as_str().unwrap();
     assert_eq!(browser.post("/security/devices/remove", &json!({"id": id})).status, 200);
     assert_eq!(browser.post("/security/devices/remove", &json!({"id": id})).status, 404, "gone");
     let events = broker.by("reader").get("/v1/events?customer=C1").unwrap().body;
     for kind in ["device.register", "device.restrict", "device.remove"] {
         assert!(events.contains(kind), "{kind}: {events}");
+    }
+}
+
+/// A thief in a session registers a device of their own: it does not count, and keeps nobody out.
+#[test]
+fn a_new_device_turns_no_switch_and_locked_accounts_change_no_devices() {
+    let broker = Broker::start("");
+    settle(&broker, "C1");
+    let mut thief = security(&broker, "C1", "another");
+    assert_eq!(thief.post("/security/devices", &json!({"name": "mine"})).status, 200);
+    assert_eq!(thief.post("/security/devices/only", &json!({"only": true})).status, 409);
+    assert_eq!(decided(&broker, "l-1", "login", "phone")["decision"], "allow");
+
+    let mut browser = security(&broker, "C1", "phone");
+    assert_eq!(browser.post("/security/report", &json!({})).status, 200);
+    let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    let id = told["devices"][0]["id"].as_str().unwrap();
+    for (path, body) in [
+        ("/security/devices", json!({"name": "phone"})),
+        ("/security/devices/only", json!({"only": true})),
+        ("/security/devices/remove", json!({"id": id})),
+    ] {
+        let refused = browser.post(path, &body);
+        assert_eq!((refused.status, refused.body.contains("locked")), (409, true), "{path}: {refused:?}");
+    }
+}
+
+/// A login that is asked for proof is nobody's session yet.
+#[test]
+fn who_was_sent_to_a_challenge_sees_and_changes_nothing_else() {
+    let broker = Broker::start("");
+    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].clone();
+    let handover = json!({"customer": "C1", "page": "verify", "challenge": challenge, "language": "en"});
+    let mut browser = broker.browser_of(&handover);
+    assert_eq!(browser.get(&format!("/verify/{}", challenge.as_str().unwrap())).status, 200);
+    let page = browser.get("/security");
+    assert!(page.status >= 400 && !page.body.contains("C1"), "{page:?}");
+    for path in
+        ["passkey", "totp", "recovery", "devices", "devices/only", "report", "confirm", "remove", "rename"]
+    {
+        let body = json!({"name": "x", "only": true, "id": "00112233445566778899aabbccddeeff"});
+        let refused = browser.post(&format!("/security/{path}"), &body);
+        assert!(refused.status >= 400, "{path}: {refused:?}");
+        assert!(
+            refused.body.contains("visit is over") || refused.body.contains("broker"),
+            "{path}: {refused:?}"
+        );
     }
 }
 
@@ -121,6 +190,10 @@ fn a_device_with_a_key_shows_that_it_is_there_once() {
     assert_eq!(post("C1/devices", json!({"device": "d-9", "name": "x"})).status, 409);
     let again = post("C1/devices", json!({"device": "phone", "name": "renamed"})).json();
     assert_eq!((&again["id"], &again["name"]), (&json!(id), &json!("renamed")));
+    assert_eq!(again["has_key"], true, "it keeps its key");
+    let other = BASE64.encode(other.verifying_key().to_public_key_der().unwrap().as_bytes());
+    let changed = post("C1/devices", json!({"device": "phone", "name": "phone", "public_key": other}));
+    assert_eq!((changed.status, changed.body.contains("another key")), (409, true), "{changed:?}");
     let reason = json!({"reason": "stolen"}).to_string();
     let path = format!("/v1/customers/C1/devices/{id}/remove");
     assert_eq!(broker.by("operator").post(&path, &reason).unwrap().status, 204);
@@ -134,6 +207,7 @@ fn a_customer_registers_the_device_in_hand_and_lets_in_no_other() {
         ("en", "Register this device", "Use registered devices only", "Only registered devices can sign in."),
     ] {
         let broker = Broker::start("");
+        settle(&broker, "C1");
         let mut browser = Chromium::of_width(&broker.place, language, 360);
         let body =
             json!({"customer": "C1", "page": "security", "language": language, "client": client("phone")});

@@ -114,10 +114,10 @@ pub(super) async fn enrol(
             .visit_by_api(customer, sent.client.as_ref(), challenge, EventKind::FactorEnroll)
             .await?;
         let options = app.proofs.begin_passkey(&visit).await?;
-        let token = app.proofs.visit_token(&visit).unwrap_or_default();
+        let token = app.proofs.enrolment_token(&visit).unwrap_or_default();
         return Ok((StatusCode::ACCEPTED, Json(EnrolmentBegun { token, options })).into_response());
     };
-    let visit = app.proofs.visit(token)?;
+    let visit = app.proofs.enrolment(token)?;
     if visit.customer != customer {
         return Err(Problem::absent("the customer began no such enrolment"));
     }

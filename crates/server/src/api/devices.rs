@@ -19,7 +19,7 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::proof::{ChallengeId, ShownDevice, parse_authenticator_id};
+use crate::proof::{ChallengeId, NewDevice, ShownDevice, parse_authenticator_id};
 
 /// Bytes of a body at most.
 const BODY_BYTES_MAX: usize = 8 << 10;
@@ -140,11 +140,12 @@ pub(super) async fn register(
     app.authorize(request.headers(), Role::may_send)?;
     let customer: CustomerId = name(id)?;
     let sent: DeviceSent = read_json(request, BODY_BYTES_MAX).await?;
+    // Before a proof is used up.
+    let new = NewDevice::checked(sent.device, &sent.name, sent.public_key.as_deref())?;
     let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
     let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
     let kind = model::EventKind::DeviceRegister;
     let visit = app.proofs.visit_by_api(customer, sent.client.as_ref(), challenge, kind).await?;
-    let new = (sent.device, sent.name.as_str(), sent.public_key.as_deref());
     let registered = app.proofs.register_device(&app.observer, &visit, new).await?;
     Ok((StatusCode::CREATED, Json(registered)).into_response())
 }
@@ -242,7 +243,11 @@ pub(super) async fn only(
     let holder = app.authorize(request.headers(), Role::may_operate)?;
     let customer: CustomerId = name(id)?;
     let OnlySent { only, reason } = read_json(request, BODY_BYTES_MAX).await?;
-    app.act("device.restrict", customer.as_str().to_owned(), holder.name.clone(), Some(reason)).await?;
+    if only && app.proofs.devices(&customer).await?.is_empty() {
+        return Err(Problem::conflict("the customer registered no device, so nobody would be let in"));
+    }
+    let act = if only { "device.restrict" } else { "device.unrestrict" };
+    app.act(act, customer.as_str().to_owned(), holder.name.clone(), Some(reason)).await?;
     app.proofs.restrict_to_devices_for(&app.observer, &customer, only).await?;
     Ok(StatusCode::NO_CONTENT)
 }

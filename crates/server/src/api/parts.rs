@@ -50,11 +50,26 @@ fn invalid_query(error: &QueryRejection) -> Problem {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(bad) = error.downcast_ref::<Bad>() {
-            return Problem::invalid_parameter(bad.path().to_string(), bad.inner().to_string());
+            return Problem::invalid_parameter(bad.path().to_string(), in_words(&bad.inner().to_string()));
         }
         cause = error.source();
     }
     Problem::invalid_query(error.body_text())
+}
+
+/// What the standard library says of numbers and flags, for who does not know it.
+fn in_words(problem: &str) -> String {
+    let words = match problem {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "this is no number; allowed: a whole number in digits"
+        }
+        "number too large to fit in target type" | "number too small to fit in target type" => {
+            "the number is out of range; allowed: a smaller whole number, from 0"
+        }
+        "provided string was not `true` or `false`" => "allowed: true, false",
+        other => other,
+    };
+    words.to_owned()
 }
 
 /// How many are asked for.

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use super::Refused;
 use super::security::said;
 use super::texts::Texts;
-use super::visits::{Visitor, acting};
+use super::visits::{Visitor, acting_signed_in};
 use crate::api::App;
-use crate::proof::{ProofError, Visit, parse_authenticator_id};
+use crate::proof::{NewDevice, ProofError, Visit, parse_authenticator_id};
 
 /// What of the page is about devices.
 pub(super) struct Devices {
@@ -79,18 +79,18 @@ fn this_device(visit: &Visit) -> Option<DeviceId> {
 
 /// Registers the device that looks at the page.
 pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, NameSent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, NameSent) = acting_signed_in(&app, request).await?;
     let Visitor { visit, texts, .. } = &visitor;
     let refused = |error| Refused::new(error, *texts);
     let device = this_device(visit).ok_or_else(|| refused(ProofError::Absent("device")))?;
-    let added = app.proofs.register_device(&app.observer, visit, (device, &sent.name, None)).await;
-    added.map_err(refused)?;
+    let new = NewDevice::checked(device, &sent.name, None).map_err(refused)?;
+    app.proofs.register_device(&app.observer, visit, new).await.map_err(refused)?;
     Ok(said(texts.of("device.added")))
 }
 
 /// Takes one back.
 pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OneSent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("device")))?;
     app.proofs.remove_device(&app.observer, &visitor.visit, id).await.map_err(refused)?;
@@ -99,7 +99,7 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
 
 /// Lets in nothing else, or anything again.
 pub(super) async fn only(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OnlySent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, OnlySent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     app.proofs.restrict_to_devices(&app.observer, &visitor.visit, sent.only).await.map_err(refused)?;
     Ok(said(visitor.texts.of(if sent.only { "device.only_now" } else { "device.any_now" })))

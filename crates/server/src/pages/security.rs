@@ -17,7 +17,7 @@ use super::devices::Devices;
 use super::picture::Picture;
 use super::recent::recent;
 use super::texts::Texts;
-use super::visits::{Visitor, acting, keep_browser, keep_visit, visitor};
+use super::visits::{Visitor, acting_signed_in, keep_browser, keep_visit, signed_in};
 use super::{Refused, rendered};
 use crate::api::App;
 use crate::proof::{ProofError, parse_authenticator_id};
@@ -78,7 +78,7 @@ pub(super) struct OneSent {
 }
 
 pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refused> {
-    let visitor = visitor(&app, &headers).map_err(|refused| {
+    let visitor = signed_in(&app, &headers).map_err(|refused| {
         let texts = Texts { japanese: crate::api::prefers_japanese(&headers) };
         refused.on_page(texts)
     })?;
@@ -119,7 +119,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
 
 /// Proves that the customer has a passkey, before they change something.
 pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, CredentialSent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, CredentialSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let Some(credential) = sent.credential else {
         let options = app.proofs.begin_confirmation(&visitor.visit).await.map_err(refused)?;
@@ -134,7 +134,7 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
 
 /// Enrols a passkey.
 pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, CredentialSent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, CredentialSent) = acting_signed_in(&app, request).await?;
     let (visit, texts) = (&visitor.visit, visitor.texts);
     let refused = |error| Refused::new(error, texts);
     let Some(credential) = sent.credential else {
@@ -149,7 +149,7 @@ pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Re
 
 /// Enrols an authenticator app: first its secret, as text and as a picture, then a code of it.
 pub(super) async fn totp(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, TotpSent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, TotpSent) = acting_signed_in(&app, request).await?;
     let (visit, texts) = (&visitor.visit, visitor.texts);
     let refused = |error| Refused::new(error, texts);
     let (Some(token), Some(code)) = (sent.token, sent.code) else {
@@ -167,7 +167,7 @@ pub(super) async fn totp(State(app): State<Arc<App>>, request: Request) -> Resul
 
 /// Makes recovery codes.
 pub(super) async fn recovery(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, _nothing): (Visitor, Value) = acting(&app, request).await?;
+    let (visitor, _nothing): (Visitor, Value) = acting_signed_in(&app, request).await?;
     let texts = visitor.texts;
     let name = texts.of("security.recovery");
     let made = app.proofs.make_recovery(&app.observer, &visitor.visit, name).await;
@@ -177,7 +177,7 @@ pub(super) async fn recovery(State(app): State<Arc<App>>, request: Request) -> R
 
 /// Gives one another name.
 pub(super) async fn rename(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OneSent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
     let name = sent.name.unwrap_or_default();
@@ -187,7 +187,7 @@ pub(super) async fn rename(State(app): State<Arc<App>>, request: Request) -> Res
 
 /// Removes one.
 pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OneSent) = acting(&app, request).await?;
+    let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
     app.proofs.remove(&app.observer, &visitor.visit, id).await.map_err(refused)?;

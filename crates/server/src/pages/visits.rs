@@ -53,6 +53,25 @@ pub(super) fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused
     Ok(Visitor { texts, browser: cookie(headers, &name(&app.proofs, BROWSER_COOKIE)), visit })
 }
 
+/// The visitor of the security page: sent there by the broker's site, which says so of who is signed in. Who was sent to a challenge may
+/// not be, and sees and changes nothing else.
+pub(super) fn signed_in(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused> {
+    let visitor = visitor(app, headers)?;
+    match visitor.visit.page {
+        Page::Security => Ok(visitor),
+        Page::Verify(_) => Err(Refused::new(ProofError::Visit, visitor.texts)),
+    }
+}
+
+/// The same who does something, and what they send.
+pub(super) async fn acting_signed_in<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+) -> Result<(Visitor, T), Refused> {
+    signed_in(app, request.headers())?;
+    acting(app, request).await
+}
+
 /// The visitor who does something, and what they send. Only pages of this origin may.
 pub(super) async fn acting<T: DeserializeOwned>(
     app: &App,

@@ -335,7 +335,7 @@ impl Proofs {
         self.may_change(visit).await
     }
 
-    async fn check_unlocked(&self, visit: &Visit) -> Result<(), ProofError> {
+    pub(super) async fn check_unlocked(&self, visit: &Visit) -> Result<(), ProofError> {
         match self.reports(&visit.customer).await?.locked() {
             None => Ok(()),
             Some(_) => Err(ProofError::Locked),

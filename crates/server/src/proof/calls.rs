@@ -124,40 +124,33 @@ impl Proofs {
             .await
     }
 
-    /// Calls with higher numbers than this, the lowest first, up to so many: those that wait, or all of the last day.
+    /// Calls with higher numbers than this, the lowest first, up to so many: those that wait, or all of the last day. Those that are
+    /// over for a moment, or by a report, make a page short, not the list.
     pub(crate) async fn calls(&self, after: u64, at_most: u32, open: bool) -> Result<Vec<Shown>, ProofError> {
         let now = self.now();
         let wanted = usize::try_from(at_most).unwrap_or(usize::MAX);
-        let is_shown = move |id, challenge: &Challenge| {
-            show(id, challenge, now).filter(|shown| !open || shown.status == "open")
-        };
-        let found = self
-            .keeper
-            .act(move |kept| {
-                let (mut calls, mut after) = (Vec::new(), after);
-                loop {
-                    let found = kept.calls(after, at_most, open)?;
-                    let is_last = found.len() < wanted;
-                    for (number, id) in found {
-                        after = number;
-                        let challenge = kept.challenge(&id)?.map(|challenge| (ChallengeId(id), challenge));
-                        calls.extend(challenge.filter(|(id, challenge)| is_shown(*id, challenge).is_some()));
-                    }
-                    // Those that are over for a moment make a page short, not the list.
-                    if is_last || calls.len() >= wanted {
-                        break;
-                    }
+        let (mut calls, mut after) = (Vec::new(), after);
+        loop {
+            let found = self.keeper.act(move |kept| {
+                let found = kept.calls(after, at_most, open)?.into_iter();
+                found.map(|(number, id)| Ok((number, ChallengeId(id), kept.challenge(&id)?))).collect()
+            });
+            let found: Vec<(u64, ChallengeId, Option<Challenge>)> = found.await?;
+            let is_last = found.len() < wanted;
+            for (number, id, challenge) in found {
+                after = number;
+                let Some(challenge) = challenge else { continue };
+                let reports = self.reports(&challenge.action().customer).await?;
+                let shown = show(id, &reports.applied(challenge), now);
+                calls.extend(shown.filter(|shown| !open || shown.status == "open"));
+                if calls.len() >= wanted {
+                    return Ok(calls);
                 }
-                calls.truncate(wanted);
-                Ok(calls)
-            })
-            .await?;
-        let mut calls = Vec::with_capacity(found.len());
-        for (id, challenge) in found {
-            let reports = self.reports(&challenge.action().customer).await?;
-            calls.extend(is_shown(id, &reports.applied(challenge)));
+            }
+            if is_last {
+                return Ok(calls);
+            }
         }
-        Ok(calls)
     }
 
     /// What the customer of a call reported.

@@ -169,12 +169,26 @@ struct Making {
 }
 
 impl Making {
-    /// Makes it, unless it was made before.
-    fn make(self, kept: &Kept<'_>) -> Result<Shown, ProofError> {
-        let Self { id, action, event, reached, settings, now } = self;
+    /// Makes it, unless it was made before, and keeps it durably.
+    fn keep(self, kept: &Kept<'_>) -> Result<Shown, ProofError> {
+        let (id, now) = (self.id, self.now);
         if let Some(made) = kept.challenge(&id.0)? {
             return Ok(show(id, &made, now));
         }
+        let made = self.make(kept)?;
+        kept.put_challenge(&id.0, &made)?;
+        Ok(show(id, &made, now))
+    }
+
+    /// Makes it, and has it in memory until somebody looks at it.
+    fn add(self, kept: &Kept<'_>) -> Result<(), ProofError> {
+        let id = self.id;
+        let made = self.make(kept)?;
+        kept.add_challenge(&id.0, made)
+    }
+
+    fn make(self, kept: &Kept<'_>) -> Result<Challenge, ProofError> {
+        let Self { action, event, reached, settings, now, .. } = self;
         let has: Vec<(Method, Time)> = kept
             .authenticators(&action.customer)?
             .iter()
@@ -182,9 +196,7 @@ impl Making {
             .chain(reached)
             .collect();
         let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
-        let made = Challenge::new(action, event, methods, now, i64::from(settings.open_s));
-        kept.put_challenge(&id.0, &made)?;
-        Ok(show(id, &made, now))
+        Ok(Challenge::new(action, event, methods, now, i64::from(settings.open_s)))
     }
 }
 
@@ -233,8 +245,9 @@ impl Proofs {
 
     /// The challenge of a decision about this event: made once, however often the event comes.
     ///
-    /// The first time nobody waits until it is kept: whoever asks about it later is behind it in the keeper's queue. If the
-    /// machine stops in between it is gone, and the event that comes again – `again` – has it made anew, durably.
+    /// The first time it is in memory alone until somebody looks at it, and nobody waits for that: whoever asks about it is behind it
+    /// in the keeper's queue. If the process is killed before, it is gone, and the event that comes again – `again` – has it made
+    /// anew, durably.
     pub(crate) async fn for_decision(
         &self,
         event: &str,
@@ -244,9 +257,9 @@ impl Proofs {
         let id = ChallengeId(self.keys.name("challenge", event));
         let making = self.making(id, action, Some(event.to_owned())).await?;
         if again {
-            self.keeper.act(move |kept| making.make(kept).map(drop)).await?;
+            self.keeper.act(move |kept| making.keep(kept).map(drop)).await?;
         } else {
-            self.keeper.post(move |kept| making.make(kept).map(drop))?;
+            self.keeper.post(move |kept| making.add(kept))?;
         }
         Ok(id.into())
     }
@@ -256,7 +269,7 @@ impl Proofs {
         let action =
             self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
         let making = self.making(ChallengeId(random()?), action, None).await?;
-        self.keeper.act(move |kept| making.make(kept)).await
+        self.keeper.act(move |kept| making.keep(kept)).await
     }
 
     /// What a new challenge needs: also by which contacts the customer can be reached.
@@ -286,9 +299,14 @@ impl Proofs {
         let passkeys = self.keeper.act(move |kept| {
             let challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(Method::Passkey, now)?;
-            let has = kept.authenticators(&by)?.into_iter();
             let kind = challenge.action().kind;
-            Ok(has.filter(|each| each.confirms(kind, now)).filter_map(passkey).collect::<Vec<_>>())
+            let mut has = kept.authenticators(&by)?;
+            has.retain(|each| matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now));
+            // As between methods: a new one does not answer where an old one does.
+            if has.iter().any(|each| now >= each.matures) {
+                has.retain(|each| now >= each.matures);
+            }
+            Ok(has.into_iter().filter_map(passkey).collect::<Vec<_>>())
         });
         self.passkeys.begin_proof(id.0, &passkeys.await?, now)
     }
@@ -349,14 +367,24 @@ impl Proofs {
     /// Lets an action through, once.
     pub(crate) async fn redeem(&self, id: ChallengeId, action: Action) -> Result<Shown, ProofError> {
         let (reports, now) = (self.reports(&action.customer).await?, self.now());
-        self.keeper
-            .act(move |kept| {
-                let mut challenge = reports.applied(challenge_of(kept, id)?);
-                challenge.redeem(&action, now)?;
-                kept.put_challenge(&id.0, &challenge)?;
-                Ok(show(id, &challenge, now))
-            })
-            .await
+        let customer = action.customer.clone();
+        let redeemed = self.keeper.act(move |kept| {
+            let mut challenge = reports.applied(challenge_of(kept, id)?);
+            challenge.redeem(&action, now)?;
+            kept.put_challenge(&id.0, &challenge)?;
+            Ok((show(id, &challenge, now), challenge.made()))
+        });
+        let (shown, made) = redeemed.await?;
+        self.check_not_reported(&customer, made).await?;
+        Ok(shown)
+    }
+
+    /// A report that came while something was redeemed: what is used up by now lets nothing through.
+    async fn check_not_reported(&self, customer: &CustomerId, made: Time) -> Result<(), ProofError> {
+        if self.reports(customer).await?.end(made) {
+            return Err(Refusal::Standing("reported").into());
+        }
+        Ok(())
     }
 
     /// Uses a proof up that was given for adding an authenticator or a device.
@@ -367,19 +395,20 @@ impl Proofs {
         kind: EventKind,
     ) -> Result<Passed, ProofError> {
         let reports = self.reports(customer).await?;
-        let (customer, now) = (customer.clone(), self.now());
-        self.keeper
-            .act(move |kept| {
-                let mut challenge = reports.applied(own_challenge(kept, id, &customer)?);
-                if challenge.action().kind != kind {
-                    return Err(ProofError::Conflict(format!("the challenge is not for `{kind}`")));
-                }
-                let action = challenge.action().clone();
-                let passed = challenge.redeem(&action, now)?;
-                kept.put_challenge(&id.0, &challenge)?;
-                Ok(passed)
-            })
-            .await
+        let (owner, now) = (customer.clone(), self.now());
+        let redeemed = self.keeper.act(move |kept| {
+            let mut challenge = reports.applied(own_challenge(kept, id, &owner)?);
+            if challenge.action().kind != kind {
+                return Err(ProofError::Conflict(format!("the challenge is not for `{kind}`")));
+            }
+            let action = challenge.action().clone();
+            let passed = challenge.redeem(&action, now)?;
+            kept.put_challenge(&id.0, &challenge)?;
+            Ok((passed, challenge.made()))
+        });
+        let (passed, made) = redeemed.await?;
+        self.check_not_reported(customer, made).await?;
+        Ok(passed)
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.

@@ -5,6 +5,7 @@
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use engine::key::RecordKey;
 use model::client::DeviceId;
+use model::customer::text_key;
 use model::time::SECOND_US;
 use model::{Client, CustomerId, EventKind, Factor, Outcome, Time};
 use p256::ecdsa::signature::Verifier as _;
@@ -66,6 +67,32 @@ struct Asked {
     ends: Time,
 }
 
+/// A device to register, looked at.
+pub(crate) struct NewDevice {
+    device: DeviceId,
+    name: String,
+    key: Option<Vec<u8>>,
+}
+
+impl NewDevice {
+    /// `key` is a public key as `SubjectPublicKeyInfo`, in base64.
+    pub(crate) fn checked(device: DeviceId, name: &str, key: Option<&str>) -> Result<Self, ProofError> {
+        let name = authenticator::name(name).ok_or_else(|| {
+            ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned())
+        })?;
+        Ok(Self { device, name, key: key.map(public_key).transpose()? })
+    }
+}
+
+/// Which devices decisions let in.
+#[derive(Debug, Clone, Copy, Default)]
+struct LetIn {
+    /// Only registered ones.
+    only: bool,
+    /// Whether the one that was asked about is registered and counts by now.
+    this: bool,
+}
+
 impl Proofs {
     /// All that a customer registered.
     pub(crate) async fn devices(&self, customer: &CustomerId) -> Result<Vec<Shown>, ProofError> {
@@ -76,42 +103,58 @@ impl Proofs {
 
     /// Whether only these are let in.
     pub(crate) async fn lets_in_only_own_devices(&self, customer: &CustomerId) -> Result<bool, ProofError> {
-        let (key, asked) = (RecordKey::customer(customer.as_str()), customer.clone());
-        let look = move |state: &engine::State, _: &engine::Policy| {
-            state.customer(asked.as_str()).is_some_and(|customer| customer.dealings().only_own_devices())
-        };
-        Ok(self.sequencer.look(vec![key], look).await?)
+        Ok(self.let_in(customer, None).await?.only)
     }
 
-    /// Registers a device on a visit; one that is registered already gets the new name and key. `key` is a public key as `SubjectPublicKeyInfo`,
-    /// in base64.
+    async fn let_in(&self, customer: &CustomerId, device: Option<DeviceId>) -> Result<LetIn, ProofError> {
+        let (key, asked, now) = (RecordKey::customer(customer.as_str()), customer.clone(), self.now());
+        let device = device.map(|device| text_key(device.as_str()));
+        let look = move |state: &engine::State, _: &engine::Policy| {
+            let dealings = state.customer(asked.as_str())?.dealings();
+            let this = device.is_some_and(|device| dealings.has_own_device(device, now));
+            Some(LetIn { only: dealings.only_own_devices(), this })
+        };
+        Ok(self.sequencer.look(vec![key], look).await?.unwrap_or_default())
+    }
+
+    /// Registers a device on a visit; one that is registered already gets the new name. Its key changes only by a passkey: who could
+    /// change it could show that a copy is it.
     pub(crate) async fn register_device(
         &self,
         observer: &Observer,
         visit: &Visit,
-        (device, name, key): (DeviceId, &str, Option<&str>),
+        new: NewDevice,
     ) -> Result<Shown, ProofError> {
         self.may_add(visit).await?;
-        let name = authenticator::name(name).ok_or_else(|| {
-            ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned())
-        })?;
-        let key = key.map(public_key).transpose()?;
+        let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
+        let confirmed = self.confirmed_by(visit);
+        if let_in.only && !let_in.this && confirmed.is_none() {
+            return Err(not_from_here());
+        }
+        let NewDevice { device, name, key } = new;
         let (customer, id, made) = (visit.customer.clone(), random()?, self.now());
         let new = Device { id, customer, device, name, key, made, used: None };
         let registered = self.keeper.act(move |kept| {
             let has = kept.devices(&new.customer)?;
-            let known = has.iter().find(|each| each.device == new.device);
-            if known.is_none() && has.len() >= DEVICES_MAX {
-                return Err(ProofError::Conflict(format!(
-                    "at most {DEVICES_MAX} devices are kept; take one back first"
-                )));
+            let Some(known) = has.iter().find(|each| each.device == new.device) else {
+                if has.len() >= DEVICES_MAX {
+                    let problem = format!("at most {DEVICES_MAX} devices are kept; take one back first");
+                    return Err(ProofError::Conflict(problem));
+                }
+                kept.put_device(&new)?;
+                return Ok(new);
+            };
+            let key = new.key.clone().or_else(|| known.key.clone());
+            if key != known.key && confirmed.is_none() {
+                let problem = "the device has another key; take it back first, or confirm with a passkey";
+                return Err(ProofError::Conflict(problem.to_owned()));
             }
-            let new = Device { id: known.map_or(new.id, |known| known.id), ..new };
-            kept.put_device(&new)?;
-            Ok(new)
+            let renamed = Device { name: new.name, key, ..known.clone() };
+            kept.put_device(&renamed)?;
+            Ok(renamed)
         });
         let registered = registered.await?;
-        let by = (self.confirmed_by(visit), visit.client.as_deref());
+        let by = (confirmed, visit.client.as_deref());
         self.tell_device(observer, EventKind::DeviceRegister, &registered, by).await?;
         Ok(Shown::from(&registered))
     }
@@ -124,8 +167,19 @@ impl Proofs {
         id: [u8; 16],
     ) -> Result<(), ProofError> {
         self.may_change(visit).await?;
-        let (factor, client) = (self.confirmed_by(visit), visit.client.as_deref());
-        self.take_device(observer, &visit.customer, id, (factor, client)).await
+        let confirmed = self.confirmed_by(visit);
+        if confirmed.is_none() {
+            self.check_unlocked(visit).await?;
+        }
+        let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
+        if let_in.only && !let_in.this && confirmed.is_none() {
+            return Err(not_from_here());
+        }
+        if let_in.only && self.devices(&visit.customer).await?.len() <= 1 {
+            let problem = "it is the last one, and nothing else is let in; let other devices in first";
+            return Err(ProofError::Conflict(problem.to_owned()));
+        }
+        self.take_device(observer, &visit.customer, id, (confirmed, visit.client.as_deref())).await
     }
 
     /// Takes one back for a customer who cannot.
@@ -138,6 +192,7 @@ impl Proofs {
         self.take_device(observer, customer, id, (None, None)).await
     }
 
+    /// Decisions must know first: what is forgotten here could not be taken back any more.
     async fn take_device(
         &self,
         observer: &Observer,
@@ -146,15 +201,13 @@ impl Proofs {
         by: (Option<Factor>, Option<&str>),
     ) -> Result<(), ProofError> {
         let owner = customer.clone();
-        let removed = self.keeper.act(move |kept| {
-            let removed = device_of(kept, &owner, &id)?;
-            kept.remove_device(&removed)?;
-            Ok(removed)
-        });
-        self.tell_device(observer, EventKind::DeviceRemove, &removed.await?, by).await
+        let device = self.keeper.act(move |kept| device_of(kept, &owner, &id)).await?;
+        self.tell_device(observer, EventKind::DeviceRemove, &device, by).await?;
+        self.keeper.act(move |kept| kept.remove_device(&device)).await
     }
 
-    /// Lets only registered devices in from now on, or any again, by the customer.
+    /// Lets only registered devices in from now on, or any again, by the customer: from a device that is let in either way, or with a
+    /// passkey. Else who is in a session that is not theirs could keep the customer out, or let themselves in.
     pub(crate) async fn restrict_to_devices(
         &self,
         observer: &Observer,
@@ -162,8 +215,12 @@ impl Proofs {
         only: bool,
     ) -> Result<(), ProofError> {
         self.may_add(visit).await?;
-        let (factor, client) = (self.confirmed_by(visit), visit.client.as_deref());
-        self.restrict(observer, &visit.customer, only, (factor, client)).await
+        let confirmed = self.confirmed_by(visit);
+        let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
+        if !let_in.this && confirmed.is_none() {
+            return Err(not_from_here());
+        }
+        self.restrict(observer, &visit.customer, only, (confirmed, visit.client.as_deref())).await
     }
 
     /// The same for a customer who cannot.
@@ -262,9 +319,8 @@ impl Proofs {
         device: &Device,
         (factor, client): (Option<Factor>, Option<&str>),
     ) -> Result<(), ProofError> {
-        let told: Option<Client> = client.and_then(|client| serde_json::from_str(client).ok());
         // Decisions know it by what the broker calls it, from wherever it is registered or taken back.
-        let client = Client { device: Some(device.device.clone()), ..told.unwrap_or_default() };
+        let client = Client { device: Some(device.device.clone()), ..told_client(client) };
         let client = serde_json::to_string(&client)
             .map_err(|_error| ProofError::Broken("a device cannot be told".to_owned()))?;
         let fact = Fact {
@@ -278,6 +334,17 @@ impl Proofs {
         };
         self.tell(observer, fact).await
     }
+}
+
+/// The client as the broker told it.
+fn told_client(client: Option<&str>) -> Client {
+    client.and_then(|client| serde_json::from_str(client).ok()).unwrap_or_default()
+}
+
+fn not_from_here() -> ProofError {
+    ProofError::Conflict(
+        "do it from a registered device that counts already, or confirm with a passkey first".to_owned(),
+    )
 }
 
 fn device_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Device, ProofError> {

@@ -129,7 +129,18 @@ impl Proofs {
         tokens::make(&self.keys.tokens, "visit", visit)
     }
 
+    /// The text that stands for an enrolment under way on the broker's own page: it opens no page here.
+    pub(crate) fn enrolment_token(&self, visit: &Visit) -> Option<String> {
+        tokens::make(&self.keys.tokens, "enrolment", visit)
+    }
+
     /// The visit of such a text, if it is not over.
+    pub(crate) fn enrolment(&self, token: &str) -> Result<Visit, ProofError> {
+        let visit: Visit = tokens::read(&self.keys.tokens, "enrolment", token).ok_or(ProofError::Visit)?;
+        if self.now() < visit.ends { Ok(visit) } else { Err(ProofError::Visit) }
+    }
+
+    /// The visit of a cookie's text, if it is not over.
     pub(crate) fn visit(&self, token: &str) -> Result<Visit, ProofError> {
         let visit: Visit = tokens::read(&self.keys.tokens, "visit", token).ok_or(ProofError::Visit)?;
         if self.now() < visit.ends { Ok(visit) } else { Err(ProofError::Visit) }

@@ -1,15 +1,19 @@
 //! The one thread that changes what is kept: acts that gathered are one transaction, and each is told what came of it when that
 //! is durable. So of two acts at once one sees what the other did. After a failed write nothing more is taken.
 
+use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use model::Time;
+use stepup::Challenge;
 use store::{Sheet, Vault};
 use tokio::sync::oneshot;
 
 use super::ProofError;
+use super::fresh::Fresh;
 use super::kept::Kept;
 use super::keys::ProofKeys;
 use crate::log::with_sources;
@@ -28,7 +32,7 @@ const BATCHES_BETWEEN: u32 = 16;
 /// Told when what was done is durable, or that it is not.
 type Told = Box<dyn FnOnce(Result<(), ProofError>) + Send>;
 /// Does it within a transaction.
-type Run = Box<dyn FnOnce(&Sheet<'_>, &ProofKeys) -> Told + Send>;
+type Run = Box<dyn FnOnce(&Sheet<'_>, &Desk) -> Told + Send>;
 
 /// Something to do.
 struct Act {
@@ -51,7 +55,8 @@ pub(crate) fn start(
 ) -> std::io::Result<(Keeper, JoinHandle<()>)> {
     let (acts, waiting) = sync_channel(WAITING_MAX);
     let failure = Arc::new(OnceLock::new());
-    let writer = Writer { vault, keys, clock, failure: Arc::clone(&failure), batches: 0 };
+    let desk = Desk { keys, fresh: RefCell::default() };
+    let writer = Writer { vault, desk, clock, failure: Arc::clone(&failure), batches: 0 };
     let thread = std::thread::Builder::new().name("proof".to_owned()).spawn(move || writer.run(&waiting))?;
     Ok((Keeper { acts, failure }, thread))
 }
@@ -63,8 +68,8 @@ impl Keeper {
         act: impl FnOnce(&Kept<'_>) -> Result<T, ProofError> + Send + 'static,
     ) -> Result<T, ProofError> {
         let (sender, receiver) = oneshot::channel();
-        let run: Run = Box::new(move |sheet, keys| {
-            let done = sheet.attempt(|sheet| act(&Kept::new(sheet, keys)));
+        let run: Run = Box::new(move |sheet, desk| {
+            let done = sheet.attempt(|sheet| act(&Kept::new(sheet, desk)));
             Box::new(move |durable| {
                 // Nobody may be waiting any more.
                 let _unheard = sender.send(durable.and(done));
@@ -74,14 +79,14 @@ impl Keeper {
         receiver.await.unwrap_or_else(|_gone| Err(self.ended()))
     }
 
-    /// Has something done before whatever is asked for later, and durable a moment later. Nobody is told when; a failure is in
+    /// Has something done before whatever is asked for later. Nobody is told when; a failure is in
     /// the log.
     pub(crate) fn post(
         &self,
         act: impl FnOnce(&Kept<'_>) -> Result<(), ProofError> + Send + 'static,
     ) -> Result<(), ProofError> {
-        let run: Run = Box::new(move |sheet, keys| {
-            if let Err(error) = sheet.attempt(|sheet| act(&Kept::new(sheet, keys))) {
+        let run: Run = Box::new(move |sheet, desk| {
+            if let Err(error) = sheet.attempt(|sheet| act(&Kept::new(sheet, desk))) {
                 crate::log::line("proof.not_done", &with_sources(&error));
             }
             Box::new(|_durable| ())
@@ -103,9 +108,27 @@ impl Keeper {
     }
 }
 
+/// What is at hand beside what is kept.
+pub(super) struct Desk {
+    pub(super) keys: Arc<ProofKeys>,
+    pub(super) fresh: RefCell<Fresh>,
+}
+
+impl Desk {
+    /// Keeps challenges that were in memory alone and are not over.
+    fn keep(&self, sheet: &Sheet<'_>, challenges: Vec<([u8; 16], Challenge)>, now: Time) {
+        let kept = Kept::new(sheet, self);
+        for (id, challenge) in challenges.into_iter().filter(|(_, challenge)| now < challenge.expires()) {
+            if let Err(error) = kept.put_challenge_if_new(&id, &challenge) {
+                crate::log::line("proof.not_done", &with_sources(&error));
+            }
+        }
+    }
+}
+
 struct Writer {
     vault: Vault,
-    keys: Arc<ProofKeys>,
+    desk: Desk,
     clock: Clock,
     failure: Arc<OnceLock<String>>,
     batches: u32,
@@ -127,6 +150,16 @@ impl Writer {
             }
             told.into_iter().for_each(|tell| tell(Ok(())));
         }
+        // The server stops: what is in memory alone is kept.
+        let rest = self.desk.fresh.borrow_mut().all();
+        let (desk, now) = (&self.desk, (self.clock)());
+        let kept = self.vault.begin().and_then(|sheet| {
+            desk.keep(&sheet, rest, now);
+            sheet.commit()
+        });
+        if let Err(error) = kept {
+            crate::log::line("proof.failed", &with_sources(&error));
+        }
     }
 
     fn write(
@@ -136,7 +169,9 @@ impl Writer {
     ) -> Result<(), store::StoreError> {
         self.batches = self.batches.wrapping_add(1);
         let sheet = self.vault.begin()?;
-        told.extend(acts.map(|act| (act.run)(&sheet, &self.keys)));
+        told.extend(acts.map(|act| (act.run)(&sheet, &self.desk)));
+        let leaving = self.desk.fresh.borrow_mut().leaving((self.clock)());
+        self.desk.keep(&sheet, leaving, (self.clock)());
         if self.batches.is_multiple_of(BATCHES_BETWEEN) {
             sheet.remove_ended((self.clock)().as_us(), ENDED_MAX)?;
         }

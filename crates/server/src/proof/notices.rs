@@ -1,6 +1,6 @@
 //! Notices: whenever something changes by which a customer proves themselves or is let in, they are told outside of the page, at a
-//! contact that stood there before. Whoever took a session over can change what the page shows, not what comes by mail. Nothing waits for a
-//! notice and nothing fails for want of one. Must not know how it travels.
+//! contact that stood there before. Whoever took a session over can change what the page shows, not what comes by mail. Nothing fails for want of a
+//! notice. Must not know how it travels.
 
 use model::time::HOUR_US;
 use model::{CustomerId, EventKind, Time};
@@ -12,7 +12,8 @@ use super::{ProofError, Proofs};
 use crate::pages::texts::Texts;
 use crate::wording;
 
-/// Notices to one customer a day: who changes things in order to bury the one that matters gets no further.
+/// Notices of one kind to one customer a day; three come at once, further ones more and more slowly. Each kind for itself: who changes
+/// things in order to bury the change that matters buries nothing of another kind, and the first of each was told.
 const A_DAY: u8 = 20;
 /// How long one is worth sending.
 const GOOD_US: i64 = HOUR_US;
@@ -22,7 +23,7 @@ impl Proofs {
     pub(super) async fn notify(&self, customer: &CustomerId, kind: EventKind, at: Time) {
         match self.send_notice(customer, kind, at).await {
             // Without a gateway, or without a contact, there is nobody to tell; the page shows it.
-            Ok(()) | Err(ProofError::NoContact(_) | ProofError::Refused(_)) => {}
+            Ok(()) | Err(ProofError::NoContact(_)) => {}
             Err(error) => crate::log::line("notice.not_sent", &crate::log::with_sources(&error)),
         }
     }
@@ -35,7 +36,9 @@ impl Proofs {
         let (method, to) = way.ok_or(ProofError::NoContact("contact"))?;
         let room = gateway.room()?;
         let (owner, now) = (customer.clone(), self.now());
-        self.keeper.act(move |kept| kept.take_allowance(&owner, "notice", A_DAY, now)).await?;
+        self.keeper
+            .act(move |kept| kept.take_allowance(&owner, &format!("notice {kind}"), A_DAY, now))
+            .await?;
         let texts = Texts { japanese: reach.japanese };
         room.send(Message {
             id: format!("msg_{}", data_encoding::BASE64URL_NOPAD.encode(&random::<16>()?)),

@@ -32,10 +32,15 @@ impl Reports {
 
     /// The challenge as the reports leave it. Identifying the customer anew makes none good again.
     pub(super) fn applied(self, mut challenge: Challenge) -> Challenge {
-        if self.last.is_some_and(|last| challenge.made() <= last) {
+        if self.end(challenge.made()) {
             challenge.void();
         }
         challenge
+    }
+
+    /// Whether they end a challenge that was made then.
+    pub(super) fn end(self, made: Time) -> bool {
+        self.last.is_some_and(|last| made <= last)
     }
 }
 

@@ -8,7 +8,7 @@
 //!   └──unreached, too often──► unreached
 //! ```
 
-use model::{EventKind, Time};
+use model::{EventKind, Money, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{Challenge, Method, Passed, Refusal, Standing};
@@ -21,15 +21,18 @@ const UNREACHED_MAX: u8 = 5;
 const PERSONS_FOR_A_FORM: u8 = 2;
 
 /// How many persons confirm on the telephone: one up to so many yen; two for more, for other currencies, which cannot be compared
-/// here, and for what names no amount but changes who can reach the money.
+/// here, and for what changes who can reach the money, whatever amount it names.
 #[must_use]
 pub fn persons(action: &Action, two_above_yen: u64) -> u8 {
-    let amount = action.amount.or_else(|| action.order.as_ref().and_then(|order| order.notional));
-    let is_little = match amount {
-        Some(amount) => amount.currency.as_str() == "JPY" && amount.minor.unsigned_abs() <= two_above_yen,
-        None => !needs_mature(action.kind) && action.kind != EventKind::Order,
-    };
-    if is_little { 1 } else { 2 }
+    let is_little =
+        |amount: &Money| amount.currency.as_str() == "JPY" && amount.minor.unsigned_abs() <= two_above_yen;
+    let named = [action.amount.as_ref(), action.order.as_ref().and_then(|order| order.notional.as_ref())];
+    let mut named = named.into_iter().flatten().peekable();
+    let moves =
+        action.kind.moves_money() || matches!(action.kind, EventKind::Order | EventKind::PaymentInstruction);
+    let one_is_enough =
+        if moves { named.peek().is_some() && named.all(is_little) } else { !needs_mature(action.kind) };
+    if one_is_enough { 1 } else { 2 }
 }
 
 /// Persons who confirm the same thing.

@@ -47,3 +47,25 @@ fn a_hold_is_settled_once_and_stays_so() {
     assert_eq!(open(&api, "?customer=C1"), [""; 0]);
     assert_eq!(good(api.of("operator").post("/v1/holds/C1-held/release", "{}"))["again"], true);
 }
+
+/// Whoever was told `hold` learns what became of it, and not who settled it.
+#[test]
+fn who_asked_follows_what_becomes_of_a_hold() {
+    let api = Api::start();
+    take_over(&api, "C7");
+    let options = sekisho_client::Options::new(&format!("http://{}", api.server.address), &api.keys[0]);
+    let client = sekisho_client::Client::new(options);
+    let id = "C7-held".parse().unwrap();
+    assert_eq!(client.hold(&id).unwrap().state, sekisho_client::HoldState::Open);
+    let (mut sender, mut operator) = (api.of("sender"), api.of("operator"));
+    good(operator.post("/v1/holds/C7-held/release", "{\"reason\":\"called back\"}"));
+    assert_eq!(client.hold(&id).unwrap().state, sekisho_client::HoldState::Released);
+    let told = good(sender.get("/v1/holds/C7-held"));
+    assert!(told.get("by").is_none() && told.get("reason").is_none() && told["at"].is_string(), "{told}");
+    let told = good(operator.get("/v1/holds/C7-held"));
+    assert_eq!((&told["reason"], told["by"].is_string()), (&"called back".into(), true), "{told}");
+    refused(sender.get("/v1/holds/nothing"), 404);
+    refused(sender.get("/v1/holds/C7-l-1"), 409);
+    let unknown = client.hold(&"no such/event".parse().unwrap()).unwrap_err();
+    assert!(matches!(unknown, sekisho_client::ClientError::Refused { status: 404, .. }), "{unknown}");
+}
