@@ -113,6 +113,8 @@ impl Refused {
             }
             ProofError::Locked => (StatusCode::CONFLICT, texts.of("error.locked").to_owned()),
             ProofError::Conflict(_) => (StatusCode::CONFLICT, texts.of("error.again").to_owned()),
+            ProofError::OtherDevice => (StatusCode::CONFLICT, texts.of("error.other_device").to_owned()),
+            ProofError::LastDevice => (StatusCode::CONFLICT, texts.of("error.last_device").to_owned()),
             ProofError::NoContact(_) => (StatusCode::CONFLICT, texts.of("error.no_contact").to_owned()),
             ProofError::Busy | ProofError::Broken(_) | ProofError::Ask(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, texts.of("error.later").to_owned())

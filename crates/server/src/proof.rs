@@ -82,6 +82,12 @@ pub(crate) enum ProofError {
         "the account is locked since the customer said that it was not them; identify them anew, then unlock it"
     )]
     Locked,
+    /// It is not done from a device that is let in.
+    #[error("do it from a registered device that counts already, or confirm with a passkey first")]
+    OtherDevice,
+    /// Nobody would be let in any more.
+    #[error("it is the last registered device, and nothing else is let in; let other devices in first")]
+    LastDevice,
     /// No contact can be used for it.
     #[error(
         "the profile has no {0} that did not just change; see PUT /v1/customers/{{id}}, or use another way"

@@ -248,9 +248,12 @@ impl From<ProofError> for Problem {
                 "The proof is not taken",
                 detail,
             ),
-            ProofError::Conflict(_) | ProofError::NoContact(_) | ProofError::Locked | ProofError::Visit => {
-                Self::conflict(detail)
-            }
+            ProofError::Conflict(_)
+            | ProofError::NoContact(_)
+            | ProofError::OtherDevice
+            | ProofError::LastDevice
+            | ProofError::Locked
+            | ProofError::Visit => Self::conflict(detail),
             ProofError::Busy => Self::not_now(detail, 1),
             ProofError::Broken(_) => Self::not_now(detail, 30),
             ProofError::Ask(error) => error.into(),

@@ -129,7 +129,7 @@ impl Proofs {
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
         let confirmed = self.confirmed_by(visit);
         if let_in.only && !let_in.this && confirmed.is_none() {
-            return Err(not_from_here());
+            return Err(ProofError::OtherDevice);
         }
         let NewDevice { device, name, key } = new;
         let (customer, id, made) = (visit.customer.clone(), random()?, self.now());
@@ -173,11 +173,10 @@ impl Proofs {
         }
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
         if let_in.only && !let_in.this && confirmed.is_none() {
-            return Err(not_from_here());
+            return Err(ProofError::OtherDevice);
         }
         if let_in.only && self.devices(&visit.customer).await?.len() <= 1 {
-            let problem = "it is the last one, and nothing else is let in; let other devices in first";
-            return Err(ProofError::Conflict(problem.to_owned()));
+            return Err(ProofError::LastDevice);
         }
         self.take_device(observer, &visit.customer, id, (confirmed, visit.client.as_deref())).await
     }
@@ -218,7 +217,7 @@ impl Proofs {
         let confirmed = self.confirmed_by(visit);
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
         if !let_in.this && confirmed.is_none() {
-            return Err(not_from_here());
+            return Err(ProofError::OtherDevice);
         }
         self.restrict(observer, &visit.customer, only, (confirmed, visit.client.as_deref())).await
     }
@@ -339,12 +338,6 @@ impl Proofs {
 /// The client as the broker told it.
 fn told_client(client: Option<&str>) -> Client {
     client.and_then(|client| serde_json::from_str(client).ok()).unwrap_or_default()
-}
-
-fn not_from_here() -> ProofError {
-    ProofError::Conflict(
-        "do it from a registered device that counts already, or confirm with a passkey first".to_owned(),
-    )
 }
 
 fn device_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Device, ProofError> {

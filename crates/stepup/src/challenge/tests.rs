@@ -210,12 +210,15 @@ fn nobody_chooses_a_weaker_way_than_the_customer_has() {
     let (login, withdrawal) = (EventKind::Login, EventKind::Withdrawal);
     /// What a customer has, what is done, the fallback, and what is asked for.
     type Case<'a> = (&'a [(Method, Time)], EventKind, &'a [Method], &'a [Method]);
-    let cases: [Case<'_>; 8] = [
+    let cases: [Case<'_>; 11] = [
         (&[(Sms, old), (Totp, old)], withdrawal, &[], &[Totp, Sms]),
         (&[(Sms, old), (Passkey, old), (Totp, old)], withdrawal, &[], &[Passkey]),
         (&[(Passkey, old), (Totp, old), (Mail, old)], withdrawal, &[Totp], &[Passkey, Totp]),
         (&[(Passkey, young), (Totp, old)], withdrawal, &[], &[Totp]),
-        (&[(Passkey, young), (Totp, old)], login, &[], &[Passkey]),
+        (&[(Passkey, young), (Totp, old)], login, &[], &[Totp]),
+        (&[(Passkey, young)], login, &[], &[Passkey]),
+        (&[(Passkey, young), (Recovery, old)], login, &[], &[Passkey]),
+        (&[(Passkey, young), (Passkey, old), (Sms, old)], login, &[], &[Passkey]),
         (&[(Recovery, old)], withdrawal, &[], &[]),
         (&[(Recovery, old)], login, &[], &[Recovery]),
         (&[(Passkey, young)], withdrawal, &[], &[]),
