@@ -364,11 +364,16 @@ impl Challenge {
         Ok(passed)
     }
 
-    /// The customer says that it was not them: it can neither be answered nor redeemed any more. False if it was before.
+    /// The customer says that it was not them: it can neither be answered nor redeemed any more. False if it was before,
+    /// or was let through already.
     pub fn report(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.standing, Standing::Reported);
+        // What was let through was: that stays to be seen.
+        if matches!(self.standing, Standing::Redeemed(_) | Standing::Reported) {
+            return false;
+        }
+        self.standing = Standing::Reported;
         self.code = None;
-        before != Standing::Reported
+        true
     }
 
     /// The customer said of something else that it was not them: what was not let through yet is over as well.

@@ -204,6 +204,8 @@ fn a_number_that_came_after_the_question_is_not_called() {
     assert_eq!(refused.status, 409, "{refused:?}");
     assert!(refused.body.contains("did not just change") && !refused.body.contains("6666"), "{refused:?}");
     assert!(!centre.acts().iter().any(|(_, act)| act == "call.unmask"), "nothing was shown");
+    let confirmed = say(centre.suzuki(), number, "confirm");
+    assert_eq!(confirmed.status, 409, "nobody can have been called: {confirmed:?}");
     // Where calls are not offered, and where a number is new, there are none.
     for proof in ["cooling_hours = 0", "[proof.calls]\noffered = true"] {
         let centre = Centre::start(proof);

@@ -104,6 +104,10 @@ fn a_new_device_turns_no_switch_and_locked_accounts_change_no_devices() {
     assert_eq!(thief.post("/security/devices/only", &json!({"only": true})).status, 409);
     assert_eq!(decided(&broker, "l-1", "login", "phone")["decision"], "allow");
 
+    let only = json!({"only": true, "reason": "asked on the telephone"}).to_string();
+    let put = broker.by("operator").put("/v1/customers/C1/only-own-devices", &only).unwrap();
+    assert_eq!((put.status, put.body.contains("counts yet")), (409, true), "nobody would be let in: {put:?}");
+
     let mut browser = security(&broker, "C1", "phone");
     assert_eq!(browser.post("/security/report", &json!({})).status, 200);
     let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
@@ -122,10 +126,14 @@ fn a_new_device_turns_no_switch_and_locked_accounts_change_no_devices() {
 #[test]
 fn who_was_sent_to_a_challenge_sees_and_changes_nothing_else() {
     let broker = Broker::start("");
-    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].clone();
+    let login = json!({"customer": "C1", "kind": "login"}).to_string();
+    let challenge = broker.asks().post("/v1/challenges", &login).unwrap().json()["id"].clone();
     let handover = json!({"customer": "C1", "page": "verify", "challenge": challenge, "language": "en"});
     let mut browser = broker.browser_of(&handover);
-    assert_eq!(browser.get(&format!("/verify/{}", challenge.as_str().unwrap())).status, 200);
+    let page = browser.get(&format!("/verify/{}", challenge.as_str().unwrap()));
+    assert!(page.status == 200 && !page.body.contains("data-act=\"report\""), "{page:?}");
+    let report = browser.post(&format!("/verify/{}/report", challenge.as_str().unwrap()), &json!({}));
+    assert_eq!(report.status, 403, "who has a password only locks nobody out: {report:?}");
     let page = browser.get("/security");
     assert!(page.status >= 400 && !page.body.contains("C1"), "{page:?}");
     for path in

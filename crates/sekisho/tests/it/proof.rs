@@ -154,8 +154,10 @@ impl Browser {
         let begun = self.post("/security/totp", &json!({})).json();
         let app = App::new(begun["secret"].as_str().unwrap());
         let token = begun["token"].clone();
-        let ended = self.post("/security/totp", &json!({"token": token, "code": app.code(-1)}));
+        let sent = json!({"token": token, "code": app.code(-1)});
+        let ended = self.post("/security/totp", &sent);
         assert_eq!(ended.status, 200, "{ended:?}");
+        assert_eq!(self.post("/security/totp", &sent).status, 409, "the same again adds nothing");
         app
     }
 }

@@ -243,8 +243,9 @@ pub(super) async fn only(
     let holder = app.authorize(request.headers(), Role::may_operate)?;
     let customer: CustomerId = name(id)?;
     let OnlySent { only, reason } = read_json(request, BODY_BYTES_MAX).await?;
-    if only && app.proofs.devices(&customer).await?.is_empty() {
-        return Err(Problem::conflict("the customer registered no device, so nobody would be let in"));
+    if only && !app.proofs.lets_anybody_in(&customer).await? {
+        let problem = "no device that the customer registered counts yet, so nobody would be let in";
+        return Err(Problem::conflict(problem));
     }
     let act = if only { "device.restrict" } else { "device.unrestrict" };
     app.act(act, customer.as_str().to_owned(), holder.name.clone(), Some(reason)).await?;

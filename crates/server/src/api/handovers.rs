@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use model::{Client, CustomerId, Time};
+use model::{Client, CustomerId, EventKind, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -91,12 +91,17 @@ pub(super) async fn post(
         Some("en") => false,
         Some(_) => return Err(Problem::invalid("language", "allowed: `ja` or `en`")),
     };
+    let mut signed_in = true;
     if let Page::Verify(id) = page {
         let found = app.proofs.find(id).await?;
-        if found.challenge.action().customer != sent.customer {
+        let action = found.challenge.action();
+        if action.customer != sent.customer {
             return Err(Problem::absent("the customer has no such challenge"));
         }
+        // These come before a customer is: they have a password, or not even that.
+        signed_in = !matches!(action.kind, EventKind::Login | EventKind::PasswordReset);
     }
+    let page = (page, signed_in);
     let handed = app.proofs.hand_over(sent.customer, page, sent.return_to, japanese, sent.client.as_ref());
     let (token, expires) = handed?;
     let url = format!("{}/enter?token={token}", app.proofs.settings().origin);

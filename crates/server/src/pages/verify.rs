@@ -36,6 +36,8 @@ struct VerifyPage<'a> {
     /// Ways in which a code can be sent now, each with the words of its button.
     sends: Vec<(&'static str, &'static str)>,
     call: CallWay,
+    /// Whether the customer was wholly signed in when they were sent here.
+    signed_in: bool,
     next: Option<String>,
 }
 
@@ -135,6 +137,7 @@ pub(super) async fn page(
         codes: codes(allowed, &found.shown, texts),
         sends: sends(allowed, &found.shown, texts),
         call: CallWay::of(&found.shown, texts),
+        signed_in: visitor.visit.signed_in,
         next: next(&app, &visitor, id, &found.challenge),
     };
     Ok(rendered(&page).into_response())
@@ -270,6 +273,10 @@ pub(super) async fn report(
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse(&id).map_err(refused)?;
     let Visitor { visit, texts, .. } = &visitor;
+    // Who has nothing but the password would lock the customer out with it.
+    if !visit.signed_in {
+        return Err(refused(ProofError::Visit));
+    }
     let reported = app.proofs.report(&app.observer, id, &visit.customer, visit.client.as_deref()).await;
     reported.map_err(refused)?;
     Ok(Json(json!({ "text": texts.of("verify.reported") })).into_response())

@@ -53,14 +53,11 @@ pub(super) fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused
     Ok(Visitor { texts, browser: cookie(headers, &name(&app.proofs, BROWSER_COOKIE)), visit })
 }
 
-/// The visitor of the security page: sent there by the broker's site, which says so of who is signed in. Who was sent to a challenge may
-/// not be, and sees and changes nothing else.
+/// A visitor who was wholly signed in when the broker's site sent them: who was sent to a challenge because their login is asked for
+/// proof was not, and sees and changes nothing else.
 pub(super) fn signed_in(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused> {
     let visitor = visitor(app, headers)?;
-    match visitor.visit.page {
-        Page::Security => Ok(visitor),
-        Page::Verify(_) => Err(Refused::new(ProofError::Visit, visitor.texts)),
-    }
+    if visitor.visit.signed_in { Ok(visitor) } else { Err(Refused::new(ProofError::Visit, visitor.texts)) }
 }
 
 /// The same who does something, and what they send.

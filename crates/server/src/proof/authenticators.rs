@@ -1,6 +1,7 @@
 //! What customers prove themselves with: enrolled, shown, renamed, removed, by themselves on a visit or for them. Who has one
 //! that is strong confirms changes with it; the first one needs nothing but the visit, and cools off. Must not know pages.
 
+use model::time::HOUR_US;
 use model::{CustomerId, EventKind, Factor, Outcome, Time};
 use serde::Serialize;
 use serde_json::Value;
@@ -159,6 +160,11 @@ impl Proofs {
             return Err(ProofError::Invalid(problem.to_owned()));
         }
         let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name)?;
+        // One secret is enrolled once, however often its code is sent.
+        let (secret, good_until) = (self.keys.name("enrolment", token), enrolled.made.plus_us(HOUR_US));
+        if !self.keeper.act(move |kept| kept.spend(&secret, good_until)).await? {
+            return Err(ProofError::Conflict("this app was added already".to_owned()));
+        }
         self.keep_only_one(&enrolled).await?;
         self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
         Ok(Shown::from(&enrolled))

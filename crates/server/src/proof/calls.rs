@@ -111,6 +111,9 @@ impl Proofs {
         self.keeper
             .act(move |kept| {
                 let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
+                if challenge.call_standing(now) == Some("unreached") {
+                    return Err(Refusal::Method(Method::Phone.as_str()).into());
+                }
                 if challenge.call().is_none() {
                     challenge.takes(Method::Phone, now)?;
                     kept.take_allowance(&by, &format!("call {guesser}"), CALLS_A_DAY, now)?;
@@ -188,6 +191,10 @@ impl Proofs {
         keep: bool,
     ) -> Result<Call, ProofError> {
         let (now, by) = (self.now(), by.to_owned());
+        // Nobody can have been called at a number that is gone.
+        if step == CallStep::Confirm {
+            self.call_number(&self.call(number).await?).await?;
+        }
         // That it was not them a customer may say whatever they said before.
         let reports = match step {
             CallStep::Confirm | CallStep::Unreached => self.reports_of_call(number).await?,

@@ -91,6 +91,8 @@ struct LetIn {
     only: bool,
     /// Whether the one that was asked about is registered and counts by now.
     this: bool,
+    /// Whether any does.
+    any: bool,
 }
 
 impl Proofs {
@@ -106,13 +108,19 @@ impl Proofs {
         Ok(self.let_in(customer, None).await?.only)
     }
 
+    /// Whether somebody would be let in if only registered devices were.
+    pub(crate) async fn lets_anybody_in(&self, customer: &CustomerId) -> Result<bool, ProofError> {
+        Ok(self.let_in(customer, None).await?.any)
+    }
+
     async fn let_in(&self, customer: &CustomerId, device: Option<DeviceId>) -> Result<LetIn, ProofError> {
         let (key, asked, now) = (RecordKey::customer(customer.as_str()), customer.clone(), self.now());
         let device = device.map(|device| text_key(device.as_str()));
         let look = move |state: &engine::State, _: &engine::Policy| {
             let dealings = state.customer(asked.as_str())?.dealings();
             let this = device.is_some_and(|device| dealings.has_own_device(device, now));
-            Some(LetIn { only: dealings.only_own_devices(), this })
+            let any = dealings.own_devices.iter().any(|own| dealings.has_own_device(own.device, now));
+            Some(LetIn { only: dealings.only_own_devices(), this, any })
         };
         Ok(self.sequencer.look(vec![key], look).await?.unwrap_or_default())
     }
@@ -232,7 +240,6 @@ impl Proofs {
         self.restrict(observer, customer, only, (None, None)).await
     }
 
-    /// With nothing registered it would let nobody in.
     async fn restrict(
         &self,
         observer: &Observer,
@@ -240,8 +247,10 @@ impl Proofs {
         only: bool,
         (factor, client): (Option<Factor>, Option<&str>),
     ) -> Result<(), ProofError> {
-        if only && self.devices(customer).await?.is_empty() {
-            return Err(ProofError::Conflict("register a device first".to_owned()));
+        if only && !self.lets_anybody_in(customer).await? {
+            return Err(ProofError::Conflict(
+                "no registered device counts yet: nobody would be let in".to_owned(),
+            ));
         }
         let fact = Fact {
             id: format!("devices-{}", HEXLOWER.encode(&random::<16>()?)),

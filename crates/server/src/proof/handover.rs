@@ -36,6 +36,8 @@ pub(crate) enum Page {
 pub(crate) struct Visit {
     pub(crate) customer: CustomerId,
     pub(crate) page: Page,
+    /// Whether they were wholly signed in when they were sent here.
+    pub(crate) signed_in: bool,
     /// Where they go when they are done.
     pub(crate) return_to: Option<String>,
     pub(crate) japanese: bool,
@@ -72,7 +74,7 @@ impl Proofs {
     pub(crate) fn hand_over(
         &self,
         customer: CustomerId,
-        page: Page,
+        (page, signed_in): (Page, bool),
         return_to: Option<String>,
         japanese: bool,
         client: Option<&model::Client>,
@@ -88,7 +90,8 @@ impl Proofs {
         let client = client.and_then(|client| serde_json::to_string(client).ok());
         let client = client.filter(|client| client.len() <= CLIENT_BYTES_MAX);
         let ends = self.now().plus_us(HANDOVER_S * SECOND_US);
-        let visit = Visit { customer, page, return_to, japanese, client, ends, id: random()?, proven: None };
+        let id = random()?;
+        let visit = Visit { customer, page, signed_in, return_to, japanese, client, ends, id, proven: None };
         let token = tokens::make(&self.keys.tokens, "handover", &visit);
         Ok((token.ok_or_else(|| ProofError::Invalid("too much came for one link".to_owned()))?, ends))
     }
@@ -111,7 +114,9 @@ impl Proofs {
         let client = client.filter(|client| client.len() <= CLIENT_BYTES_MAX);
         let ends = now.plus_us(VISIT_S * SECOND_US);
         let page = Page::Security;
-        Ok(Visit { customer, page, return_to: None, japanese: true, client, ends, id: random()?, proven })
+        let id = random()?;
+        let (signed_in, return_to, japanese) = (true, None, true);
+        Ok(Visit { customer, page, signed_in, return_to, japanese, client, ends, id, proven })
     }
 
     /// Begins a visit, once.
