@@ -45,7 +45,8 @@ impl Role {
         matches!(self, Self::Reader | Self::Operator | Self::Admin)
     }
 
-    /// Whether it may be asked what became of a hold: everybody may, also who asked for the decision.
+    /// Whether it may be asked what concerns who asked for a decision, too: what became of a hold, what a customer proves themselves with.
+    /// Everybody may.
     #[must_use]
     pub const fn may_follow(self) -> bool {
         self.may_send() || self.may_read()

@@ -183,7 +183,7 @@ fn roles_may_what_they_are_for_and_nothing_else() {
         ("POST", "/v1/sign-ins", &["sender", "admin"]),
         ("POST", "/v1/sign-ins/00112233445566778899aabbccddeeff", &["sender", "admin"]),
         ("POST", "/v1/customers/x/passkeys", &["sender", "admin"]),
-        ("GET", "/v1/customers/x/authenticators", &["reader", "operator", "admin"]),
+        ("GET", "/v1/customers/x/authenticators", &ROLES),
         (
             "POST",
             "/v1/customers/x/authenticators/00112233445566778899aabbccddeeff/remove",

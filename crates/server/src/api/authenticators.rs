@@ -137,7 +137,7 @@ pub(super) async fn list(
     id: Named,
     request: Request,
 ) -> Result<Json<AuthenticatorsForm>, Problem> {
-    app.authorize(request.headers(), Role::may_read)?;
+    app.authorize(request.headers(), Role::may_follow)?;
     let customer: CustomerId = name(id)?;
     let authenticators = app.proofs.authenticators(&customer).await?;
     Ok(Json(AuthenticatorsForm { authenticators, signals: app.proofs.signals(&customer).await? }))

@@ -238,6 +238,7 @@ fn browsers(answer: Value) -> Result<PublicKeyCredential, Failed> {
 fn failed(error: &WebauthnError, answer: &PublicKeyCredential) -> Failed {
     match error {
         WebauthnError::CredentialPossibleCompromise => Failed::Copied(answer.get_credential_id().to_vec()),
+        WebauthnError::CredentialNotFound => Failed::Unknown,
         error => Failed::Refused(error.to_string()),
     }
 }
