@@ -1,6 +1,6 @@
 //! Notices: whenever something changes by which a customer proves themselves or is let in, they are told outside of the page, at a
-//! contact that stood there before. Whoever took a session over can change what the page shows, not what comes by mail. Nothing fails for want of a
-//! notice. Must not know how it travels.
+//! contact that stood there before. Whoever took a session over can change what the page shows, not what comes by mail. Nothing
+//! fails for want of a notice. Must not know how it travels.
 
 use model::time::HOUR_US;
 use model::{CustomerId, EventKind, Time};
