@@ -1,4 +1,4 @@
-//! The only module that starts processes: cargo and git, always at the root of the checkout, and what `nginx` needs.
+//! The only module that starts processes: cargo and git, always at the root of the checkout, and what `front_ends` and `browser` need.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};

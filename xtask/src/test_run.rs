@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::{browser, nginx, report, requirements, shell};
+use crate::{browser, front_ends, report, requirements, shell};
 
 /// Hands back cargo's own exit code; `extra` goes to `cargo test` as it is.
 pub(crate) fn run(extra: &[String]) -> Result<u8> {
@@ -15,9 +15,9 @@ pub(crate) fn run(extra: &[String]) -> Result<u8> {
         return Ok(1);
     }
 
-    let nginx = nginx::provide(&folders)?;
+    let front_ends = front_ends::provide(&folders)?;
     let mut command = shell::cargo(&["test", "--release", "--workspace"])?;
-    command.args(extra).env(nginx::VARIABLE, nginx).envs(browser::provide(&folders)?);
+    command.args(extra).envs(front_ends).envs(browser::provide(&folders)?);
     let status = shell::status(command)?;
     // No code means that a signal ended it.
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))

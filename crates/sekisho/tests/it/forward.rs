@@ -1,17 +1,20 @@
 //! Front ends ask: what `/v1/forward` answers by itself, and what a customer meets behind a real nginx with the configuration
 //! that is shipped.
 
+use crate::front_ends::FrontEnd;
 use crate::http::{Answer, Connection};
 use crate::nginx::{Nginx, Site};
 use crate::process::Place;
 use crate::serve::{Server, YESTERDAY, days_ago, event, key};
 
+const HERE: &str = "127.0.0.1";
+
 /// Customers with a month of logins from one place each: C1 here, C2 and C3 elsewhere. A stranger changed C2's bank account from
 /// here.
-fn past(sender: &mut Connection) {
+fn past(sender: &mut Connection, here: &str) {
     let mut lines = Vec::new();
     for day in 1..=28 {
-        let login = event(&format!("l-{day}"), "login", "C1", "127.0.0.1").replace("d-C1", "home");
+        let login = event(&format!("l-{day}"), "login", "C1", here).replace("d-C1", "home");
         lines.push(login.replace(&*YESTERDAY, &days_ago(60 - day)));
         for customer in ["C2", "C3"] {
             let login = event(&format!("{customer}-{day}"), "login", customer, "198.51.100.7");
@@ -21,7 +24,7 @@ fn past(sender: &mut Connection) {
     }
     // Now: a change counts for some days.
     for kind in ["password.change", "bank_account.change"] {
-        let change = event(kind, kind, "C2", "127.0.0.1").replace("d-C2", "evil");
+        let change = event(kind, kind, "C2", here).replace("d-C2", "evil");
         lines.push(change.replace(&*YESTERDAY, &days_ago(0)));
     }
     let told = sender.post("/v1/events", &lines.join("\n")).unwrap().json();
@@ -37,7 +40,7 @@ fn the_status_is_the_decision_and_nothing_else_is() {
     let place = Place::new();
     let server = Server::start(&place, &[]);
     let mut sender = server.connect(&key(&place, "sender"));
-    past(&mut sender);
+    past(&mut sender, HERE);
     let home = [("X-Sekisho-Customer", "C1"), ("X-Sekisho-Ip", "127.0.0.1"), ("X-Sekisho-Device", "home")];
     let stranger = [("X-Sekisho-Customer", "C1"), ("X-Forwarded-For", "10.0.0.1, 203.0.113.9")];
     let thief = [("X-Sekisho-Customer", "C2"), ("X-Sekisho-Ip", "127.0.0.1"), ("X-Sekisho-Device", "evil")];
@@ -52,6 +55,10 @@ fn the_status_is_the_decision_and_nothing_else_is() {
     assert_eq!((sent.status, header(&sent, "location")), (303, Some("/proof")), "{sent:?}");
     let held = ask("/v1/forward/withdrawal", &thief);
     assert_eq!((held.status, header(&held, "x-sekisho-decision")), (403, Some("hold")), "{held:?}");
+    // Front ends hand these on to the customer: nothing in them says why.
+    for told in [&proof, &sent, &held] {
+        assert_eq!((told.body.as_str(), header(told, "x-sekisho-score")), ("", None), "{told:?}");
+    }
     // Envoy's way: the customer's path and query behind the prefix change nothing.
     let below = ask("/v1/forward/withdrawal/x/../login?redirect=https://evil.example", &stranger);
     assert_eq!((below.status, header(&below, "location")), (401, None), "{below:?}");
@@ -78,7 +85,7 @@ fn behind_nginx_a_customer_is_let_through_asked_held_or_waits() {
     let place = Place::new();
     let server = Server::start(&place, &[]);
     let key = key(&place, "sender");
-    past(&mut server.connect(&key));
+    past(&mut server.connect(&key), HERE);
     let site = Site::start();
     let nginx = Nginx::start(&place, &server.address, &site.address, &key);
     let ask = |path: &str, headers: &[(&str, &str)]| {
@@ -113,4 +120,79 @@ fn behind_nginx_a_customer_is_let_through_asked_held_or_waits() {
     assert_eq!((waits.status, header(&waits, "retry-after")), (503, Some("60")), "{waits:?}");
     let open = ask("/account", &home);
     assert_eq!((open.status, open.body.as_str()), (200, "POST /account decision=unchecked body=yen=1"));
+}
+
+/// What Envoy, Traefik and Caddy have in common. `who` is the header from whoever verified the session; told are status and place of
+/// a step up, and the status without an answer.
+fn let_through_asked_held_or_waiting(
+    start: impl FnOnce(&Place, &str, &str, &str) -> FrontEnd,
+    who: &'static str,
+    (step_up, location): (u16, Option<&str>),
+    no_answer: u16,
+) {
+    let place = Place::new();
+    let server = Server::start(&place, &[]);
+    let (sender, admin) = (key(&place, "sender"), key(&place, "admin"));
+    let site = Site::start();
+    let front_end = start(&place, &server.address, &site.address, &sender);
+    let ask = |path: &str, headers: &[(&str, &str)]| {
+        Connection::open(&front_end.address, "of-the-customer")
+            .unwrap()
+            .send("POST", path, headers, "yen=1")
+            .unwrap()
+    };
+    // Which address the front end gives for one of this machine's own is its business.
+    assert_eq!(ask("/withdraw", &[(who, "C9")]).status, step_up);
+    let events = server.connect(&admin).get("/v1/events?customer=C9").unwrap().json();
+    let here = events["events"][0]["client"]["ip"].as_str().unwrap_or_else(|| panic!("{events}"));
+    past(&mut server.connect(&sender), here);
+
+    let passed = ask("/withdraw/now?yen=1", &[(who, "C1")]);
+    assert_eq!(
+        (passed.status, passed.body.as_str()),
+        (200, "POST /withdraw/now?yen=1 decision=allow body=yen=1"),
+        "{passed:?}"
+    );
+    // Whatever the customer says of place, identifier and decision.
+    let claims = [
+        (who, "C3"),
+        ("X-Sekisho-Ip", "198.51.100.7"),
+        ("X-Request-Id", "mine"),
+        ("X-Sekisho-Decision", "allow"),
+    ];
+    let proof = ask("/withdraw", &claims);
+    assert_eq!((proof.status, header(&proof, "location")), (step_up, location), "{proof:?}");
+    assert_ne!(header(&proof, "x-sekisho-event"), Some("fwd-mine"), "{proof:?}");
+    let held = ask("/withdraw", &[(who, "C2")]);
+    assert_eq!(held.status, 403, "{held:?}");
+    for told in [&proof, &held] {
+        assert_eq!((told.body.as_str(), header(told, "x-sekisho-score")), ("", None), "{told:?}");
+    }
+    assert_eq!(ask("/withdraw", &[]).status, 422, "nobody's");
+    let claimed = ask("/other", &[("X-Sekisho-Decision", "allow")]);
+    assert_eq!(claimed.body, "POST /other decision= body=yen=1", "{claimed:?}");
+    assert_eq!(ask("/withdrawn", &[]).status, 200, "another path");
+
+    server.stop();
+    assert_eq!(ask("/withdraw", &[(who, "C1")]).status, no_answer);
+    assert_eq!(ask("/account", &[]).status, 200);
+    let heads = site.heads.lock().unwrap();
+    assert!(heads.contains("X-Sekisho-Decision: allow") || heads.contains("x-sekisho-decision: allow"));
+    assert!(!heads.contains(&sender), "the site does not get to see the key");
+}
+
+#[test]
+fn behind_envoy_a_customer_is_let_through_asked_held_or_waits() {
+    let_through_asked_held_or_waiting(FrontEnd::envoy, "X-Account", (401, None), 503);
+}
+
+#[test]
+fn behind_traefik_a_customer_is_let_through_asked_held_or_waits() {
+    let proof = Some("https://broker.example/proof");
+    let_through_asked_held_or_waiting(FrontEnd::traefik, "X-Sekisho-Customer", (303, proof), 500);
+}
+
+#[test]
+fn behind_caddy_a_customer_is_let_through_asked_held_or_waits() {
+    let_through_asked_held_or_waiting(FrontEnd::caddy, "X-Account", (303, Some("/proof")), 502);
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use crate::process::Place;
 
@@ -76,23 +77,27 @@ pub(crate) fn free_port() -> u16 {
 /// A site that says what it was asked.
 pub(crate) struct Site {
     pub(crate) address: String,
+    /// The heads of all requests that reached it.
+    pub(crate) heads: Arc<Mutex<String>>,
 }
 
 impl Site {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
+        let heads = Arc::<Mutex<String>>::default();
+        let seen = Arc::clone(&heads);
         // Ends with the test's process.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let _gone = answer(stream.unwrap());
+                let _gone = answer(stream.unwrap(), &seen);
             }
         });
-        Self { address }
+        Self { address, heads }
     }
 }
 
-fn answer(stream: TcpStream) -> std::io::Result<()> {
+fn answer(stream: TcpStream, heads: &Mutex<String>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let (mut asked, mut decision, mut length) = (String::new(), String::new(), 0);
     reader.read_line(&mut asked)?;
@@ -101,6 +106,7 @@ fn answer(stream: TcpStream) -> std::io::Result<()> {
         if reader.read_line(&mut line)? == 0 || line == "\r\n" {
             break;
         }
+        heads.lock().unwrap().push_str(&line);
         let (name, value) = line.trim().split_once(": ").unwrap_or_default();
         match name.to_ascii_lowercase().as_str() {
             "x-sekisho-decision" => value.clone_into(&mut decision),

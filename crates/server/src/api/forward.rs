@@ -3,6 +3,8 @@
 //!
 //! 200 lets through, 401 asks for proof, 403 holds or refuses. These three are said of nothing else: a key that is not known and
 //! headers that cannot be read are 400 and 422, so that a mistake in a configuration is never taken for a decision.
+//! Envoy, Traefik and Caddy hand every answer but a 200 on to the customer as it is: so only a 200 tells score and reasons, by which
+//! a thief would learn what to do otherwise.
 //! Whatever front ends do when there is no answer is theirs to configure: docs/forward-auth.md.
 
 use axum::extract::{Path, RawQuery, State};
@@ -16,7 +18,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use std::sync::Arc;
 
-use super::decide::{DecisionForm, add_challenge, asks_for_proof};
+use super::decide::{DecisionForm, asks_for_proof};
 use super::problem::Problem;
 use super::{App, prefers_japanese};
 use crate::keys::Role;
@@ -74,9 +76,9 @@ struct StepUp {
     ),
     responses(
         (status = 200, body = DecisionForm, description = "`allow`"),
-        (status = 303, body = DecisionForm, description = "`step_up`, with `redirect`"),
-        (status = 401, body = DecisionForm, description = "`step_up`"),
-        (status = 403, body = DecisionForm, description = "`hold` or `deny`"),
+        (status = 303, description = "`step_up`, with `redirect`; no body: front ends hand it on to the customer"),
+        (status = 401, description = "`step_up`; no body"),
+        (status = 403, description = "`hold` or `deny`; no body"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "No key, or not one that may ask"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "The id came with other content"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "A header cannot be accepted; `field` names it"),
@@ -117,12 +119,11 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let digest = app.observer.digest(&timeless, true).map_err(Problem::invalid_event)?;
     let (observed, _) = app.observer.observe(event, true, now).map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
-    let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
+    let answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
     let mut challenge = None;
     if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
         && let Ok(made) = app.proofs.for_decision(&id, action, answered.again).await
     {
-        add_challenge(&mut answered.json, &made);
         challenge = Some(made.id);
     }
     respond(&id, answered.json, step_up, challenge.as_deref())
@@ -138,10 +139,18 @@ fn respond(id: &str, json: Vec<u8>, step_up: StepUp, challenge: Option<&str>) ->
         Some(Verdict::StepUp) => StatusCode::UNAUTHORIZED,
         Some(Verdict::Hold | Verdict::Deny) | None => StatusCode::FORBIDDEN,
     };
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], json).into_response();
+    let mut response = match status {
+        StatusCode::OK => {
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (SCORE, HeaderValue::from(decided.score)),
+            ];
+            (status, headers, json).into_response()
+        }
+        for_the_customer => for_the_customer.into_response(),
+    };
     let told = response.headers_mut();
     told.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    told.insert(SCORE, HeaderValue::from(decided.score));
     let texts = [(DECISION, Some(decided.decision.as_str())), (EVENT, Some(id)), (CHALLENGE, challenge)];
     for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
         if let Ok(value) = HeaderValue::from_str(text) {
