@@ -1,5 +1,7 @@
 //! The names of records: what of the state an input touches. Must not know what is in a record.
 
+use std::ops::Deref;
+
 use model::customer::text_key;
 use model::{Address, Network};
 use serde::{Deserialize, Serialize};
@@ -100,16 +102,16 @@ impl RecordKey {
 
     /// The key within its kind, big endian.
     #[must_use]
-    pub fn bytes(self) -> Vec<u8> {
+    pub fn bytes(self) -> KeyBytes {
         match self {
-            Self::Shared | Self::Watch => Vec::new(),
+            Self::Shared | Self::Watch => KeyBytes::of(&[]),
             // IPv4 in the eight bytes that are not zero: stores find short keys sooner.
             Self::Ip(bits) | Self::Network(bits) => match u64::try_from(bits) {
-                Ok(low) if is_v4(low) => low.to_be_bytes().to_vec(),
-                _ => bits.to_be_bytes().to_vec(),
+                Ok(low) if is_v4(low) => KeyBytes::of(&low.to_be_bytes()),
+                _ => KeyBytes::of(&bits.to_be_bytes()),
             },
             Self::Asn(key) | Self::Bucket(key) | Self::Segment(key) | Self::Campaign(key) => {
-                key.to_be_bytes().to_vec()
+                KeyBytes::of(&key.to_be_bytes())
             }
             Self::Customer(key)
             | Self::Device(key)
@@ -117,7 +119,7 @@ impl RecordKey {
             | Self::Account(key)
             | Self::Document(key)
             | Self::Profile(key)
-            | Self::Members(key) => key.to_be_bytes().to_vec(),
+            | Self::Members(key) => KeyBytes::of(&key.to_be_bytes()),
         }
     }
 
@@ -148,6 +150,39 @@ impl RecordKey {
             14 => Self::Members(short()?),
             _ => return None,
         })
+    }
+}
+
+/// The bytes of a key, 16 at most, in place: there is one for every record that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyBytes {
+    /// The rest is zero.
+    bytes: [u8; KeyBytes::MAX],
+    length: usize,
+}
+
+impl KeyBytes {
+    /// Bytes at most.
+    const MAX: usize = 16;
+
+    fn of(given: &[u8]) -> Self {
+        let mut bytes = [0; Self::MAX];
+        bytes.iter_mut().zip(given).for_each(|(to, from)| *to = *from);
+        Self { bytes, length: given.len().min(Self::MAX) }
+    }
+}
+
+impl Deref for KeyBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or(&[])
+    }
+}
+
+impl AsRef<[u8]> for KeyBytes {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 

@@ -13,7 +13,7 @@ mod taken;
 use std::path::{Path, PathBuf};
 
 use engine::input::Body;
-use engine::key::RecordKey;
+use engine::key::{KeyBytes, RecordKey};
 use engine::{Input, Policy, State};
 use history::Watch;
 use history::live::LiveName;
@@ -37,6 +37,8 @@ use crate::sequencer::{Audit, INPUT_V2, StartError, recovery};
 pub use store::BASE_FILE;
 /// A server's files are tagged, and a small number is added whenever its journal was replaced by an older copy.
 const GENERATIONS: u32 = 1_024;
+/// Records that are encoded before they are written.
+const ENCODED_AT_ONCE: usize = 4_096;
 /// Events of history have no place in a journal. Where a number stands for one of them – the events of a campaign – it begins
 /// here, beyond every input: still a whole number in JSON.
 pub const HISTORY_SEQ: u64 = 1 << 52;
@@ -264,25 +266,31 @@ fn write(
     base: Base,
     now: Time,
 ) -> Result<(), PastError> {
-    let mut keys: Vec<(u8, Vec<u8>, RecordKey)> =
+    let mut keys: Vec<(u8, KeyBytes, RecordKey)> =
         state.keys().into_iter().map(|key| (key.kind(), key.bytes(), key)).collect();
     keys.sort_unstable();
-    let records = keys.into_iter().map(|(kind, name, key)| {
-        let bytes = state.encoded(key);
-        bytes.map(|bytes| (kind, name, Some(bytes))).ok_or_else(|| StoreError::Damaged {
-            path: PathBuf::from("state.db"),
-            problem: format!("{key:?} cannot be encoded"),
-            source: None,
-        })
-    });
-    let acts = audit.up_to(base.seq).into_iter().map(|(key, bytes)| Ok((Audit::KIND, key, Some(bytes))));
+    let acts = audit.up_to(base.seq).into_iter().map(|(key, bytes)| (Audit::KIND, key, Some(bytes)));
     let mut kept = vec![taken::base_row(base)];
     kept.extend(files.iter().map(|file| {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         taken::row(&file.digest, &Taken { file: name, at: now, seq: base.seq })
     }));
     stored.go_beyond_journal();
-    stored.checkpoint_unless(base.seq, records.chain(acts).chain(kept.into_iter().map(Ok)))?;
+    let mut checkpoint = stored.begin(base.seq)?;
+    for some in keys.chunks(ENCODED_AT_ONCE) {
+        let encoded = some.iter().map(|(kind, name, key)| match state.encoded(*key) {
+            Some(bytes) => Ok((*kind, *name, Some(bytes))),
+            None => Err(StoreError::Damaged {
+                path: PathBuf::from("state.db"),
+                problem: format!("{key:?} cannot be encoded"),
+                source: None,
+            }),
+        });
+        checkpoint.put(encoded.collect::<Result<Vec<_>, _>>()?)?;
+    }
+    checkpoint.put(acts)?;
+    checkpoint.put(kept)?;
+    checkpoint.finish()?;
     stored.sync()?;
     Ok(())
 }

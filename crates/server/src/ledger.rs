@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use engine::key::RecordKey;
+use engine::key::{KeyBytes, RecordKey};
 use engine::record::{Customer, Feature, Record, Seen};
 use history::procedures::Examined;
 use history::staging::Staging;
@@ -125,9 +125,9 @@ pub fn read(view: &FolderView, examined: &[Examined], watch: &Watch) -> Result<L
     for some in examined.chunks(LOOKED_AT_ONCE) {
         watch.check()?;
         let keys: Vec<RecordKey> = some.iter().map(|each| key(&each.procedure)).collect();
-        let bytes: Vec<Vec<u8>> = keys.iter().map(|key| key.bytes()).collect();
+        let bytes: Vec<KeyBytes> = keys.iter().map(|key| key.bytes()).collect();
         let named: Vec<(u8, &[u8])> =
-            keys.iter().zip(&bytes).map(|(key, bytes)| (key.kind(), bytes.as_slice())).collect();
+            keys.iter().zip(&bytes).map(|(key, bytes)| (key.kind(), &**bytes)).collect();
         for ((each, key), record) in some.iter().zip(&keys).zip(stored.load_many(&named)?) {
             let record = record.map(|bytes| Record::decode(&bytes)).transpose();
             of_all.push(match record.map_err(|_| LedgerError::Unreadable { key: *key })? {

@@ -19,6 +19,7 @@ mod trim;
 mod warming;
 mod writeback;
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
@@ -31,7 +32,7 @@ use engine::policy::PolicyError;
 use engine::{Policy, State};
 use model::Time;
 use store::{DataFolder, Limits, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::applying::{Applier, Flying};
 use self::asking::Message;
@@ -52,9 +53,8 @@ const BATCH_MAX: usize = 512;
 /// Batches applied and waiting to be written at most.
 const BATCHES_MAX: usize = 8;
 
-/// How often, and how many times, it is looked whether something is durable.
-const DURABLE_LOOK: Duration = Duration::from_millis(1);
-const DURABLE_LOOKS_MAX: u32 = 5_000;
+/// How long somebody waits for what they saw to be durable.
+const DURABLE_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// A clock: the only way time gets in.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -173,6 +173,8 @@ impl Gauges {
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     gauges: Arc<Gauges>,
+    /// Told at every commit, and when there will be none any more.
+    committed: Arc<Notify>,
     shadow: Arc<Shadow>,
     audit: Arc<Audit>,
 }
@@ -234,16 +236,26 @@ impl Handle {
 
     /// Waits until an input is durable: only then may somebody be told what came of it.
     async fn until_durable(&self, seq: u64) -> Result<(), AskError> {
-        for _ in 0..DURABLE_LOOKS_MAX {
-            if self.gauges.committed.load(Ordering::Acquire) >= seq {
-                return Ok(());
+        let is_durable = || self.gauges.committed.load(Ordering::Acquire) >= seq;
+        let waiting = async {
+            while !is_durable() && self.gauges.refusing.load(Ordering::Relaxed) == 0 {
+                let mut committed = pin!(self.committed.notified());
+                // What is committed from here on is heard; what was before is looked at once more.
+                committed.as_mut().enable();
+                if is_durable() || self.gauges.refusing.load(Ordering::Relaxed) != 0 {
+                    return;
+                }
+                committed.await;
             }
-            if self.gauges.refusing.load(Ordering::Relaxed) != 0 {
-                break;
-            }
-            tokio::time::sleep(DURABLE_LOOK).await;
+        };
+        // Mostly it is, and needs no timer.
+        if !is_durable() {
+            let _late = tokio::time::timeout(DURABLE_WAIT_MAX, waiting).await;
         }
-        Err(AskError::Refusing("what is known is not durable yet; ask again".to_owned()))
+        match is_durable() {
+            true => Ok(()),
+            false => Err(AskError::Refusing("what is known is not durable yet; ask again".to_owned())),
+        }
     }
 
     fn try_send(&self, message: Message) -> Result<(), AskError> {
@@ -340,12 +352,14 @@ pub fn start(
     })?;
     let writeback = Writeback::start(stored, options, &gauges, &failure, &audit)?;
     let finder = journal.finder()?;
+    let committed = Arc::new(Notify::new());
     let committer = Committer {
         trimming: Trimming::of(&journal, &gauges)?,
         journal,
         clock: Arc::clone(&clock),
         gauges: Arc::clone(&gauges),
         failure: Arc::clone(&failure),
+        committed: Arc::clone(&committed),
     };
     let (batches, to_commit) = sync_channel(BATCHES_MAX);
     let committing =
@@ -371,5 +385,5 @@ pub fn start(
     };
     let thread =
         std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || applier.run(waiting))?;
-    Ok((Handle { messages, gauges, shadow, audit }, thread))
+    Ok((Handle { messages, gauges, committed, shadow, audit }, thread))
 }

@@ -17,11 +17,11 @@ fn changed() -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(Changed))
 }
 
-/// A record's bytes with their digest behind them. A record in another's place is noticed too.
-pub(crate) fn seal(kind: u8, key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
-    let sum = of_record(kind, key, &bytes);
-    bytes.extend_from_slice(&sum);
-    bytes
+/// Leaves in `sealed` a record's bytes with their digest behind them. A record in another's place is noticed too.
+pub(crate) fn seal(kind: u8, key: &[u8], bytes: &[u8], sealed: &mut Vec<u8>) {
+    sealed.clear();
+    sealed.extend_from_slice(bytes);
+    sealed.extend_from_slice(&of_record(kind, key, bytes));
 }
 
 /// A record's bytes, if they are those that were sealed.

@@ -33,5 +33,5 @@ pub use journal::{
     Checkpointer, Entry, Finder, Found, ID_BYTES_MAX, Journal, JournalReader, Mark, OwnedEntry, Trimmed,
 };
 pub use limits::Limits;
-pub use state::{Record, State, StateReader};
+pub use state::{Checkpoint, Record, State, StateReader};
 pub use vault::{Sheet, Vault};

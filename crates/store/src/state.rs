@@ -11,6 +11,7 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension as _, Transaction, TransactionBehavior};
 
+use self::place::{Loading, Putting};
 use crate::schema::STATE;
 use crate::sqlite::Database;
 use crate::{Limits, StoreError};
@@ -65,7 +66,7 @@ impl StateReader {
     /// The file could not be read.
     pub fn load(&self, kind: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let failed = || self.database.failed("loading a record");
-        place::load(&self.database.connection, kind, key).map_err(failed())
+        Loading::new(&self.database.connection).load(kind, key).map_err(failed())
     }
 
     /// Records in the order asked for, all of one checkpoint.
@@ -75,7 +76,8 @@ impl StateReader {
     pub fn load_many(&self, keys: &[(u8, &[u8])]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let failed = || self.database.failed("loading records");
         let transaction = self.database.connection.unchecked_transaction().map_err(failed())?;
-        keys.iter().map(|(kind, key)| place::load(&transaction, *kind, key).map_err(failed())).collect()
+        let mut loading = Loading::new(&transaction);
+        keys.iter().map(|(kind, key)| loading.load(*kind, key).map_err(failed())).collect()
     }
 
     /// Records of a kind from a key on, in the order of their keys; at most `limit`.
@@ -168,50 +170,26 @@ impl State {
         K: AsRef<[u8]>,
         V: AsRef<[u8]>,
     {
-        self.checkpoint_unless(seq, changed.into_iter().map(Ok))
+        let mut checkpoint = self.begin(seq)?;
+        checkpoint.put(changed)?;
+        checkpoint.finish()
     }
 
-    /// The same with records that come by and by, until one says that it was all in vain.
+    /// The same with records that come by and by. Nothing of it counts before [`Checkpoint::finish`].
     ///
     /// # Errors
-    /// As [`Self::checkpoint`], and what came instead of a record.
-    pub fn checkpoint_unless<K, V>(
-        &mut self,
-        seq: u64,
-        changed: impl IntoIterator<Item = Result<(u8, K, Option<V>), StoreError>>,
-    ) -> Result<(), StoreError>
-    where
-        K: AsRef<[u8]>,
-        V: AsRef<[u8]>,
-    {
+    /// As [`Self::checkpoint`].
+    pub fn begin(&mut self, seq: u64) -> Result<Checkpoint<'_>, StoreError> {
         if seq < self.seq {
             let why = "the state holds already and what there can be";
             return Err(StoreError::Position { asked: seq, from: self.seq, to: u64::MAX, why });
         }
-        let database = &mut self.reader.database;
-        let path = database.path.clone();
-        let failed = || StoreError::sqlite(&path, "writing a checkpoint");
+        let Self { reader, limits, seq: written, checkpoints, goes_beyond } = self;
+        let Database { connection, path, .. } = &mut reader.database;
+        let failed = StoreError::sqlite(path, "beginning a checkpoint");
         let transaction =
-            database.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
-        let blob_bytes_max = self.limits.blob_bytes_max;
-        for record in changed {
-            let (kind, key, bytes) = record?;
-            let (key, bytes) = (key.as_ref(), bytes.as_ref().map(AsRef::as_ref));
-            StoreError::limit("a key in bytes", key.len(), blob_bytes_max)?;
-            StoreError::limit("a record in bytes", bytes.map_or(0, <[u8]>::len), blob_bytes_max)?;
-            place::put(&transaction, kind, key, bytes.map(<[u8]>::to_vec)).map_err(failed())?;
-        }
-        let checkpoints = self.checkpoints.saturating_add(1);
-        let progress = [seq.to_be_bytes(), checkpoints.to_be_bytes()];
-        set(&transaction, SEQ, progress.as_flattened()).map_err(failed())?;
-        if self.goes_beyond {
-            set(&transaction, BEYOND, &[]).map_err(failed())?;
-        }
-        transaction.commit().map_err(failed())?;
-        self.seq = seq;
-        self.checkpoints = checkpoints;
-        self.goes_beyond = false;
-        Ok(())
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        Ok(Checkpoint { transaction, path, seq, limits, written, checkpoints, goes_beyond })
     }
 
     /// Makes the last checkpoint durable and says up to which sequence number it is true. A power cut may take back those
@@ -232,6 +210,63 @@ impl State {
         let restored = connection.pragma_update(None, "synchronous", STATE.synchronous);
         synced.and(restored).map_err(failed)?;
         Ok(self.seq)
+    }
+}
+
+/// A checkpoint being written. One that is dropped was in vain.
+#[derive(Debug)]
+pub struct Checkpoint<'a> {
+    transaction: Transaction<'a>,
+    path: &'a Path,
+    seq: u64,
+    limits: &'a Limits,
+    /// What [`State`] is to know of it in the end.
+    written: &'a mut u64,
+    checkpoints: &'a mut u64,
+    goes_beyond: &'a mut bool,
+}
+
+impl Checkpoint<'_> {
+    /// Writes records; fastest in the order of kinds and keys.
+    ///
+    /// # Errors
+    /// One is too large, or writing failed. The checkpoint is to be given up.
+    pub fn put<K, V>(
+        &mut self,
+        changed: impl IntoIterator<Item = (u8, K, Option<V>)>,
+    ) -> Result<(), StoreError>
+    where
+        K: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        let blob_bytes_max = self.limits.blob_bytes_max;
+        let mut putting = Putting::new(&self.transaction);
+        for (kind, key, bytes) in changed {
+            let (key, bytes) = (key.as_ref(), bytes.as_ref().map(AsRef::as_ref));
+            StoreError::limit("a key in bytes", key.len(), blob_bytes_max)?;
+            StoreError::limit("a record in bytes", bytes.map_or(0, <[u8]>::len), blob_bytes_max)?;
+            putting.put(kind, key, bytes).map_err(StoreError::sqlite(self.path, "writing a checkpoint"))?;
+        }
+        Ok(())
+    }
+
+    /// Commits: from here on all of it counts.
+    ///
+    /// # Errors
+    /// Writing failed, and nothing of it counts.
+    pub fn finish(self) -> Result<(), StoreError> {
+        let failed = || StoreError::sqlite(self.path, "finishing a checkpoint");
+        let checkpoints = self.checkpoints.saturating_add(1);
+        let progress = [self.seq.to_be_bytes(), checkpoints.to_be_bytes()];
+        set(&self.transaction, SEQ, progress.as_flattened()).map_err(failed())?;
+        if *self.goes_beyond {
+            set(&self.transaction, BEYOND, &[]).map_err(failed())?;
+        }
+        self.transaction.commit().map_err(failed())?;
+        *self.written = self.seq;
+        *self.checkpoints = checkpoints;
+        *self.goes_beyond = false;
+        Ok(())
     }
 }
 

@@ -38,6 +38,12 @@ impl Copies {
         self.ends.is_empty()
     }
 
+    /// Lets go of the records, and keeps their room for others.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
     fn add(&mut self, key: RecordKey, record: &impl Serialize) {
         // Encoding into memory cannot fail; if it ever does, what is left is no record, and verifying tells.
         if let Ok(bytes) = Record::encode_into(key.kind(), record, std::mem::take(&mut self.bytes)) {
@@ -109,13 +115,13 @@ impl Changes {
         copying.split_off(from)
     }
 
-    /// What was copied since this was last asked, and whether that was all of the round.
-    pub(super) fn take(&mut self) -> (Copies, bool) {
+    /// What was copied since this was last asked, and whether that was all of the round. What is copied next goes to `room`.
+    pub(super) fn take(&mut self, room: Copies) -> (Copies, bool) {
         let done = self.copying.as_ref().is_none_or(Vec::is_empty);
         if done {
             self.copying = None;
         }
-        (std::mem::take(&mut self.copies), done)
+        (std::mem::replace(&mut self.copies, room), done)
     }
 
     pub(super) const fn changed(&self) -> usize {

@@ -148,12 +148,14 @@ impl State {
 
     /// Goes on copying, about this many records, and gives what was copied since this was last called, and whether that was
     /// all. Between calls inputs may be applied: a record that changes before its turn is copied first.
-    pub fn copy(&mut self, at_most: usize) -> (Copies, bool) {
+    ///
+    /// `room` is empty; what is copied next goes there. One that was used and cleared has its memory already.
+    pub fn copy(&mut self, at_most: usize, room: Copies) -> (Copies, bool) {
         for key in self.changes.next(at_most) {
             let changes = &mut self.changes;
             of_kind!(self, key, records, inner => records.copy(inner, changes), slot => changes.copy(key, slot));
         }
-        self.changes.take()
+        self.changes.take(room)
     }
 
     /// Says that these records are changed after all: what was copied could not be stored.

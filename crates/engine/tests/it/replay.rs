@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use engine::input::{Body, Profile};
 use engine::key::RecordKey;
 use engine::record::Record;
-use engine::state::Outcome;
+use engine::state::{Copies, Outcome};
 use engine::{Input, Policy, State};
 use model::customer::text_key;
 use proptest::prelude::*;
@@ -121,7 +121,7 @@ fn everything(state: &State) -> BTreeMap<RecordKey, Vec<u8>> {
 
 /// Says whether that was all.
 fn store(state: &mut State, at_most: usize, stored: &mut BTreeMap<RecordKey, Vec<u8>>) -> bool {
-    let (copies, done) = state.copy(at_most);
+    let (copies, done) = state.copy(at_most, Copies::default());
     stored.extend(copies.iter().map(|(key, bytes)| (key, bytes.to_owned())));
     done
 }

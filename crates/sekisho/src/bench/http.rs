@@ -18,6 +18,9 @@ use crate::{own_server, say};
 
 /// Requests a second at which latency is measured.
 const RATE: u32 = 5_000;
+/// Connections, as a broker with a few front ends has them, and as many have.
+const FEW: u32 = 64;
+const CONNECTIONS: [u32; 2] = [FEW, 256];
 
 /// How much.
 #[derive(Debug, Clone, Copy)]
@@ -29,23 +32,13 @@ pub(super) struct Size {
 
 /// Flat out, then at a rate, each on a new data folder.
 pub(super) fn run(size: Size, runs: usize, session: &Session) -> anyhow::Result<()> {
-    let mut flat_out = Vec::new();
-    let mut paced = Vec::new();
-    let mut echoed = Vec::new();
-    for _ in 0..runs {
-        echoed.push(echo(size, session)?);
-        flat_out.push(measure(None, size, session)?);
-        paced.push(measure(Some(RATE), size, session)?);
+    for connections in CONNECTIONS {
+        flat_out(size, connections, runs, session)?;
     }
-    let per_second = median(flat_out.iter().map(|report| report.per_second).collect());
-    let echoed = median(echoed);
-    say::line(format!(
-        "POST /v1/decide flat out: {} new customers, 64 connections, median {per_second:.0} decisions/s, p99 {} \
-         (bar: 40,000/s); a JSON echo in axum under the same load: {echoed:.0}/s, {:.2} of it (bar: 0.40)",
-        say::thousands(size.customers.into()),
-        milliseconds(middle(&flat_out, |report| report.latency.p99_us)),
-        per_second / echoed,
-    ));
+    let mut paced = Vec::new();
+    for _ in 0..runs {
+        paced.push(measure(&options(Some(RATE), FEW, size), session)?);
+    }
     let quantile = |of: fn(&LoadReport) -> u64| milliseconds(middle(&paced, of));
     say::line(format!(
         "POST /v1/decide at {}/s: median {:.0} decisions/s, p50 {}, p99 {}, p99.9 {}, longest {}, {} not sent in time \
@@ -61,6 +54,25 @@ pub(super) fn run(size: Size, runs: usize, session: &Session) -> anyhow::Result<
     Ok(())
 }
 
+fn flat_out(size: Size, connections: u32, runs: usize, session: &Session) -> anyhow::Result<()> {
+    let options = options(None, connections, size);
+    let (mut decided, mut echoed) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        echoed.push(echo(&options, session)?);
+        decided.push(measure(&options, session)?);
+    }
+    let per_second = median(decided.iter().map(|report| report.per_second).collect());
+    let echoed = median(echoed);
+    say::line(format!(
+        "POST /v1/decide flat out: {} new customers, {connections} connections, median {per_second:.0} decisions/s, p99 {} \
+         (bar: 40,000/s); a JSON echo in axum under the same load: {echoed:.0}/s, {:.2} of it (bar: 0.40)",
+        say::thousands(size.customers.into()),
+        milliseconds(middle(&decided, |report| report.latency.p99_us)),
+        per_second / echoed,
+    ));
+    Ok(())
+}
+
 fn middle(reports: &[LoadReport], of: impl Fn(&LoadReport) -> u64) -> u64 {
     let mut values: Vec<u64> = reports.iter().map(of).collect();
     values.sort_unstable();
@@ -68,7 +80,7 @@ fn middle(reports: &[LoadReport], of: impl Fn(&LoadReport) -> u64) -> u64 {
 }
 
 /// Requests a second that a server answers which reads JSON and sends it back.
-fn echo(size: Size, session: &Session) -> anyhow::Result<f64> {
+fn echo(options: &LoadOptions, session: &Session) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     listener.set_nonblocking(true)?;
@@ -82,16 +94,17 @@ fn echo(size: Size, session: &Session) -> anyhow::Result<f64> {
     };
     let server =
         runtime.spawn(axum::serve(listener, Router::new().route("/v1/decide", post(answer))).into_future());
-    let load = |watch: &history::Watch| lab::load::run(&target, "none", &options(None, size), watch);
+    let load = |watch: &history::Watch| lab::load::run(&target, "none", options, watch);
     let report = session.watched("echo", false, load)?;
     server.abort();
     anyhow::ensure!(!report.stopped, history::HistoryError::Stopped);
     Ok(report.per_second)
 }
 
-fn options(rate: Option<u32>, size: Size) -> LoadOptions {
+fn options(rate: Option<u32>, connections: u32, size: Size) -> LoadOptions {
     LoadOptions {
         rate,
+        connections,
         seconds: size.seconds,
         requests: size.requests,
         customers: size.customers,
@@ -99,11 +112,10 @@ fn options(rate: Option<u32>, size: Size) -> LoadOptions {
     }
 }
 
-fn measure(rate: Option<u32>, size: Size, session: &Session) -> anyhow::Result<LoadReport> {
-    let options = options(rate, size);
+fn measure(options: &LoadOptions, session: &Session) -> anyhow::Result<LoadReport> {
     let folder = tempfile::tempdir().context("a temporary folder is needed")?;
     let report = own_server::with(&folder.path().join("data"), 0, Intel::none(), |server| {
-        let load = |watch: &history::Watch| lab::load::run(&server.target, &server.key, &options, watch);
+        let load = |watch: &history::Watch| lab::load::run(&server.target, &server.key, options, watch);
         Ok(session.watched("load", false, load)?)
     })?;
     anyhow::ensure!(!report.stopped, history::HistoryError::Stopped);

@@ -10,6 +10,7 @@ use engine::state::Outcome;
 use engine::{Policy, Verdict};
 use model::Time;
 use store::{Entry, Found, Journal};
+use tokio::sync::Notify;
 
 use super::answer::decision_json;
 use super::asking::{Answered, Ask, AskError};
@@ -59,6 +60,7 @@ pub(super) struct Committer {
     pub(super) journal: Journal,
     pub(super) gauges: Arc<Gauges>,
     pub(super) failure: Failure,
+    pub(super) committed: Arc<Notify>,
     pub(super) trimming: Trimming,
     pub(super) clock: Clock,
 }
@@ -119,6 +121,7 @@ impl Committer {
         }
         if let Some(last) = pending.last() {
             self.gauges.committed.store(last.seq, Ordering::Release);
+            self.committed.notify_waiters();
             Gauges::add(&self.gauges.commits, 1);
             Gauges::add(&self.gauges.inputs, u64::try_from(pending.len()).unwrap_or(0));
         }
@@ -155,6 +158,7 @@ impl Committer {
     /// Takes nothing any more.
     fn fail(&self, problem: String) {
         Gauges::set(&self.gauges.refusing, 1);
+        self.committed.notify_waiters();
         crate::log::line("journal.refusing", &problem);
         let _first = self.failure.set(problem);
     }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use engine::input::Body;
-use engine::key::RecordKey;
+use engine::key::{KeyBytes, RecordKey};
 use engine::record::{Document, Record};
 use engine::{Input, Policy, State};
 use hashbrown::HashSet;
@@ -172,7 +172,7 @@ pub(crate) fn last_policy(state: &State, wanted: impl Fn(&Document) -> bool) -> 
 }
 
 /// Kind and bytes of a key, and the key.
-type Wanted = (u8, Vec<u8>, RecordKey);
+type Wanted = (u8, KeyBytes, RecordKey);
 
 /// Those of the records that are stored. Each reader looks for half of them.
 fn load(
@@ -204,7 +204,7 @@ fn alternating(wanted: &[Wanted]) -> (Vec<&Wanted>, Vec<&Wanted>) {
 }
 
 fn load_with(stored: &mut StateReader, wanted: &[&Wanted]) -> Result<Vec<(RecordKey, Record)>, StartError> {
-    let named: Vec<(u8, &[u8])> = wanted.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
+    let named: Vec<(u8, &[u8])> = wanted.iter().map(|(kind, key, _)| (*kind, &**key)).collect();
     let loaded = wanted.iter().zip(stored.load_many(&named)?);
     let decoded = loaded.filter_map(|((_, _, key), bytes)| {
         let record = decode(*key, &bytes?).map_err(damaged);

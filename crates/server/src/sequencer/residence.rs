@@ -4,7 +4,7 @@
 //! was read ahead, whatever is neither in memory nor among those that left it does not exist.
 
 use engine::State;
-use engine::key::RecordKey;
+use engine::key::{KeyBytes, RecordKey};
 use engine::record::Record;
 use hashbrown::HashSet;
 use store::StateReader;
@@ -41,7 +41,7 @@ impl Residence {
         if self.complete && self.elsewhere.is_empty() {
             return Ok(());
         }
-        let mut missing: Vec<(u8, Vec<u8>, RecordKey)> = keys
+        let mut missing: Vec<(u8, KeyBytes, RecordKey)> = keys
             .filter(|key| !state.holds(*key) && (!self.complete || self.elsewhere.contains(key)))
             .map(|key| (key.kind(), key.bytes(), key))
             .collect();
@@ -51,7 +51,7 @@ impl Residence {
         // In the order in which they are stored.
         missing.sort_unstable();
         missing.dedup();
-        let named: Vec<(u8, &[u8])> = missing.iter().map(|(kind, key, _)| (*kind, key.as_slice())).collect();
+        let named: Vec<(u8, &[u8])> = missing.iter().map(|(kind, key, _)| (*kind, &**key)).collect();
         let loaded = self.reader.load_many(&named).map_err(|error| with_sources(&error))?;
         for ((_, _, key), bytes) in missing.iter().zip(loaded) {
             if let Some(bytes) = bytes {

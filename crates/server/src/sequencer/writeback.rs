@@ -5,10 +5,11 @@
 //! journal holds that input durably: the state is never ahead of it. After a round that could not be written its records
 //! count as changed again; the journal has everything meanwhile.
 //!
-//! What is not written yet is replayed after a crash and stays in memory until then, so it has a limit: from a fifth of it on
+//! What is not written yet is replayed after a crash and stays in memory until then, so it has a limit: from two fifths of it on
 //! rounds follow each other without rest, and from half of it on inputs are slowed, the more the further records lag behind.
 //! The first comes well before the second, since a round that is under way counts until it ends, and so does what comes meanwhile.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
@@ -16,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use engine::State;
-use engine::key::RecordKey;
+use engine::key::{KeyBytes, RecordKey};
 use engine::state::Copies;
 use model::Time;
 use store::{State as Stored, StoreError};
@@ -38,8 +39,9 @@ const REST_RATIO: u64 = 2;
 /// The pause for each input when records lag behind by the limit; it grows with the square of what is beyond half of that. So a
 /// stream of 5,000 a second is never slowed below the limit.
 const PAUSE_AT_LIMIT: Duration = Duration::from_micros(200);
-/// The part of the limit from which on rounds follow each other without rest.
-const HURRIED_PART: u64 = 5;
+/// Of five parts of the limit, those from which on rounds follow each other without rest. The fewer, the more often records that
+/// change all the time are written; the more, the longer a restart takes.
+const HURRIED_FIFTHS: u64 = 2;
 /// The longest pause at once: what waits is looked at again.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// Copies on their way to the thread at once.
@@ -48,8 +50,8 @@ const CHUNKS_MAX: usize = 4;
 const CHUNK_RECORDS: usize = 4_096;
 /// Memory for records that are put in order and written at once: the more, the fewer pages are written twice.
 const RUN_BYTES: usize = 128 << 20;
-/// What one of them takes beside its bytes, about: its place in the list, its key, and what allocations take.
-const ROW_BYTES: usize = 112;
+/// Bytes of it that are kept for the next ones.
+const RUN_BYTES_KEPT: usize = 32 << 20;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
 /// How long the thread is idle before it looks for stored records that count as none.
@@ -78,6 +80,8 @@ enum Report {
 /// The sequencer's side of it.
 pub(super) struct Writeback {
     chunks: Option<SyncSender<Chunk>>,
+    /// Copies that are written, to be used anew: memory of this size, asked for anew, comes page by page.
+    rooms: Receiver<Copies>,
     reports: Receiver<Report>,
     thread: Option<JoinHandle<()>>,
     gauges: Arc<Gauges>,
@@ -128,8 +132,11 @@ impl Writeback {
         Gauges::set(&gauges.checkpoint, stored.seq()?);
         let (chunks, waiting) = sync_channel(CHUNKS_MAX);
         let (report, reports) = channel();
+        let (rooms_back, rooms) = sync_channel(CHUNKS_MAX);
         let writer = Writer {
             stored,
+            rooms: rooms_back,
+            run: Run::default(),
             gauges: Arc::clone(gauges),
             failure: Arc::clone(failure),
             retention: Retention::default(),
@@ -145,6 +152,7 @@ impl Writeback {
         };
         Ok(Self {
             chunks: Some(chunks),
+            rooms,
             reports,
             thread: Some(thread),
             gauges: Arc::clone(gauges),
@@ -205,7 +213,7 @@ impl Writeback {
     }
 
     fn is_time(&self, state: &State) -> bool {
-        let hurried = !self.failed && self.behind(state) > self.replay_max / HURRIED_PART;
+        let hurried = !self.failed && self.behind(state) > self.replay_max / 5 * HURRIED_FIFTHS;
         if hurried {
             return state.changed() > 0;
         }
@@ -228,7 +236,8 @@ impl Writeback {
         if let Some(chunk) = self.unsent.take() {
             return self.send(chunk);
         }
-        let (copies, done) = state.copy(at_most.min(CHUNK_RECORDS));
+        let room = self.rooms.try_recv().unwrap_or_default();
+        let (copies, done) = state.copy(at_most.min(CHUNK_RECORDS), room);
         let chunk = Chunk { copies, seq, now: state.now(), last: done };
         self.send(chunk)
     }
@@ -343,6 +352,8 @@ impl Memory {
 /// The thread's side of it.
 struct Writer {
     stored: Stored,
+    rooms: SyncSender<Copies>,
+    run: Run,
     gauges: Arc<Gauges>,
     failure: Failure,
     retention: Retention,
@@ -372,25 +383,16 @@ impl Writer {
     /// Writes one round, as its parts come.
     fn write(&mut self, first: Chunk, chunks: &Receiver<Chunk>) -> Report {
         let seq = first.seq;
-        let mut parts = Parts { first: Some(first), chunks, keys: Vec::new(), ended: false };
+        let mut parts =
+            Parts { first: Some(first), chunks, rooms: &self.rooms, keys: Vec::new(), ended: false };
         let written = match self.journal_reaches(seq) {
-            true => {
-                let acts = self.audit.up_to(seq).into_iter();
-                let acts = acts.map(|(key, bytes)| Ok((Audit::KIND, key, Some(bytes))));
-                let runs = std::iter::from_fn(|| parts.next());
-                let records = runs.flat_map(|run| {
-                    let (rows, error) = match run {
-                        Ok(rows) => (rows, None),
-                        Err(error) => (Vec::new(), Some(Err(error))),
-                    };
-                    rows.into_iter().map(Ok).chain(error)
-                });
-                self.stored.checkpoint_unless(seq, records.chain(acts))
-            }
+            true => write_parts(&mut self.stored, seq, &mut parts, &mut self.run, &self.audit),
             false => Err(StoreError::GivenUp),
         };
         // What was not written is known by its keys.
-        while parts.next().is_some() {}
+        while parts.fill(&mut self.run).is_ok_and(|filled| filled) {}
+        let keys = parts.keys;
+        self.run.clear();
         match written {
             Ok(()) => {
                 Gauges::set(&self.gauges.checkpoint, seq);
@@ -400,7 +402,7 @@ impl Writer {
             }
             Err(error) => {
                 crate::log::line("checkpoint.failed", &with_sources(&error));
-                Report::Failed(parts.keys)
+                Report::Failed(keys)
             }
         }
     }
@@ -417,47 +419,93 @@ impl Writer {
     }
 }
 
-/// A record to write: kind, key, bytes.
-type Row = (u8, Vec<u8>, Option<Vec<u8>>);
+fn write_parts(
+    stored: &mut Stored,
+    seq: u64,
+    parts: &mut Parts<'_>,
+    run: &mut Run,
+    audit: &Audit,
+) -> Result<(), StoreError> {
+    let mut checkpoint = stored.begin(seq)?;
+    while parts.fill(run)? {
+        checkpoint.put(run.rows())?;
+    }
+    checkpoint.put(audit.up_to(seq).into_iter().map(|(key, bytes)| (Audit::KIND, key, Some(bytes))))?;
+    checkpoint.finish()
+}
+
+/// Records that are put in order and written at once, and the memory for them.
+#[derive(Default)]
+struct Run {
+    /// Of all of them.
+    bytes: Vec<u8>,
+    /// Each with where its bytes are.
+    records: Vec<(RecordKey, Range<usize>)>,
+}
+
+impl Run {
+    fn add(&mut self, copies: &Copies) {
+        for (key, record) in copies.iter() {
+            let from = self.bytes.len();
+            self.bytes.extend_from_slice(record);
+            self.records.push((key, from..self.bytes.len()));
+        }
+    }
+
+    /// In the order in which they are stored: within a kind that of keys is that of their bytes.
+    fn sort(&mut self) {
+        self.records.sort_unstable_by_key(|(key, _)| *key);
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (u8, KeyBytes, Option<&[u8]>)> {
+        let bytes = |of: &Range<usize>| self.bytes.get(of.clone()).unwrap_or(&[]);
+        self.records.iter().map(move |(key, of)| (key.kind(), key.bytes(), Some(bytes(of))))
+    }
+
+    fn taken(&self) -> usize {
+        let row_bytes = size_of::<(RecordKey, Range<usize>)>();
+        self.bytes.len().saturating_add(self.records.len().saturating_mul(row_bytes))
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(RUN_BYTES_KEPT);
+        self.records.clear();
+    }
+}
 
 /// The parts of a round as they come.
 struct Parts<'a> {
     first: Option<Chunk>,
     chunks: &'a Receiver<Chunk>,
+    rooms: &'a SyncSender<Copies>,
     /// Of all that came.
     keys: Vec<RecordKey>,
     ended: bool,
 }
 
 impl Parts<'_> {
-    /// The records of the next parts in the order in which they are stored; none after the last. A round whose end does not
-    /// come is given up.
-    fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
+    /// Puts the records of the next parts in order; false after the last. A round whose end does not come is given up.
+    fn fill(&mut self, run: &mut Run) -> Result<bool, StoreError> {
+        run.clear();
         if self.ended {
-            return None;
+            return Ok(false);
         }
-        let mut records: Vec<Row> = Vec::new();
-        let mut bytes = 0;
-        while !self.ended && bytes < RUN_BYTES {
-            let chunk = match self.first.take() {
-                Some(first) => first,
-                None => match self.chunks.recv() {
-                    Ok(chunk) => chunk,
-                    Err(_gone) => {
-                        self.ended = true;
-                        return Some(Err(StoreError::GivenUp));
-                    }
-                },
-            };
-            self.ended = chunk.last;
-            for (key, record) in chunk.copies.iter() {
-                bytes += record.len() + ROW_BYTES;
-                self.keys.push(key);
-                records.push((key.kind(), key.bytes(), Some(record.to_vec())));
-            }
+        while !self.ended && run.taken() < RUN_BYTES {
+            let chunk = self.first.take().map_or_else(|| self.chunks.recv(), Ok);
+            let Chunk { mut copies, last, .. } = chunk.map_err(|_gone| {
+                self.ended = true;
+                StoreError::GivenUp
+            })?;
+            self.ended = last;
+            self.keys.extend(copies.iter().map(|(key, _)| key));
+            run.add(&copies);
+            copies.clear();
+            // Where there are enough of them it is not needed.
+            let _enough = self.rooms.try_send(copies);
         }
-        records.sort_unstable();
-        Some(Ok(records))
+        run.sort();
+        Ok(true)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, ToSql};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
 use super::Record;
 use crate::checksum;
@@ -92,31 +92,86 @@ fn first_from(key: &[u8]) -> Option<u64> {
     }
 }
 
-/// One record.
-pub(super) fn load(connection: &Connection, kind: u8, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
-    let get = |mut select: CachedStatement<'_>, of: &[&dyn ToSql]| {
-        select.query_row(of, |row| row.get(0)).optional()
-    };
-    let sealed: Option<Vec<u8>> = match place(kind, key) {
-        Place::Numbered(texts, number) => get(connection.prepare_cached(&texts.load)?, &[&number]),
-        Place::Named => get(connection.prepare_cached(NAMED.load)?, &[&kind, &key]),
-    }?;
-    sealed.map(|sealed| checksum::open(kind, key, sealed)).transpose()
+/// Looks records up. What is prepared for one serves the next, which is mostly of the same kind.
+pub(super) struct Loading<'a> {
+    connection: &'a Connection,
+    numbered: Option<(u8, CachedStatement<'a>)>,
+    named: Option<CachedStatement<'a>>,
 }
 
-/// Writes a record, or deletes it.
-pub(super) fn put(
-    connection: &Connection,
-    kind: u8,
-    key: &[u8],
-    bytes: Option<Vec<u8>>,
-) -> rusqlite::Result<()> {
-    let run = |text: &str, of: &[&dyn ToSql]| connection.prepare_cached(text)?.execute(of).map(drop);
-    match (place(kind, key), bytes.map(|bytes| checksum::seal(kind, key, bytes))) {
-        (Place::Numbered(texts, number), Some(bytes)) => run(&texts.put, &[&number, &bytes]),
-        (Place::Numbered(texts, number), None) => run(&texts.delete, &[&number]),
-        (Place::Named, Some(bytes)) => run(NAMED.put, &[&kind, &key, &bytes]),
-        (Place::Named, None) => run(NAMED.delete, &[&kind, &key]),
+impl<'a> Loading<'a> {
+    pub(super) const fn new(connection: &'a Connection) -> Self {
+        Self { connection, numbered: None, named: None }
+    }
+
+    /// One record.
+    pub(super) fn load(&mut self, kind: u8, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
+        let sealed: Option<Vec<u8>> = match place(kind, key) {
+            Place::Numbered(texts, number) => {
+                let statement = match &mut self.numbered {
+                    Some((of, statement)) if *of == kind => statement,
+                    other => &mut other.insert((kind, self.connection.prepare_cached(&texts.load)?)).1,
+                };
+                statement.query_row([number], |row| row.get(0)).optional()
+            }
+            Place::Named => {
+                let statement = match &mut self.named {
+                    Some(statement) => statement,
+                    none => none.insert(self.connection.prepare_cached(NAMED.load)?),
+                };
+                statement.query_row((kind, key), |row| row.get(0)).optional()
+            }
+        }?;
+        sealed.map(|sealed| checksum::open(kind, key, sealed)).transpose()
+    }
+}
+
+/// Writes records. What is prepared for one serves the next, which is mostly of the same kind.
+pub(super) struct Putting<'a> {
+    connection: &'a Connection,
+    numbered: Option<(u8, CachedStatement<'a>)>,
+    named: Option<CachedStatement<'a>>,
+    /// The last record with its digest.
+    sealed: Vec<u8>,
+}
+
+impl<'a> Putting<'a> {
+    pub(super) const fn new(connection: &'a Connection) -> Self {
+        Self { connection, numbered: None, named: None, sealed: Vec::new() }
+    }
+
+    /// Writes a record, or deletes it.
+    pub(super) fn put(&mut self, kind: u8, key: &[u8], bytes: Option<&[u8]>) -> rusqlite::Result<()> {
+        let place = place(kind, key);
+        let Some(bytes) = bytes else { return self.delete(kind, key, &place) };
+        checksum::seal(kind, key, bytes, &mut self.sealed);
+        match place {
+            Place::Numbered(texts, number) => {
+                let statement = match &mut self.numbered {
+                    Some((of, statement)) if *of == kind => statement,
+                    other => &mut other.insert((kind, self.connection.prepare_cached(&texts.put)?)).1,
+                };
+                statement.execute((number, &self.sealed))?;
+            }
+            Place::Named => {
+                let statement = match &mut self.named {
+                    Some(statement) => statement,
+                    none => none.insert(self.connection.prepare_cached(NAMED.put)?),
+                };
+                statement.execute((kind, key, &self.sealed))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, kind: u8, key: &[u8], place: &Place) -> rusqlite::Result<()> {
+        match place {
+            Place::Numbered(texts, number) => {
+                self.connection.prepare_cached(&texts.delete)?.execute([number])?
+            }
+            Place::Named => self.connection.prepare_cached(NAMED.delete)?.execute((kind, key))?,
+        };
+        Ok(())
     }
 }
 

@@ -194,3 +194,15 @@ fn backups_made_under_load_fit_together() {
         done.store(true, Ordering::Relaxed);
     });
 }
+
+/// SQLite is compiled as `.cargo/config.toml` says. Of its two options only one can be asked for.
+#[test]
+fn sqlite_is_compiled_with_our_options() {
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    let mut asked = connection.prepare("PRAGMA compile_options").unwrap();
+    let options: Vec<String> = asked.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert!(
+        options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"),
+        "LIBSQLITE3_FLAGS of .cargo/config.toml was not in force: {options:?}"
+    );
+}
