@@ -15,7 +15,7 @@ use model::time::DAY_US;
 use model::{EventKind, Time};
 
 use crate::jobs::{JobError, JobState};
-use crate::log::{line, with_sources};
+use crate::log::{Level, line, with_sources, write};
 use crate::sequencer::Clock;
 use crate::sweeps::{Source, Sweep, SweepError, SweepRequest, Sweeps};
 
@@ -62,13 +62,22 @@ impl Daily {
     /// Asks for it whenever it is due. `began` is when the server did: what was due before is done only if it was done before.
     pub(crate) async fn run(self, sweeps: Arc<Sweeps>, clock: Clock) {
         let began = clock();
+        let mut told = None;
         loop {
             let now = clock();
             let last = last_asked(&sweeps).unwrap_or(began);
-            let is_due = self.due_before(now).is_some_and(|due| due > last);
-            let asked = if is_due { ask(&sweeps, now).await } else { Ok(0) };
+            let due = self.due_before(now).filter(|due| *due > last);
+            let asked = if due.is_some() { ask(&sweeps, now).await.map(drop) } else { Ok(()) };
             tokio::time::sleep(match asked {
-                Ok(_) => LOOK_EVERY,
+                Ok(()) => LOOK_EVERY,
+                // A server that has not seen anything yet. Said once a day; it may come at any time.
+                Err(SweepError::History(why)) => {
+                    if told != due {
+                        write(Level::Info, "daily.nothing", &serde_json::json!({ "detail": why }));
+                        told = due;
+                    }
+                    RETRY
+                }
                 Err(error) => {
                     line("daily.failed", &with_sources(&error));
                     RETRY
