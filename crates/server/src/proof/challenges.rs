@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
+use model::time::SECOND_US;
 use model::{ContactType, CustomerId, Event, EventKind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -157,46 +158,42 @@ impl From<&Passed> for ShownProof {
     }
 }
 
-/// What a new challenge needs.
-struct Making {
+/// A challenge to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Making {
     id: ChallengeId,
     action: Action,
     event: Option<String>,
     /// By which contacts, and from when on.
     reached: Vec<(Method, Time)>,
     settings: Arc<ProofSettings>,
-    now: Time,
+    /// From when on it is open.
+    asked: Time,
 }
 
 impl Making {
     /// Makes it, unless it was made before, and keeps it durably.
-    fn keep(self, kept: &Kept<'_>) -> Result<Shown, ProofError> {
-        let (id, now) = (self.id, self.now);
+    pub(super) fn keep(self, kept: &Kept<'_>) -> Result<Challenge, ProofError> {
+        let id = self.id;
         if let Some(made) = kept.challenge(&id.0)? {
-            return Ok(show(id, &made, now));
+            return Ok(made);
         }
         let made = self.make(kept)?;
         kept.put_challenge(&id.0, &made)?;
-        Ok(show(id, &made, now))
+        Ok(made)
     }
 
-    /// Makes it, and has it in memory until somebody looks at it.
-    fn add(self, kept: &Kept<'_>) -> Result<(), ProofError> {
-        let id = self.id;
-        let made = self.make(kept)?;
-        kept.add_challenge(&id.0, made)
-    }
-
-    fn make(self, kept: &Kept<'_>) -> Result<Challenge, ProofError> {
-        let Self { action, event, reached, settings, now, .. } = self;
+    /// With the ways to answer that the customer has now.
+    pub(super) fn make(self, kept: &Kept<'_>) -> Result<Challenge, ProofError> {
+        let Self { action, event, reached, settings, asked, .. } = self;
         let has: Vec<(Method, Time)> = kept
             .authenticators(&action.customer)?
             .iter()
             .map(|each| (each.kind.method(), each.matures))
             .chain(reached)
             .collect();
-        let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
-        Ok(Challenge::new(action, event, methods, now, i64::from(settings.open_s)))
+        let methods = challenge::methods(action.kind, &has, asked, &settings.fallback);
+        Ok(Challenge::new(action, event, methods, asked, i64::from(settings.open_s)))
     }
 }
 
@@ -245,9 +242,8 @@ impl Proofs {
 
     /// The challenge of a decision about this event: made once, however often the event comes.
     ///
-    /// The first time it is in memory alone until somebody looks at it, and nobody waits for that: whoever asks about it is behind it
-    /// in the keeper's queue. If the process is killed before, it is gone, and the event that comes again – `again` – has it made
-    /// anew, durably.
+    /// The first time it is only noted in memory, and made when somebody looks at it. If the process is killed before, it is gone, and the
+    /// event that comes again – `again` – has it made, durably.
     pub(crate) async fn for_decision(
         &self,
         event: &str,
@@ -256,10 +252,9 @@ impl Proofs {
     ) -> Result<Asked, ProofError> {
         let id = ChallengeId(self.keys.name("challenge", event));
         let making = self.making(id, action, Some(event.to_owned())).await?;
-        if again {
-            self.keeper.act(move |kept| making.keep(kept).map(drop)).await?;
-        } else {
-            self.keeper.post(move |kept| making.add(kept))?;
+        match again {
+            true => self.keeper.act(move |kept| making.keep(kept).map(drop)).await?,
+            false => self.keeper.note(id.0, making.asked.plus_us(self.open_us()), making)?,
         }
         Ok(id.into())
     }
@@ -269,7 +264,8 @@ impl Proofs {
         let action =
             self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
         let making = self.making(ChallengeId(random()?), action, None).await?;
-        self.keeper.act(move |kept| making.keep(kept)).await
+        let now = making.asked;
+        self.keeper.act(move |kept| Ok(show(making.id, &making.keep(kept)?, now))).await
     }
 
     /// What a new challenge needs: also by which contacts the customer can be reached.
@@ -279,9 +275,14 @@ impl Proofs {
         action: Action,
         event: Option<String>,
     ) -> Result<Making, ProofError> {
-        let now = self.now();
-        let reached = self.ways_to_reach(&action.customer, now).await?;
-        Ok(Making { id, action, event, reached, settings: Arc::clone(&self.settings), now })
+        let asked = self.now();
+        let reached = self.ways_to_reach(&action.customer, asked).await?;
+        Ok(Making { id, action, event, reached, settings: Arc::clone(&self.settings), asked })
+    }
+
+    /// For how long challenges are open.
+    fn open_us(&self) -> i64 {
+        i64::from(self.settings.open_s).saturating_mul(SECOND_US)
     }
 
     /// A challenge, whoever it is for.

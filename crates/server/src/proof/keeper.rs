@@ -1,18 +1,16 @@
 //! The one thread that changes what is kept: acts that gathered are one transaction, and each is told what came of it when that
 //! is durable. So of two acts at once one sees what the other did. After a failed write nothing more is taken.
 
-use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use model::Time;
-use stepup::Challenge;
 use store::{Sheet, Vault};
 use tokio::sync::oneshot;
 
 use super::ProofError;
+use super::challenges::Making;
 use super::fresh::Fresh;
 use super::kept::Kept;
 use super::keys::ProofKeys;
@@ -23,8 +21,6 @@ use crate::sequencer::Clock;
 const WAITING_MAX: usize = 4_096;
 /// Acts in one transaction at most.
 const BATCH_MAX: usize = 256;
-/// How long acts for which nobody waits are gathered: a sync for each would take the disk from the journal.
-const GATHER: Duration = Duration::from_millis(20);
 /// What ended is removed so much at a time, once in so many batches.
 const ENDED_MAX: u32 = 1_000;
 const BATCHES_BETWEEN: u32 = 16;
@@ -34,17 +30,12 @@ type Told = Box<dyn FnOnce(Result<(), ProofError>) + Send>;
 /// Does it within a transaction.
 type Run = Box<dyn FnOnce(&Sheet<'_>, &Desk) -> Told + Send>;
 
-/// Something to do.
-struct Act {
-    /// Whether somebody waits for it to be durable.
-    waited_for: bool,
-    run: Run,
-}
-
 /// Where acts go.
 pub(crate) struct Keeper {
-    acts: SyncSender<Act>,
+    acts: SyncSender<Run>,
+    desk: Arc<Desk>,
     failure: Arc<OnceLock<String>>,
+    clock: Clock,
 }
 
 /// Starts the thread; it ends when the keeper is dropped.
@@ -55,10 +46,16 @@ pub(crate) fn start(
 ) -> std::io::Result<(Keeper, JoinHandle<()>)> {
     let (acts, waiting) = sync_channel(WAITING_MAX);
     let failure = Arc::new(OnceLock::new());
-    let desk = Desk { keys, fresh: RefCell::default() };
-    let writer = Writer { vault, desk, clock, failure: Arc::clone(&failure), batches: 0 };
+    let desk = Arc::new(Desk { keys, fresh: Mutex::default() });
+    let writer = Writer {
+        vault,
+        desk: Arc::clone(&desk),
+        clock: Arc::clone(&clock),
+        failure: Arc::clone(&failure),
+        batches: 0,
+    };
     let thread = std::thread::Builder::new().name("proof".to_owned()).spawn(move || writer.run(&waiting))?;
-    Ok((Keeper { acts, failure }, thread))
+    Ok((Keeper { acts, desk, failure, clock }, thread))
 }
 
 impl Keeper {
@@ -75,27 +72,28 @@ impl Keeper {
                 let _unheard = sender.send(durable.and(done));
             })
         });
-        self.send(Act { waited_for: true, run })?;
+        self.send(run)?;
         receiver.await.unwrap_or_else(|_gone| Err(self.ended()))
     }
 
-    /// Has something done before whatever is asked for later. Nobody is told when; a failure is in
-    /// the log.
-    pub(crate) fn post(
-        &self,
-        act: impl FnOnce(&Kept<'_>) -> Result<(), ProofError> + Send + 'static,
-    ) -> Result<(), ProofError> {
-        let run: Run = Box::new(move |sheet, desk| {
-            if let Err(error) = sheet.attempt(|sheet| act(&Kept::new(sheet, desk))) {
-                crate::log::line("proof.not_done", &with_sources(&error));
-            }
+    /// Notes a challenge that is made when somebody looks at it, until it is over. Where there is no room for it, the oldest are made and kept
+    /// behind the answer; a failure is in the log.
+    pub(crate) fn note(&self, id: [u8; 16], over: Time, making: Making) -> Result<(), ProofError> {
+        if self.failure.get().is_some() {
+            return Err(self.ended());
+        }
+        let leaving = self.desk.fresh().add(id, over, making, (self.clock)());
+        if leaving.is_empty() {
+            return Ok(());
+        }
+        self.send(Box::new(move |sheet, desk| {
+            desk.keep(sheet, leaving);
             Box::new(|_durable| ())
-        });
-        self.send(Act { waited_for: false, run })
+        }))
     }
 
-    fn send(&self, act: Act) -> Result<(), ProofError> {
-        self.acts.try_send(act).map_err(|error| match error {
+    fn send(&self, run: Run) -> Result<(), ProofError> {
+        self.acts.try_send(run).map_err(|error| match error {
             TrySendError::Full(_) => ProofError::Busy,
             TrySendError::Disconnected(_) => self.ended(),
         })
@@ -111,15 +109,23 @@ impl Keeper {
 /// What is at hand beside what is kept.
 pub(super) struct Desk {
     pub(super) keys: Arc<ProofKeys>,
-    pub(super) fresh: RefCell<Fresh>,
+    fresh: Mutex<Fresh<Making>>,
 }
 
 impl Desk {
-    /// Keeps challenges that were in memory alone and are not over.
-    fn keep(&self, sheet: &Sheet<'_>, challenges: Vec<([u8; 16], Challenge)>, now: Time) {
-        let kept = Kept::new(sheet, self);
-        for (id, challenge) in challenges.into_iter().filter(|(_, challenge)| now < challenge.expires()) {
-            if let Err(error) = kept.put_challenge_if_new(&id, &challenge) {
+    /// A challenge that is noted and not made, as far as is known here.
+    pub(super) fn noted(&self, id: &[u8; 16]) -> Option<Making> {
+        self.fresh().get(id)
+    }
+
+    fn fresh(&self) -> std::sync::MutexGuard<'_, Fresh<Making>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes and keeps challenges that were only noted.
+    fn keep(&self, sheet: &Sheet<'_>, noted: Vec<Making>) {
+        for making in noted {
+            if let Err(error) = sheet.attempt(|sheet| making.keep(&Kept::new(sheet, self)).map(drop)) {
                 crate::log::line("proof.not_done", &with_sources(&error));
             }
         }
@@ -128,17 +134,18 @@ impl Desk {
 
 struct Writer {
     vault: Vault,
-    desk: Desk,
+    desk: Arc<Desk>,
     clock: Clock,
     failure: Arc<OnceLock<String>>,
     batches: u32,
 }
 
 impl Writer {
-    fn run(mut self, waiting: &Receiver<Act>) {
+    fn run(mut self, waiting: &Receiver<Run>) {
         let mut acts = Vec::with_capacity(BATCH_MAX);
         while let Ok(first) = waiting.recv() {
-            gather(first, waiting, &mut acts);
+            acts.push(first);
+            acts.extend(waiting.try_iter().take(BATCH_MAX.saturating_sub(1)));
             let mut told: Vec<Told> = Vec::with_capacity(acts.len());
             let written = self.write(acts.drain(..), &mut told);
             if let Err(error) = &written {
@@ -150,11 +157,10 @@ impl Writer {
             }
             told.into_iter().for_each(|tell| tell(Ok(())));
         }
-        // The server stops: what is in memory alone is kept.
-        let rest = self.desk.fresh.borrow_mut().all();
-        let (desk, now) = (&self.desk, (self.clock)());
+        // The server stops: what was only noted is kept.
+        let rest = self.desk.fresh().all((self.clock)());
         let kept = self.vault.begin().and_then(|sheet| {
-            desk.keep(&sheet, rest, now);
+            self.desk.keep(&sheet, rest);
             sheet.commit()
         });
         if let Err(error) = kept {
@@ -164,31 +170,15 @@ impl Writer {
 
     fn write(
         &mut self,
-        acts: impl Iterator<Item = Act>,
+        acts: impl Iterator<Item = Run>,
         told: &mut Vec<Told>,
     ) -> Result<(), store::StoreError> {
         self.batches = self.batches.wrapping_add(1);
         let sheet = self.vault.begin()?;
-        told.extend(acts.map(|act| (act.run)(&sheet, &self.desk)));
-        let leaving = self.desk.fresh.borrow_mut().leaving((self.clock)());
-        self.desk.keep(&sheet, leaving, (self.clock)());
+        told.extend(acts.map(|run| run(&sheet, &self.desk)));
         if self.batches.is_multiple_of(BATCHES_BETWEEN) {
             sheet.remove_ended((self.clock)().as_us(), ENDED_MAX)?;
         }
         sheet.commit()
-    }
-}
-
-/// All that waits, and what comes within a moment as long as nobody waits for any of it.
-fn gather(first: Act, waiting: &Receiver<Act>, acts: &mut Vec<Act>) {
-    #[expect(clippy::disallowed_methods, reason = "how long to gather; decides nothing else")]
-    let begun = Instant::now();
-    let mut waited_for = first.waited_for;
-    acts.push(first);
-    while acts.len() < BATCH_MAX {
-        let left = if waited_for { Duration::ZERO } else { GATHER.saturating_sub(begun.elapsed()) };
-        let Ok(next) = waiting.recv_timeout(left) else { return };
-        waited_for |= next.waited_for;
-        acts.push(next);
     }
 }

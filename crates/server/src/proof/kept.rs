@@ -1,7 +1,5 @@
 //! What is kept, as values: sealed on the way in, opened on the way out. Must not know what may be done with them.
 
-use std::cell::RefCell;
-
 use model::{CustomerId, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +10,6 @@ use stepup::{Authenticator, Challenge};
 use store::Sheet;
 
 use super::ProofError;
-use super::fresh::Fresh;
 use super::keeper::Desk;
 use super::keys::ProofKeys;
 use crate::envelope;
@@ -61,46 +58,24 @@ const GUESSES_KEPT_US: i64 = 32 * model::time::DAY_US;
 pub(crate) struct Kept<'a> {
     sheet: &'a Sheet<'a>,
     keys: &'a ProofKeys,
-    fresh: &'a RefCell<Fresh>,
+    desk: &'a Desk,
 }
 
 impl<'a> Kept<'a> {
     pub(super) fn new(sheet: &'a Sheet<'a>, desk: &'a Desk) -> Self {
-        Self { sheet, keys: &desk.keys, fresh: &desk.fresh }
+        Self { sheet, keys: &desk.keys, desk }
     }
 
-    /// A challenge. One that was in memory alone is kept from now on.
+    /// A challenge. One that was only noted is made and kept from now on.
     pub(crate) fn challenge(&self, id: &[u8; 16]) -> Result<Option<Challenge>, ProofError> {
         let kept: Option<Challenge> = self.get(Sort::Challenge, id)?;
         if kept.is_some() {
             return Ok(kept);
         }
-        let fresh = self.fresh.borrow().get(id).cloned();
-        if let Some(fresh) = &fresh {
-            self.put_challenge(id, fresh)?;
-        }
-        Ok(fresh)
-    }
-
-    /// Has a new challenge in memory until somebody looks at it, unless there is one.
-    pub(crate) fn add_challenge(&self, id: &[u8; 16], challenge: Challenge) -> Result<(), ProofError> {
-        if self.fresh.borrow().get(id).is_none() && !self.has_challenge(id)? {
-            self.fresh.borrow_mut().add(*id, challenge);
-        }
-        Ok(())
-    }
-
-    /// Keeps one that is not kept.
-    pub(super) fn put_challenge_if_new(
-        &self,
-        id: &[u8; 16],
-        challenge: &Challenge,
-    ) -> Result<(), ProofError> {
-        if self.has_challenge(id)? { Ok(()) } else { self.put_challenge(id, challenge) }
-    }
-
-    fn has_challenge(&self, id: &[u8; 16]) -> Result<bool, ProofError> {
-        Ok(self.sheet.get(Sort::Challenge.kind(), id)?.is_some())
+        let Some(noted) = self.desk.noted(id) else { return Ok(None) };
+        let made = noted.make(self)?;
+        self.put_challenge(id, &made)?;
+        Ok(Some(made))
     }
 
     /// Keeps it; and the call it waits for, if there is one, where it is found by its number.
