@@ -67,6 +67,12 @@ impl Distinct {
         }
     }
 
+    /// Whether the count is known, not estimated.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        !matches!(self, Self::Estimated(_))
+    }
+
     /// Whether a key is known to be in it; of an estimate that is never known.
     #[must_use]
     pub fn has(&self, key: u64) -> bool {
@@ -167,14 +173,14 @@ mod tests {
         assert_eq!(distinct.count(), 32);
         assert_eq!(distinct.count_without(7), 31);
         assert_eq!(distinct.count_without(99), 32);
-        assert!(matches!(&distinct, Distinct::Exact(keys) if keys.len() == EXACT_MAX));
+        assert!(matches!(&distinct, Distinct::Exact(keys) if keys.len() == EXACT_MAX) && distinct.is_exact());
         let mut added = 32;
         for many in [40, 100, 300, 600, 1_000, 20_000_u64] {
             for key in added..many {
                 distinct.add(key);
             }
             added = many;
-            assert!(matches!(distinct, Distinct::Estimated(_)));
+            assert!(matches!(distinct, Distinct::Estimated(_)) && !distinct.is_exact());
             let count = distinct.count();
             assert!(count.abs_diff(many) <= many / 5, "{count} for {many}");
         }

@@ -128,6 +128,14 @@ signals! {
         "The device is not established for the customer, or none came although the customer has devices.",
         "sbi-2020: the thieves' own devices.",
         "A new telephone, cleared cookies.";
+    DeviceEarlierDays = "device.earlier_days", Count, client::device_earlier_days,
+        "Days before today on which the customer was seen with this device in good order; 0 for one never seen, and for none of a customer who has devices.",
+        "jp-2025-pump by patient attackers: after a fortnight of waiting a device is established, but it was hardly ever used.",
+        "Whoever comes rarely uses a new telephone for months before it counts three days. Says nothing of customers who never show a device, nor of what comes by telephone or on paper.";
+    DeviceKnownHours = "device.known_for_h", Hours, client::device_known_hours,
+        "Hours since the customer was first seen with this device in good order; 0 for one never seen, and for none of a customer who has devices. Less than the hours since a contact or password was changed: the device came after that change.",
+        "insider-address: the contact is changed on a form that never came, the password set anew weeks later, and everything after it is done on a device that nobody saw before.",
+        "A new telephone after moving house; of more than 24 devices the one not used longest is forgotten. Says nothing of customers who never show a device, nor of what comes by telephone or on paper.";
     ClientUnfamiliar = "client.unfamiliar", Flag, client::unfamiliar,
         "Nothing shows the customer: the device is not established, and the network is not either. At an address that many long-standing customers share the network shows nobody, unless the customer never showed a device.",
         "D2: whoever has the telephone number has the codes, and often the same carrier.",
@@ -284,6 +292,10 @@ signals! {
         "Share of the customer's holdings that this order and the sales before it sell that came from unfamiliar clients (client.unfamiliar), half-life three days.",
         "2025: everything held is sold within minutes, before one share is bought.",
         "Trading on a journey with a new telephone. Says nothing without the share that the broker tells, nor of orders from clients that are familiar.";
+    OrderSoldLately = "order.sold_lately", Share, order::sold_lately,
+        "Share of the customer's holdings that was sold before this order, half-life three days.",
+        "2025: everything held is sold to buy one share.",
+        "A portfolio that is rearranged. Says nothing of what was sold without the share that the broker tells.";
     OrderThinSymbol = "order.thin_symbol", Flag, order::thin_symbol,
         "A list names the symbol as thin, or the order is a twentieth and more of what is usually traded of it in a day.",
         "2025: hijacked accounts bought thin shares that the thieves held.",
@@ -336,6 +348,10 @@ signals! {
         "Other customers who lately bought this symbol as strangers to their own accounts, or in a session that moved; half-life one day. 0 where they are less than a quarter of its buyers.",
         "2025: many hijacked accounts bought one thin share.",
         "Holidays on which a small issue is popular and bought from everywhere.";
+    SymbolRush = "symbol.rush", Count, campaign::symbol_rush,
+        "Other customers who lately bought this symbol, half-life one day; 0 unless they are more than usual.",
+        "2025: many hijacked accounts bought one thin share within days, whatever their clients looked like.",
+        "Good news of a company, a tip in a forum; a symbol of which nothing was usual yet. Of the last twelve customers nobody counts twice.";
     SoldDownCustomers = "sold_down.customers", Count, campaign::sold_down,
         "Other customers who lately sold, or tried to sell, three tenths and more of what they hold through unfamiliar clients (client.unfamiliar) or in a session that moved; half-life one day. Only where they are more than usual, and in the first week of all never.",
         "sbi-2020: eleven portfolios were sold down; 2025: hijacked accounts sell everything to buy one share.",

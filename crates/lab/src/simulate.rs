@@ -19,6 +19,7 @@ mod error;
 mod intelligence;
 mod life;
 mod networks;
+mod oddity;
 mod output;
 mod population;
 mod summary;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use engine::Policy;
-use server::backtest::{Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX, Stopped, backtest};
+use server::backtest::{
+    Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX, Stopped, backtest, backtest_history,
+};
 use server::comparison::Pair;
 use server::explain::{Explanation, ModelExplained, explain};
 use server::past::{Base, Memory, Past, PastError};
@@ -27,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   sekisho policy backtest --policy candidate.toml --from 2026-01-01 --timezone Asia/Tokyo
   sekisho policy backtest --version 3 --data sekisho-data --json
+  sekisho policy backtest --policy candidate.toml --history-alone --history imported --against live.toml
   sekisho policy explain w-1
 
 Both only read, also while a server runs on the folder. See docs/backtest.md.";
@@ -68,6 +71,12 @@ pub(crate) struct BacktestArgs {
     /// How many days before a piece of feedback it labels, 1 to 400.
     #[arg(long, default_value_t = LABEL_DAYS)]
     label_days: u16,
+    /// Without a journal: what was attempted or succeeded in --history stands for the questions.
+    #[arg(long, requires = "history", conflicts_with_all = ["data", "version"])]
+    history_alone: bool,
+    /// With --history-alone: the policy (TOML) to compare with; the shipped policy without it.
+    #[arg(long, requires = "history_alone")]
+    against: Option<PathBuf>,
     #[command(flatten)]
     past: PastArgs,
     /// Print the result as JSON.
@@ -105,9 +114,17 @@ fn run_backtest(args: &BacktestArgs, session: &Session) -> anyhow::Result<ExitCo
     let candidate = candidate(args)?;
     let timer = Stopwatch::start();
     let PastArgs { data, history } = &args.past;
-    let found = session.watched("backtest", false, |watch| {
-        backtest(Past::open(data, history, Memory::default(), watch)?, &candidate, &options, watch)
-    });
+    let found = if args.history_alone {
+        let against = args.against.as_deref().map_or_else(|| Ok(Policy::SHIPPED.to_owned()), read)?;
+        let against = Policy::compile(&against, 0).context("the policy of --against is refused")?;
+        session.watched("backtest", false, |watch| {
+            backtest_history(history, (&against, &candidate), &options, watch)
+        })
+    } else {
+        session.watched("backtest", false, |watch| {
+            backtest(Past::open(data, history, Memory::default(), watch)?, &candidate, &options, watch)
+        })
+    };
     let found = found.map_err(past_error)?;
     if args.json {
         say::line(serde_json::to_string_pretty(&found)?);
@@ -120,14 +137,16 @@ fn run_backtest(args: &BacktestArgs, session: &Session) -> anyhow::Result<ExitCo
 /// The candidate, compiled.
 fn candidate(args: &BacktestArgs) -> anyhow::Result<Policy> {
     let text = match (&args.policy, args.version) {
-        (Some(path), _) => {
-            std::fs::read_to_string(path).with_context(|| format!("{}: reading failed", path.display()))?
-        }
+        (Some(path), _) => read(path)?,
         (None, Some(version)) => server::past::policy_text(&args.past.data, version)?
             .with_context(|| format!("{}: there is no policy {version}", args.past.data.display()))?,
         (None, None) => Policy::SHIPPED.to_owned(),
     };
     Policy::compile(&text, args.version.unwrap_or(0)).context("the candidate is refused")
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("{}: reading failed", path.display()))
 }
 
 /// A stop on request is told as one.
@@ -191,6 +210,9 @@ fn tell_base(base: &Base) {
             say::thousands(base.history_events),
             say::thousands(base.first_seq)
         ),
+        "history alone" => {
+            format!("base: history alone: {} events, no journal", say::thousands(base.history_events))
+        }
         "bootstrap" => {
             format!("base: the bootstrap, then the journal from input {}", say::thousands(base.first_seq))
         }

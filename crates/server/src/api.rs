@@ -16,6 +16,7 @@ pub(crate) mod event_form;
 mod event_list;
 mod event_sent;
 pub mod events;
+mod examples;
 mod explanations;
 mod findings;
 pub mod forward;

@@ -2,6 +2,7 @@
 //! journal gives with the policies that were in force; the candidate changes nothing in it. So it cannot know what other
 //! answers would have led to. Must not know HTTP or terminals.
 
+mod alone;
 mod labels;
 
 use engine::input::Body;
@@ -11,6 +12,7 @@ use model::Time;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::alone::backtest_history;
 use self::labels::Labels;
 pub use self::labels::{LABEL_DAYS, LABEL_DAYS_MAX, Labelled, Stopped};
 use crate::comparison::{Answered, Counted, Pair, RuleTold, fired};
@@ -38,9 +40,11 @@ impl Default for BacktestOptions {
 
 impl BacktestOptions {
     fn is_about(&self, event: &Observed) -> bool {
-        event.asked
-            && self.from.is_none_or(|from| event.time >= from)
-            && self.to.is_none_or(|to| event.time < to)
+        event.asked && self.is_within(event.time)
+    }
+
+    fn is_within(&self, time: Time) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
     }
 }
 
@@ -49,7 +53,7 @@ impl BacktestOptions {
 pub struct Backtest {
     /// What the state was rebuilt from.
     pub base: Base,
-    /// Inputs of the journal told again.
+    /// Inputs of the journal told again; of history alone its events.
     pub inputs: u64,
     /// Questions weighed.
     pub questions: u64,
@@ -78,7 +82,7 @@ pub struct Backtest {
 /// A question on which they differ.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Example {
-    /// Its place in the journal.
+    /// Its place in the journal; of history alone its number in the order of times.
     pub seq: u64,
     /// The event's identifier: `GET /v1/decisions/{id}`.
     pub id: String,
@@ -93,7 +97,7 @@ pub struct Example {
     /// What feedback says: `fraud` or `honest`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<&'static str>,
-    /// What was answered.
+    /// What was answered; of history alone what the policy compared with says.
     pub live: SaidTold,
     /// What the candidate answers.
     pub candidate: SaidTold,
@@ -127,14 +131,7 @@ pub fn backtest(
     // What was known after the last question is not needed.
     let mut past = past.until(last);
     let (memory, _) = past.held();
-    let mut found = Found {
-        candidate,
-        labels,
-        counted: Counted::default(),
-        unreadable: 0,
-        examples: Vec::new(),
-        span: None,
-    };
+    let mut found = Found::new(candidate, labels);
     let mut inputs = 0_u64;
     past.tell(watch, |seen| {
         inputs = inputs.saturating_add(1);
@@ -211,6 +208,14 @@ fn look_ahead(past: &Past, options: &BacktestOptions, watch: &Watch) -> Result<(
     Ok((labels, last_question))
 }
 
+/// What a question is compared with: what was answered, or what another policy says.
+struct Compared<'a> {
+    decision: Verdict,
+    score: u16,
+    policy: u32,
+    rules: Vec<&'a str>,
+}
+
 /// What is found on the way.
 struct Found<'a> {
     candidate: &'a Policy,
@@ -221,21 +226,33 @@ struct Found<'a> {
     span: Option<(Time, Time)>,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    fn new(candidate: &'a Policy, labels: Labels) -> Self {
+        let counted = Counted::default();
+        Self { candidate, labels, counted, unreadable: 0, examples: Vec::new(), span: None }
+    }
+
     fn weigh(&mut self, seen: &Seen<'_>, event: &Observed) {
         let Ok(live) = serde_json::from_slice::<Answered<'_>>(&seen.entry.answer) else {
             self.unreadable = self.unreadable.saturating_add(1);
             return;
         };
+        let rules = live.rules();
+        let live = Compared { decision: live.decision, score: live.score, policy: live.policy, rules };
+        self.compare(seen.state, (seen.entry.seq, event), &live);
+    }
+
+    /// Weighs an event that has this number, with everything as it was before it.
+    fn compare(&mut self, state: &State, (seq, event): (u64, &Observed), live: &Compared<'_>) {
         let (first, last) = self.span.unwrap_or((event.time, event.time));
         self.span = Some((first.min(event.time), last.max(event.time)));
-        let said = seen.state.weigh(self.candidate, event);
+        let said = state.weigh(self.candidate, event);
         let pair = (live.decision, said.verdict);
         let rules = fired(self.candidate, &said);
-        self.counted.count((live.decision, &live.rules()), (said.verdict, &rules));
+        self.counted.count((live.decision, &live.rules), (said.verdict, &rules));
         let label = self.labels.count(event, pair);
         if pair.0 != pair.1 && self.counted.matrix.of(pair.0, pair.1) <= limit(EXAMPLES_MAX) {
-            self.examples.push(example(seen, event, &live, (&said, &rules), label));
+            self.examples.push(example((seq, event), live, (&said, &rules), label));
         }
     }
 
@@ -266,15 +283,14 @@ fn limit(number: usize) -> u64 {
 }
 
 fn example(
-    seen: &Seen<'_>,
-    event: &Observed,
-    live: &Answered<'_>,
+    (seq, event): (u64, &Observed),
+    live: &Compared<'_>,
     (said, rules): (&Decision, &[&str]),
     label: Option<&'static str>,
 ) -> Example {
     let named = |rules: &[&str]| rules.iter().map(|rule| (*rule).to_owned()).collect();
     Example {
-        seq: seen.entry.seq,
+        seq,
         id: event.id.to_string(),
         time: event.time,
         kind: event.kind.as_str(),
@@ -284,7 +300,7 @@ fn example(
             decision: live.decision,
             score: live.score,
             policy: live.policy,
-            rules: named(&live.rules()),
+            rules: named(&live.rules),
         },
         candidate: SaidTold {
             decision: said.verdict,

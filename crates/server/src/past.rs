@@ -111,7 +111,7 @@ pub enum PastError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Base {
     /// `journal`: from its beginning; `bootstrap`: what was bootstrapped; `history`: facts of history, then the journal;
-    /// `bootstrap and history`.
+    /// `bootstrap and history`; `history alone`, where there is no journal.
     pub from: &'static str,
     /// The first input of the journal that was told.
     pub first_seq: u64,

@@ -236,6 +236,17 @@ impl Cluster {
         if hours >= WATCHED_HOURS_MIN && failed >= usual + 2.0 * usual.sqrt() + 0.5 { failed } else { 0.0 }
     }
 
+    /// How many other names than this one came over about a day, where those are more than usual: λ + 2√λ + 0.5. Else 0.
+    #[must_use]
+    pub fn rush(&self, time: Time, name: u32) -> f64 {
+        let mut now = *self;
+        now.decay(time);
+        let (all, _) = now.lately(time, name);
+        let before = (count(now.month.all) - count(now.week.all)).max(0.0);
+        let usual = usual(before, DAY_WINDOW, now.age_hours());
+        if all >= usual + 2.0 * usual.sqrt() + 0.5 { all } else { 0.0 }
+    }
+
     /// Visits, and those that failed, over about a day, without this name's.
     #[must_use]
     pub fn lately(&self, time: Time, name: u32) -> (f64, f64) {

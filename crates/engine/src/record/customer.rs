@@ -68,6 +68,13 @@ impl Seen {
         self.logins = self.logins.saturating_add(u32::from(is_login));
     }
 
+    /// Different UTC days of accesses before the day of `now`.
+    #[must_use]
+    pub fn days_before(&self, now: Time) -> u16 {
+        let is_today = self.accesses > 0 && self.last_s / DAY_S == seconds(now) / DAY_S;
+        self.days.saturating_sub(u16::from(is_today))
+    }
+
     /// Whether what was seen is the customer's own by `now`: not just since before the change.
     #[must_use]
     pub fn is_established(&self, now: Time) -> bool {

@@ -71,3 +71,9 @@ pub(super) fn symbol_cluster(view: &View<'_>) -> Option<f64> {
     let (all, at_risk) = cluster.lately(view.time(), facet::name(view.customer_key));
     Some(if at_risk >= all * AT_RISK_SHARE { at_risk } else { 0.0 })
 }
+
+pub(super) fn symbol_rush(view: &View<'_>) -> Option<f64> {
+    let order = view.event.order.filter(|order| order.buys)?;
+    let cluster = view.campaigns.cluster(facet::symbol(order.symbol));
+    Some(cluster.map_or(0.0, |cluster| cluster.rush(view.time(), facet::name(view.customer_key))))
+}

@@ -45,6 +45,27 @@ pub(super) fn device_new(view: &View<'_>) -> Option<f64> {
     }
 }
 
+/// How the customer was seen with the event's device: never, where they have devices and none came. Nothing where they have none, and
+/// where the event comes from no client.
+fn seen_with_device(view: &View<'_>) -> Option<Option<Seen>> {
+    if view.event.ip.is_none() && view.device_key.is_none() {
+        return None;
+    }
+    let devices = view.customer.has_any(Feature::Device);
+    let seen = view.device_key.and_then(|key| view.customer.seen_with(Feature::Device, key));
+    devices.then(|| seen.copied())
+}
+
+pub(super) fn device_earlier_days(view: &View<'_>) -> Option<f64> {
+    let seen = seen_with_device(view)?;
+    Some(seen.map_or(0.0, |seen| f64::from(seen.days_before(view.time()))))
+}
+
+pub(super) fn device_known_hours(view: &View<'_>) -> Option<f64> {
+    let seen = seen_with_device(view)?;
+    Some(seen.map_or(0.0, |seen| view.hours_since(as_us(seen.first_s))))
+}
+
 pub(super) fn unfamiliar(view: &View<'_>) -> Option<f64> {
     let customer = view.customer;
     flag(customer.is_unfamiliar(view.event.ip, view.device_key, view.ip.is_shared(), view.time())?)

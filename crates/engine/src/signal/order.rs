@@ -34,6 +34,12 @@ pub(super) fn sold_by_strangers(view: &View<'_>) -> Option<f64> {
     Some(((before + now) / PPM).min(1.0))
 }
 
+pub(super) fn sold_lately(view: &View<'_>) -> Option<f64> {
+    view.event.order?;
+    let sold = view.customer.trading().sold.value(view.time(), SOLD_HALF_LIFE_US);
+    Some((sold / PPM).min(1.0))
+}
+
 pub(super) fn thin_symbol(view: &View<'_>) -> Option<f64> {
     let order = view.event.order?;
     let large = order.notional.zip(order.daily_turnover);

@@ -183,3 +183,72 @@ fn nobody_known_and_no_address_are_decided_too() {
     let paper = world.ask(made("bank_account.register", "C1", day(1)).with("channel", "paper"));
     assert_eq!(paper.verdict, Verdict::Allow);
 }
+
+/// A device of the victim's own kind in the victim's own network, a fortnight after it was first seen: established, and hardly used.
+fn patient(kind: &str, days: i64) -> crate::made::Made {
+    let session = format!("s-{days}");
+    at_home(made(kind, "C1", day(days)), "198.51.100.200", "waiting").with("client.session", session)
+}
+
+/// insider-address: a contact is changed on a form that never came, and whoever has the letters sets the password anew.
+#[test]
+fn who_waits_is_told_by_a_device_that_is_newer_than_the_password() {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    world.apply(made("contact.change", "C1", day(60)).with("channel", "paper"));
+    world.apply(patient("password.reset", 70));
+    for visit in [70, 75, 80] {
+        world.apply(patient("login", visit).with("id", format!("l-{visit}")));
+    }
+    let change = world.ask(patient("bank_account.change", 91).account(7, None));
+    assert_eq!(change.verdict, Verdict::Hold);
+    assert!(
+        world.fired(&change).contains(&"account_change_with_a_device_newer_than_other_changes"),
+        "{:?}",
+        world.fired(&change)
+    );
+    // The customer's own telephone was there before; what comes on paper comes with no device.
+    let own = world.ask(at_home(made("bank_account.change", "C1", day(92)), HOME, "phone").account(8, None));
+    assert_eq!(world.fired(&own), ["change_needs_proof"]);
+    let paper =
+        world.ask(made("bank_account.change", "C1", day(93)).with("channel", "paper").account(9, None));
+    assert_eq!(paper.verdict, Verdict::Allow, "{:?}", world.fired(&paper));
+}
+
+/// jp-2025-pump by attackers who looked in a fortnight before.
+#[test]
+fn who_waits_does_not_sell_everything_for_a_thin_symbol() {
+    let mut world = World::new();
+    world.settle("C1", HOME, "phone", 90);
+    world.apply(patient("login", 75));
+    world.apply(patient("login", 91).with("id", "again"));
+    let thin = |made: crate::made::Made| {
+        made.order("Z1600", 900_000, 0.0)
+            .with("order.side", "buy")
+            .with("order.daily_turnover", serde_json::json!({"minor": 4_000_000, "currency": "JPY"}))
+    };
+    let sale = world.ask(patient("order", 91).order("7203", 900_000, 0.4));
+    assert_eq!(
+        (sale.verdict, world.fired(&sale)),
+        (Verdict::StepUp, vec!["holdings_sold_with_a_hardly_used_device"])
+    );
+    let purchase = world.ask(thin(patient("order", 91).with("id", "o-2")));
+    assert_eq!(
+        (purchase.verdict, world.fired(&purchase)),
+        (Verdict::Hold, vec!["thin_symbol_with_a_hardly_used_device"])
+    );
+    // Others buy it, too: with whatever device, after selling, it waits.
+    world.settle("C2", HOME, "C2's", 90);
+    let own = |customer: &str, id: &str| {
+        at_home(made("order", customer, day(91)), HOME, &format!("{customer}'s")).with("id", id.to_owned())
+    };
+    for other in ["C3", "C4"] {
+        world.apply(thin(own(other, other)));
+    }
+    world.apply(own("C2", "o-3").order("7203", 900_000, 0.4));
+    let rush = world.ask(thin(own("C2", "o-4")));
+    assert_eq!(
+        (rush.verdict, world.fired(&rush)),
+        (Verdict::Hold, vec!["thin_symbol_in_a_rush_after_selling"])
+    );
+}

@@ -118,6 +118,33 @@ fn of_place_and_client() {
     );
     check(Signal::IpNewForCustomer, vec![("no address", vec![], no_address(), None)]);
     check(Signal::DeviceNewForCustomer, vec![("no device", vec![], no_address(), YES)]);
+    let neither = || made("order", "C9", day(91)).ip(AWAY);
+    let on = |ats: &[i64]| {
+        let login = |at: &i64| away("login").with("time", day(*at).to_string()).with("id", format!("d-{at}"));
+        ats.iter().map(login).collect::<Vec<_>>()
+    };
+    check(
+        Signal::DeviceEarlierDays,
+        vec![
+            ("never seen", vec![], away("order"), NO),
+            ("seen a fortnight ago", on(&[77]), away("order"), Some(1.0)),
+            ("and today", on(&[77, 91]), away("order"), Some(1.0)),
+            ("on three days", on(&[70, 77, 80]), away("order"), Some(3.0)),
+            ("no device", on(&[77]), made("order", "C1", day(91)).ip(HOME), NO),
+            ("by telephone", on(&[77]), no_address(), None),
+            ("of a customer without devices", vec![neither().with("id", "n")], neither(), None),
+        ],
+    );
+    check(
+        Signal::DeviceKnownHours,
+        vec![
+            ("never seen", vec![], away("order"), NO),
+            ("seen a fortnight ago", on(&[77]), away("order"), Some(14.0 * 24.0)),
+            ("no device", on(&[77]), made("order", "C1", day(91)).ip(HOME), NO),
+            ("by telephone", on(&[77]), no_address(), None),
+            ("of a customer without devices", vec![neither().with("id", "n")], neither(), None),
+        ],
+    );
     check(
         Signal::LanguageNewForCustomer,
         vec![

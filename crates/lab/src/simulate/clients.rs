@@ -3,6 +3,7 @@
 use model::{Channel, Time};
 
 use super::dice::{Dice, place};
+use super::oddity::is_fresh;
 use super::population::YEAR_DAYS;
 
 /// Browser or app on an operating system.
@@ -104,6 +105,11 @@ impl Device {
         }
         all.sort_by_key(|device| device.from);
         all
+    }
+
+    /// Whether it, or its identifier, is new on a day.
+    pub(super) fn is_new(&self, day: u64) -> bool {
+        self.from > 0 && is_fresh(self.from, day)
     }
 
     /// The one in use on a day.

@@ -6,6 +6,7 @@ use model::Channel;
 use model::details::ContactType;
 
 use super::dice::Dice;
+use super::oddity::Oddity;
 use super::population::{Person, World, YEAR_DAYS};
 
 /// Shares of the balance that people withdraw, in millionths.
@@ -48,6 +49,8 @@ pub(super) struct Errand {
     pub(super) day: u64,
     pub(super) task: Task,
     pub(super) staffed: Option<Channel>,
+    /// What makes it look strange.
+    pub(super) oddity: Option<Oddity>,
 }
 
 /// Everything a customer has to do, in order of days.
@@ -100,7 +103,9 @@ impl List<'_> {
 
     fn add(&mut self, day: u64, task: Task, staffed: Option<Channel>) {
         if day < self.days {
-            self.errands.push(Errand { day, task, staffed });
+            let takes_all = task == Task::Withdraw { share_ppm: ALL_PPM };
+            let oddity = takes_all.then_some(Oddity::TakesAll);
+            self.errands.push(Errand { day, task, staffed, oddity });
         }
     }
 

@@ -13,6 +13,7 @@ use super::dice::{Dice, Stream};
 use super::errands::{self, Errand, Task};
 use super::error::LabError;
 use super::networks::{Source, spot};
+use super::oddity::{Oddities, Oddity, is_fresh};
 use super::population::{Household, Person, World, draw_factor};
 use super::traits::{Identifier, Traits};
 use super::visit::{Details, Draft, Seen, Visit, bank_account, holder};
@@ -64,10 +65,13 @@ fn recover(drafts: &mut Vec<Draft>, recovery: &Recovery) {
         draft.details.credential = Some(model::Credential::Wrong);
         draft.details.reason = Some("wrong_password");
         draft.details.factor = None;
+        draft.oddities.add(Oddity::Robbed);
     }
     let staffed = |kind, us, reason| {
         let details = Details { reason, ..Details::default() };
-        Draft::staffed(recovery.reported.plus_us(us), kind, Channel::Phone, details)
+        let mut draft = Draft::staffed(recovery.reported.plus_us(us), kind, Channel::Phone, details);
+        draft.oddities.add(Oddity::Robbed);
+        draft
     };
     let call = |kind, us| staffed(kind, us, None);
     drafts.push(call(EventKind::CustomerReport, 0));
@@ -93,8 +97,10 @@ pub(super) struct Life<'w> {
     known_device: Option<u64>,
     /// What is still to be done, in order of days.
     errands: VecDeque<Errand>,
-    waiting: Vec<Task>,
+    waiting: Vec<Errand>,
     strange: Strange,
+    /// What makes the session under way look strange.
+    oddities: Oddities,
 }
 
 impl<'w> Life<'w> {
@@ -123,6 +129,7 @@ impl<'w> Life<'w> {
             errands: errands.into(),
             waiting: Vec::new(),
             strange,
+            oddities: Oddities::default(),
         }))
     }
 
@@ -139,16 +146,16 @@ impl<'w> Life<'w> {
         while let Some(errand) = self.errands.pop_front_if(|errand| errand.day <= day) {
             match errand.staffed {
                 Some(channel) => self.by_staff(day, errand.task, channel)?,
-                None => self.waiting.push(errand.task),
+                None => self.waiting.push(errand),
             }
         }
         // Most put such things off while they travel.
         let now = self.traits.trip(day).is_none() || self.dice.permille(200);
-        let mut tasks = if now { std::mem::take(&mut self.waiting) } else { Vec::new() };
-        let needed = u64::from(!tasks.is_empty() || self.person.joined == Some(day));
+        let mut errands = if now { std::mem::take(&mut self.waiting) } else { Vec::new() };
+        let needed = u64::from(!errands.is_empty() || self.person.joined == Some(day));
         for _ in 0..self.sessions_on(day).max(needed) {
-            let tasks = std::mem::take(&mut tasks);
-            self.session(day, &tasks)?;
+            let errands = std::mem::take(&mut errands);
+            self.session(day, &errands)?;
         }
         Ok(())
     }
@@ -173,31 +180,54 @@ impl<'w> Life<'w> {
     }
 
     /// One session, with what there is to do.
-    fn session(&mut self, day: u64, tasks: &[Task]) -> Result<(), LabError> {
+    fn session(&mut self, day: u64, errands: &[Errand]) -> Result<(), LabError> {
         let trading = self.world.calendar.is_trading(day);
         let hour = self.person.habit.hour(&mut self.dice, trading);
         let time = self.world.calendar.in_hour(&mut self.dice, day, hour);
         let office = self.world.office(self.person, day).filter(|_| trading && (8..19).contains(&hour));
         let (slot, mut device) = self.traits.device(&mut self.dice, day, office.is_some());
+        self.oddities = self.ways(day, &device, errands);
         if self.traits.identifier == Identifier::Fresh {
             device.key = self.dice.next();
         }
         if let Some(tablet) = self.strange.tablet() {
             device = tablet;
+            self.oddities.add(Oddity::FamilyTablet);
         }
-        let (source, mobile) = self.source(day, (slot, &device), office, !tasks.is_empty());
+        let (source, mobile) = self.source(day, (slot, &device), office, !errands.is_empty());
+        self.oddities.add_if(self.world.is_freshly_renumbered(source, day), Oddity::Renumbered);
         let source = self.world.renumbered(source, day);
         let identified = self.traits.identifier != Identifier::Hidden;
         let language = self.traits.language;
         let seen = Seen::new(&mut self.dice, source, (&device, identified), (language, time))?;
         let clock = (device.platform.channel(), time);
+        let before = self.drafts.len();
         let mut visit = Visit::begin(std::mem::take(&mut self.drafts), seen, clock, None);
         let leaves = slot == Slot::Phone && !mobile && self.strange.leaves_wireless();
-        if self.enter(&mut visit, day, &device, !tasks.is_empty()) {
-            self.stay(&mut visit, day, tasks, (mobile, leaves))?;
+        self.oddities.add_if(leaves, Oddity::LeftWireless);
+        if self.enter(&mut visit, day, &device, !errands.is_empty()) {
+            self.stay(&mut visit, day, errands, (mobile, leaves))?;
         }
         self.drafts = visit.drafts;
+        for draft in self.drafts.iter_mut().skip(before) {
+            draft.oddities.add_all(self.oddities);
+        }
         Ok(())
+    }
+
+    /// What makes whatever the customer does with a device on a day look strange.
+    fn ways(&self, day: u64, device: &Device, errands: &[Errand]) -> Oddities {
+        let mut oddities = Oddities::default();
+        let household = self.world.household(self.person);
+        let moved = household.and_then(Household::move_day).is_some_and(|moved| is_fresh(moved, day));
+        let joined = self.person.joined.is_some_and(|joined| is_fresh(joined, day));
+        oddities.add_if(device.is_new(day), Oddity::NewDevice);
+        oddities.add_if(self.traits.identifier == Identifier::Fresh, Oddity::ChangingDevice);
+        oddities.add_if(self.traits.identifier == Identifier::Hidden, Oddity::NoDevice);
+        oddities.add_if(moved, Oddity::Move);
+        oddities.add_if(joined, Oddity::NewCustomer);
+        errands.iter().filter_map(|errand| errand.oddity).for_each(|oddity| oddities.add(oddity));
+        oddities
     }
 
     /// Where a session comes from, and whether that is the mobile network.
@@ -210,9 +240,11 @@ impl<'w> Life<'w> {
     ) -> (Source, bool) {
         let dice = &mut self.dice;
         if let Some(veil) = self.traits.veil(dice) {
+            self.oddities.add(Oddity::Veil);
             return (veil.source(dice, self.index), false);
         }
         if let Some(trip) = self.traits.trip(day) {
+            self.oddities.add(Oddity::Travel);
             let mobile = slot == Slot::Phone && dice.permille(450);
             return if mobile {
                 // Abroad, too: roaming comes out at the home carrier.
@@ -224,11 +256,14 @@ impl<'w> Life<'w> {
         if let Some(office) = office {
             let at_work = dice.permille(if slot == Slot::Computer { 800 } else { 250 });
             if at_work {
+                let new = self.person.next_office.is_some_and(|(from, _)| is_fresh(from, day));
+                self.oddities.add_if(new, Oddity::NewOffice);
                 return (office, false);
             }
         }
         // Nobody arranges important things in a café.
         if !busy && dice.permille(15) {
+            self.oddities.add(Oddity::Spot);
             return (spot(dice), false);
         }
         let at_home =
@@ -261,6 +296,7 @@ impl<'w> Life<'w> {
                 return false;
             }
             visit.plain(&mut self.dice, EventKind::PasswordReset);
+            self.oddities.add(Oddity::ForgotPassword);
             self.new_password = Some(day);
             visit.wait(&mut self.dice, 20, 300);
         } else {
@@ -300,7 +336,7 @@ impl<'w> Life<'w> {
         &mut self,
         visit: &mut Visit,
         day: u64,
-        tasks: &[Task],
+        errands: &[Errand],
         (mobile, leaves): (bool, bool),
     ) -> Result<(), LabError> {
         let trader = self.person.habit == Habit::Trader;
@@ -309,9 +345,10 @@ impl<'w> Life<'w> {
         if leaves || mobile && self.dice.permille(HOP_PERMILLE) {
             let source = self.person.carrier.source(&mut self.dice, false);
             visit.seen = visit.seen.moved_to(self.world.renumbered(source, day));
+            self.oddities.add_if(!leaves, Oddity::Hop);
         }
-        for task in tasks {
-            self.task(visit, day, *task)?;
+        for errand in errands {
+            self.task(visit, day, errand.task)?;
         }
         if self.dice.permille(60) {
             visit.plain(&mut self.dice, EventKind::ProfileView);
@@ -328,6 +365,7 @@ impl<'w> Life<'w> {
             visit.order(&mut self.dice, side, yen_about)?;
         }
         if let Some(number) = self.strange.whim(self.world, day) {
+            self.oddities.add(Strange::oddity(number));
             visit.wait(&mut self.dice, 30, 300);
             visit.order_of(number, OrderSide::Buy, self.person.balance_jpy / 10)?;
         }

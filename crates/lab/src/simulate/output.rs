@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use history::rows::{AccountHasher, Recorded, RowBuffer};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::dice::{count, scramble};
 use super::error::LabError;
 use super::networks::Network;
+use super::oddity::Oddities;
 use super::population::World;
 use super::summary::Tally;
 use super::visit::{Culprit, Draft, Seen};
@@ -29,6 +30,7 @@ const NOBODY: u64 = 0xffff_ffff;
 pub(super) const HISTORY: &str = "history";
 pub(super) const PROCEDURES: &str = "procedures.csv";
 pub(super) const TRUTH: &str = "truth.csv";
+pub(super) const EVENTS_TRUTH: &str = "events-truth.csv.zst";
 pub(super) const INTEL: &str = "intel";
 pub(super) const SIMULATION: &str = "simulation.json";
 pub(super) const EVENTS: &str = "events.ndjson";
@@ -69,6 +71,7 @@ pub(super) struct Output<'w> {
     events: Option<BufWriter<File>>,
     procedures: Vec<ProcedureRow>,
     truth: Vec<TruthRow>,
+    truths: Truths,
     pub(super) tally: Tally,
     examined_from: Time,
 }
@@ -80,7 +83,7 @@ impl<'w> Output<'w> {
         ndjson: bool,
         watch: &'w Watch,
     ) -> Result<Self, LabError> {
-        for name in [HISTORY, PROCEDURES, TRUTH, INTEL, SIMULATION, EVENTS] {
+        for name in [HISTORY, PROCEDURES, TRUTH, EVENTS_TRUTH, INTEL, SIMULATION, EVENTS] {
             let path = out.join(name);
             if path.exists() {
                 return Err(LabError::Occupied { path });
@@ -95,6 +98,7 @@ impl<'w> Output<'w> {
         } else {
             None
         };
+        let truths = Truths::begin(staging.path(EVENTS_TRUTH))?;
         let secret = format!("simulated brokerage {:016x}", world.seed);
         Ok(Self {
             world,
@@ -105,6 +109,7 @@ impl<'w> Output<'w> {
             events,
             procedures: Vec::new(),
             truth: Vec::new(),
+            truths,
             tally: Tally::default(),
             examined_from: world.calendar.time(world.calendar.examined_from(), 0),
         })
@@ -128,11 +133,12 @@ impl<'w> Output<'w> {
                 Some((_, event)) => (event.customer, seen.client.clone()),
                 None => (customer.clone(), seen.client.clone()),
             };
-            let culprit = draft.culprit;
+            let (culprit, oddities) = (draft.culprit, draft.oddities);
             // Distinct numbers stay distinct, and say nothing of what they stand for.
             let id = scramble(number ^ scramble(self.world.seed));
             let event = draft.event(id, customer, client)?;
             self.event(&event, seen.network, culprit)?;
+            self.truths.write(&event, culprit, oddities)?;
             last = Some((seen, event));
         }
         Ok(())
@@ -175,7 +181,8 @@ impl<'w> Output<'w> {
     /// Writes the rest and gives what is then to be published.
     pub(super) fn finish(mut self) -> Result<(Finished, Tally), LabError> {
         self.flush()?;
-        let Self { staging, history, events, mut procedures, mut truth, tally, .. } = self;
+        let Self { staging, history, events, mut procedures, mut truth, truths, tally, .. } = self;
+        truths.finish()?;
         if let Some(mut events) = events {
             events.flush().map_err(LabError::io(&staging.path(EVENTS), "writing"))?;
         }
@@ -222,6 +229,46 @@ fn truth(event: &Event, culprit: Option<Culprit>) -> TruthRow {
         customer: event.customer.as_ref().map(ToString::to_string),
         truth: if culprit.is_some() { "fraud" } else { "honest" },
         attack: culprit.map(Culprit::as_str),
+    }
+}
+
+/// The truth about every event, in the order in which they are made: a row each, packed, because there are millions.
+struct Truths {
+    path: PathBuf,
+    out: BufWriter<zstd::Encoder<'static, File>>,
+}
+
+impl Truths {
+    /// Identifiers are random and do not pack: trying harder costs more than it saves.
+    const LEVEL: i32 = 1;
+
+    fn begin(path: PathBuf) -> Result<Self, LabError> {
+        let file = File::create(&path).map_err(LabError::io(&path, "creating"))?;
+        let packed = zstd::Encoder::new(file, Self::LEVEL).map_err(LabError::io(&path, "creating"))?;
+        let mut out = BufWriter::with_capacity(1 << 18, packed);
+        out.write_all(b"id,truth,attack,strange\n").map_err(LabError::io(&path, "writing"))?;
+        Ok(Self { path, out })
+    }
+
+    /// No word or identifier needs quotes.
+    fn write(&mut self, event: &Event, culprit: Option<Culprit>, oddities: Oddities) -> Result<(), LabError> {
+        let (out, failed) = (&mut self.out, LabError::io(&self.path, "writing"));
+        let written = match culprit {
+            Some(culprit) => writeln!(out, "{},fraud,{},", event.id, culprit.as_str()),
+            None => write!(out, "{},honest,,", event.id).and_then(|()| {
+                for (place, word) in oddities.words().enumerate() {
+                    write!(out, "{}{word}", if place == 0 { "" } else { " " })?;
+                }
+                writeln!(out)
+            }),
+        };
+        written.map_err(failed)
+    }
+
+    fn finish(self) -> Result<(), LabError> {
+        let failed = || LabError::io(&self.path, "writing");
+        let packed = self.out.into_inner().map_err(|error| failed()(error.into_error()))?;
+        packed.finish().map(drop).map_err(failed())
     }
 }
 

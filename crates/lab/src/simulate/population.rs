@@ -333,6 +333,11 @@ impl World {
         household.source(dice, day, 0).map(|source| source.ip)
     }
 
+    /// Whether a source's provider gave other addresses lately.
+    pub(super) fn is_freshly_renumbered(&self, source: Source, day: u64) -> bool {
+        self.year.as_ref().is_some_and(|year| year.is_fresh(source, day))
+    }
+
     /// Where a source is on a day: carriers renumber.
     pub(super) fn renumbered(&self, source: Source, day: u64) -> Source {
         self.year.as_ref().map_or(source, |year| year.renumbered(source, day))

@@ -25,6 +25,8 @@ struct Made {
     events: BTreeMap<String, Event>,
     procedures: Vec<BTreeMap<String, String>>,
     truth: Vec<BTreeMap<String, String>>,
+    /// The truth about every event: what it is called, and what makes it look strange.
+    truths: Vec<(String, String, String)>,
 }
 
 static MADE: LazyLock<Made> = LazyLock::new(|| {
@@ -35,8 +37,23 @@ static MADE: LazyLock<Made> = LazyLock::new(|| {
     let events: BTreeMap<_, _> = events.map(|event| (event.id.to_string(), event)).collect();
     let procedures = csv(&folder.path().join("procedures.csv"));
     let truth = csv(&folder.path().join("truth.csv"));
-    Made { folder, summary, events, procedures, truth }
+    let truths = truths(&folder.path().join("events-truth.csv.zst"));
+    Made { folder, summary, events, procedures, truth, truths }
 });
+
+/// Identifier, `honest` or the attack, what makes it look strange.
+fn truths(path: &Path) -> Vec<(String, String, String)> {
+    let unpacked = zstd::decode_all(fs::File::open(path).unwrap()).unwrap();
+    let rows = csv::Reader::from_reader(unpacked.as_slice()).into_deserialize();
+    rows.map(|row: Result<BTreeMap<String, String>, _>| {
+        let mut row = row.unwrap();
+        let mut cell = |name: &str| row.remove(name).unwrap();
+        let (truth, attack) = (cell("truth"), cell("attack"));
+        assert_eq!(attack.is_empty(), truth == "honest");
+        (cell("id"), if attack.is_empty() { truth } else { attack }, cell("strange"))
+    })
+    .collect()
+}
 
 fn csv(path: &Path) -> Vec<BTreeMap<String, String>> {
     csv::Reader::from_path(path).unwrap().deserialize().map(Result::unwrap).collect()
@@ -71,7 +88,7 @@ fn the_same_options_give_the_same_bytes_and_another_seed_others() {
     for (name, bytes) in &one {
         assert!(again[name] == *bytes, "{} differs between two runs", name.display());
     }
-    for name in ["procedures.csv", "truth.csv", "events.ndjson"] {
+    for name in ["procedures.csv", "truth.csv", "events-truth.csv.zst", "events.ndjson"] {
         assert!(one[Path::new(name)] != other[Path::new(name)], "{name} is the same for two seeds");
     }
 }
@@ -95,6 +112,37 @@ fn history_holds_exactly_the_events() {
     assert_eq!(u64::try_from(rows).unwrap(), MADE.summary.rows);
     assert_eq!(ids.len(), rows, "identifiers are unique");
     assert!(ids.iter().eq(MADE.events.keys()));
+}
+
+#[test]
+fn the_truth_is_told_of_every_event_in_the_order_of_the_events() {
+    let text = fs::read_to_string(MADE.folder.path().join("events.ndjson")).unwrap();
+    let ids = text.lines().map(|line| Event::from_json(line.as_bytes()).unwrap().id.to_string());
+    assert!(ids.eq(MADE.truths.iter().map(|(id, _, _)| id.clone())));
+    let fraud = |row: &&BTreeMap<String, String>| row["truth"] == "fraud";
+    let known: BTreeMap<&str, &str> =
+        MADE.truth.iter().filter(fraud).map(|row| (row["id"].as_str(), row["attack"].as_str())).collect();
+    for (id, truth, strange) in &MADE.truths {
+        assert_eq!(known.get(id.as_str()).copied().unwrap_or("honest"), truth, "{id}");
+        assert!(truth == "honest" || strange.is_empty(), "{id}: {strange}");
+    }
+}
+
+#[test]
+fn what_makes_honest_events_look_strange_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let year = SimulateOptions { honest_year: true, ..options(2_000, 6) };
+    simulate(&year, folder.path(), &Watch::default()).unwrap();
+    let truths = truths(&folder.path().join("events-truth.csv.zst"));
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, _, strange) in &truths {
+        for word in strange.split_whitespace() {
+            *counts.entry(word).or_default() += 1;
+        }
+    }
+    assert_eq!(counts.len(), 19, "{counts:?}");
+    let odd = truths.iter().filter(|(_, _, strange)| !strange.is_empty()).count();
+    assert!((truths.len() / 20..truths.len() / 2).contains(&odd), "{odd} of {}", truths.len());
 }
 
 #[test]

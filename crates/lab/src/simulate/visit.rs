@@ -16,6 +16,7 @@ use super::clients::Device;
 use super::dice::Dice;
 use super::error::LabError;
 use super::networks::{Network, Source};
+use super::oddity::Oddities;
 
 /// What was not done by the customer, and by whom it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,8 @@ pub(super) struct Draft {
     pub(super) culprit: Option<Culprit>,
     /// Whether a culprit could prove to be the customer here: has the telephone number, or the customer at the other end.
     pub(super) holds_factor: bool,
+    /// What makes it look strange, if the customer did it.
+    pub(super) oddities: Oddities,
 }
 
 impl Draft {
@@ -111,6 +114,7 @@ impl Draft {
             details,
             culprit: None,
             holds_factor: false,
+            oddities: Oddities::default(),
         }
     }
 
@@ -190,6 +194,7 @@ impl Visit {
             details,
             culprit: self.culprit,
             holds_factor: self.holds_factor,
+            oddities: Oddities::default(),
         });
     }
 

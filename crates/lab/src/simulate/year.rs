@@ -8,6 +8,7 @@ use super::clients::{Device, Slot};
 use super::dice::{Dice, Stream};
 use super::errands::{Errand, Task};
 use super::networks::{NETWORKS, Purpose, Source};
+use super::oddity::{Oddity, is_fresh};
 use super::population::{Person, World, YEAR_DAYS};
 use super::visit::{SECURITIES, THIN};
 
@@ -64,6 +65,12 @@ impl Year {
         Self { renumbering, new_issue_day, tax_from }
     }
 
+    /// Whether a source's provider gave other addresses lately.
+    pub(super) fn is_fresh(&self, source: Source, day: u64) -> bool {
+        let moved = |(asn, from): &(u32, u64)| *asn == source.network.asn && is_fresh(*from, day);
+        self.renumbering.iter().any(moved)
+    }
+
     pub(super) fn renumbered(&self, source: Source, day: u64) -> Source {
         let moved = |(asn, from): &(u32, u64)| *asn == source.network.asn && day >= *from;
         if self.renumbering.iter().any(moved) { source.network.other_half(source.ip) } else { source }
@@ -94,26 +101,26 @@ impl Strange {
         let (Some(dice), Some(year)) = (&mut self.dice, &world.year) else { return Vec::new() };
         let (days, from) = (world.calendar.days(), person.joined.unwrap_or(0));
         let mut errands = Vec::new();
-        let mut add = |day: u64, task: Task| {
+        let mut add = |day: u64, task: Task, oddity: Oddity| {
             if (from..days).contains(&day) {
-                errands.push(Errand { day, task, staffed: None });
+                errands.push(Errand { day, task, staffed: None, oddity: Some(oddity) });
             }
         };
         if dice.ppm(RETIRE_PERMILLE * 1_000 * days / YEAR_DAYS) {
             let day = dice.below(days);
             if dice.permille(RETIRE_TO_NEW_ACCOUNT_PERMILLE) {
-                add(day.saturating_sub(dice.between(0, 14)), Task::BankChange);
+                add(day.saturating_sub(dice.between(0, 14)), Task::BankChange, Oddity::TakesAll);
             }
             let parts = dice.between(1, 3);
             for part in 0..parts {
                 let share_ppm = 1_000_000 / (parts - part);
-                add(day + part * dice.between(1, 20), Task::Withdraw { share_ppm });
+                add(day + part * dice.between(1, 20), Task::Withdraw { share_ppm }, Oddity::TakesAll);
             }
         }
         for season in &year.tax_from {
             if dice.permille(TAX_PERMILLE) {
                 let share_ppm = dice.between(10_000, 200_000);
-                add(season + dice.below(TAX_TO - TAX_FROM), Task::Withdraw { share_ppm });
+                add(season + dice.below(TAX_TO - TAX_FROM), Task::Withdraw { share_ppm }, Oddity::Taxes);
             }
         }
         errands
@@ -129,6 +136,11 @@ impl Strange {
     /// Whether a telephone leaves the wireless network during a session, and goes on over its carrier.
     pub(super) fn leaves_wireless(&mut self) -> bool {
         self.dice.as_mut().is_some_and(|dice| dice.permille(LEAVES_PERMILLE))
+    }
+
+    /// What makes an order of such a security look strange.
+    pub(super) const fn oddity(number: u64) -> Oddity {
+        if number == NEW_ISSUE { Oddity::NewIssue } else { Oddity::ThinSymbol }
     }
 
     /// The new issue, or a security that hardly anybody trades, in those sessions in which one is ordered.

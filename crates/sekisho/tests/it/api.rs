@@ -5,6 +5,7 @@ mod backtests;
 mod bodies;
 mod campaigns;
 mod customers;
+mod examples;
 mod holds;
 mod lists;
 mod mask;

@@ -5,6 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use engine::distinct::Distinct;
 use engine::facet::Facet;
 use engine::record::Campaign;
 use engine::record::campaign::{Member, Print, Visitor};
@@ -113,10 +114,13 @@ pub(super) struct CampaignTold {
     failed: u64,
     /// Of these, for nobody known.
     unknown: u64,
-    /// Different addresses (of IPv6 /64): exact up to 32, then an estimate.
-    addresses_seen: u64,
-    /// Customers tried, those got into too: exact up to 32, then an estimate.
-    tried: u64,
+    /// About how many different addresses (of IPv6 /64): exact up to 32, above that an estimate with a standard error of 6.5 %.
+    #[schema(example = 117)]
+    addresses_about: u64,
+    /// About how many customers were tried, those got into too: exact up to 32, above that an estimate with a standard error of 6.5 %.
+    /// Of those only tried at most 32,768 are listed.
+    #[schema(example = 208)]
+    tried_about: u64,
     /// Customers whose password it had, whether or not a further proof stopped it.
     entered: u32,
     /// What its logins have in common, in the order in which it stood out.
@@ -266,17 +270,27 @@ fn place(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
+/// How many, said to be about so many where it is an estimate.
+fn counted(many: &Distinct, about: &str) -> String {
+    let word = if many.is_exact() { "" } else { about };
+    format!("{word}{}", many.count())
+}
+
 impl CampaignTold {
     fn new(campaigns: &Campaigns, campaign: &Campaign, japanese: bool) -> Self {
-        let (tried, addresses) = (campaign.tried.count(), campaign.addresses_seen.count());
+        let (tried, addresses) = (&campaign.tried, &campaign.addresses_seen);
         let text = if japanese {
             format!(
-                "{addresses}か所の接続元から{tried}名のお客さまへの不正ログインの試みがあり、うち{}名は正しいパスワードによるものでした",
+                "{}か所の接続元から{}名のお客さまへの不正ログインの試みがあり、うち{}名は正しいパスワードによるものでした",
+                counted(addresses, "約"),
+                counted(tried, "約"),
                 campaign.entered
             )
         } else {
             format!(
-                "{tried} customers were tried from {addresses} addresses, {} of them with the right password",
+                "{} customers were tried from {} addresses, {} of them with the right password",
+                counted(tried, "about "),
+                counted(addresses, "about "),
                 campaign.entered
             )
         };
@@ -293,8 +307,8 @@ impl CampaignTold {
             logins: campaign.logins,
             failed: campaign.failed,
             unknown: campaign.unknown,
-            addresses_seen: addresses,
-            tried,
+            addresses_about: addresses.count(),
+            tried_about: tried.count(),
             entered: campaign.entered,
             fingerprint: campaign.prints.iter().map(PrintTold::new).collect(),
         }

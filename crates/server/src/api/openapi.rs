@@ -9,6 +9,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::App;
+use super::examples::Examples;
 use super::problem::Problem;
 use super::{
     audit, authenticators, backtests, calls, campaigns, challenges, customers, decide, decisions, devices,
@@ -42,7 +43,7 @@ const KEY: &str = "key";
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),
-    modifiers(&Key),
+    modifiers(&Key, &Examples),
     security(("key" = [])),
     tags(
         (name = "send", description = "Ask, and tell: role `sender`"),

@@ -2,7 +2,7 @@
 
 use engine::signal::Signal;
 
-use super::{HOME, NO, YES, away, check, home};
+use super::{HOME, NO, YES, away, check, home, value};
 use crate::made::{Made, at_home, day, hour, made};
 
 /// Logins that fail, each of another customer, from two addresses with one client.
@@ -134,6 +134,30 @@ fn of_purchases_of_one_symbol() {
         (0..count).map(order).collect()
     };
     let sale = home("order").order("Z1", 1_000, 0.0);
+    let bought_daily = |from: i64| -> Vec<Made> {
+        let order = |at: i64| {
+            let event = made("order", &format!("W{at}"), day(at)).with("id", format!("w-{at}"));
+            buy(at_home(event, HOME, "d"), "Z1")
+        };
+        (from..91).map(order).collect()
+    };
+    let of_a_popular_one = |count: i64| {
+        let mut before = bought_daily(30);
+        before.extend(hijacked(count));
+        before
+    };
+    check(
+        Signal::SymbolRush,
+        vec![
+            ("three of what nobody bought", hijacked(3), buy(home("order"), "Z1"), Some(3.0)),
+            ("another symbol", hijacked(3), buy(home("order"), "Z2"), NO),
+            ("oneself", vec![buy(home("order").with("id", "before"), "Z1")], buy(home("order"), "Z1"), NO),
+            ("as every day", of_a_popular_one(0), buy(home("order"), "Z1"), NO),
+            ("a sale", hijacked(3), sale.clone(), None),
+        ],
+    );
+    let rush = value(Signal::SymbolRush, of_a_popular_one(9), buy(home("order"), "Z1"));
+    assert!(rush.is_some_and(|rush| rush > 9.0), "{rush:?}");
     check(
         Signal::SymbolCluster,
         vec![

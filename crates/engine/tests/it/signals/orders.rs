@@ -93,6 +93,17 @@ fn of_orders() {
             ("nothing is known", vec![], buy(), None),
         ],
     );
+    check(
+        Signal::OrderSoldLately,
+        vec![
+            ("nothing sold", vec![], buy(), NO),
+            ("half of it, today", vec![order(91, 2, 0.5)], buy(), Some(0.5)),
+            ("three days ago", vec![order(88, 2, 0.5)], buy(), Some(0.25)),
+            ("before another sale", vec![order(91, 2, 0.5)], order(91, 1, 0.25), Some(0.5)),
+            ("one that failed", vec![order(91, 2, 0.5).failed()], buy(), NO),
+            ("no order", vec![order(91, 2, 0.5)], home("withdrawal"), None),
+        ],
+    );
     let past = || vec![order(60, 1_000, 0.0), order(61, 2_000, 0.0), order(62, 1_500, 0.0)];
     check(
         Signal::OrderFarFromNorm,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Api, event, explained, good, over, refused, take_over};
-use crate::process::{run, stderr};
+use crate::process::{Place, run, stderr};
 use crate::serve::days_ago;
 
 /// Holds what can be held, and asks for proof at every login.
@@ -172,4 +172,56 @@ fn the_points_of_an_explanation_are_the_score() {
     let none = run(&["-q", "policy", "explain", "nothing", "--data", &data]);
     assert_eq!(none.status.code(), Some(1));
     assert!(stderr(&none).contains("no event `nothing`"), "{}", stderr(&none));
+}
+
+/// Imported logs and no journal: what was attempted or succeeded stands for the questions, once each.
+#[test]
+fn a_policy_is_tried_on_history_alone() {
+    let place = Place::new();
+    let at = |days: u64, id: &str, kind: &str, outcome: &str| {
+        let line = event(id, kind, "C2", "192.0.2.7").replace(&*crate::serve::YESTERDAY, &days_ago(days));
+        let mut line: Value = serde_json::from_str(&line).unwrap();
+        line["outcome"] = outcome.into();
+        line.to_string() + "\n"
+    };
+    let lines = [
+        at(20, "l-1", "login", "failed"),
+        at(20, "l-2", "login", "succeeded"),
+        at(10, "w-1-q", "withdrawal", "attempted"),
+        at(10, "w-1", "withdrawal", "succeeded"),
+        at(8, "w-2", "withdrawal", "succeeded"),
+        at(6, "w-3", "withdrawal", "failed"),
+        at(4, "s-1", "session.activity", "succeeded"),
+        at(2, "r-1", "customer.report", "succeeded"),
+    ];
+    let log = place.write("log.ndjson", lines.concat());
+    let history = place.text("history");
+    let imported = run(&["-q", "import", "--format", "ndjson", "--out", &history, &log]);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    let policy = place.write("candidate.toml", HOLDS_ALL);
+    let nothing = place.write("live.toml", HOLDS_ALL.replace("true", "false"));
+    let alone = ["-q", "policy", "backtest", "--history-alone", "--json", "--history", &history];
+    let tried = |more: &[&str]| -> Value {
+        let ended = run(&[&alone, more].concat());
+        assert!(ended.status.success(), "{}", stderr(&ended));
+        serde_json::from_slice(&ended.stdout).unwrap()
+    };
+    let found = tried(&["--policy", &policy, "--against", &nothing]);
+    assert_eq!((&found["questions"], &found["base"]["history_events"]), (&3.into(), &8.into()), "{found}");
+    assert_eq!(found["base"]["from"], "history alone", "{found}");
+    let pairs = json!([
+        {"live": "allow", "candidate": "step_up", "count": 1},
+        {"live": "allow", "candidate": "hold", "count": 2},
+    ]);
+    assert_eq!(found["pairs"], pairs, "{found}");
+    let fraud = &found["labelled"]["fraud"];
+    assert_eq!(
+        (&fraud["customers_paid"], &fraud["customers_paid_by_candidate"]),
+        (&1.into(), &0.into()),
+        "{found}"
+    );
+    let since = tried(&["--policy", &policy, "--from", &days_ago(9)]);
+    assert_eq!(since["questions"], 1, "{since}");
+    let refused = run(&["-q", "policy", "backtest", "--history-alone"]);
+    assert!(!refused.status.success() && stderr(&refused).contains("--history"), "{}", stderr(&refused));
 }

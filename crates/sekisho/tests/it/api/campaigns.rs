@@ -27,7 +27,7 @@ fn a_campaign_and_whom_it_got_into() {
         let all = good(reader.get("/v1/campaigns?limit=1"));
         let campaign = &all["campaigns"][0];
         assert_eq!(
-            (&campaign["id"], &campaign["entered"], &campaign["tried"]),
+            (&campaign["id"], &campaign["entered"], &campaign["tried_about"]),
             (&1.into(), &3.into(), &12.into()),
             "{all}"
         );
@@ -97,7 +97,7 @@ fn a_campaign_of_the_past_is_known_when_its_history_was_taken() {
     let mut reader = api.of("reader");
     let all = good(reader.get("/v1/campaigns"));
     let campaign = &all["campaigns"][0];
-    assert_eq!((&campaign["entered"], &campaign["tried"]), (&3.into(), &12.into()), "{all}");
+    assert_eq!((&campaign["entered"], &campaign["tried_about"]), (&3.into(), &12.into()), "{all}");
     assert_eq!((&campaign["status"], &campaign["first"]), (&"over".into(), &at(0).into()), "{all}");
     let id = &campaign["id"];
     let whole = good(reader.get(&format!("/v1/campaigns/{id}")));

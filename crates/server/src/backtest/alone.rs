@@ -1,0 +1,102 @@
+//! A back-test over history alone, where there is no journal: no question was asked and no answer is known, so that what happened
+//! stands for the questions and a policy of today's for the answers. Must not know terminals.
+//!
+//! A question is what a broker asks about: a login, a procedure (withdrawals and transfers among them), an order or a payment of
+//! the broker's own, that was attempted or succeeded. What failed is none: it was told, not asked. Where a history holds both the
+//! question and what became of it – an attempt, and within a day a success of the same kind in the same customer's name – that is one.
+
+use std::path::PathBuf;
+
+use engine::input::Body;
+use engine::{Decision, Input, Observed, Policy, State};
+use hashbrown::HashMap;
+use history::Watch;
+use model::customer::text_key;
+use model::time::DAY_US;
+use model::{EventKind, Outcome};
+
+use super::{Backtest, BacktestOptions, Compared, Found, Labels};
+use crate::bootstrap::Feed;
+use crate::comparison::fired;
+use crate::observe::Observer;
+use crate::past::{Base, LOOK_INPUTS, PastError};
+
+/// What is not as it was.
+const NOTES: [&str; 4] = [
+    "history keeps no questions and answers: what was attempted or succeeded stands for what was asked, the policy compared with for what was answered",
+    "everything in it happened, whatever the policies say: what an answer would have led to is not known",
+    "history was told as facts in the order of its times; it arrived in another order",
+    "customers' profiles and lists are not known; bank accounts only where a server wrote the history",
+];
+
+/// Weighs what happened in history files by two policies.
+///
+/// # Errors
+/// The history cannot be read, or `watch` says stop.
+pub fn backtest_history(
+    files: &[PathBuf],
+    (live, candidate): (&Policy, &Policy),
+    options: &BacktestOptions,
+    watch: &Watch,
+) -> Result<Backtest, PastError> {
+    let mut labels = Labels::about(options);
+    each_event(files, watch, |seq, event| labels.note(seq, &event))?;
+    let mut found = Found::new(candidate, labels);
+    let (mut state, mut questions, mut events) = (State::default(), Questions::default(), 0_u64);
+    each_event(files, watch, |seq, event| {
+        events = seq;
+        let is_asked = questions.is_one(&event) && options.is_within(event.time);
+        if is_asked {
+            let said = state.weigh(live, &event);
+            let rules = fired(live, &said);
+            found.compare(&state, (seq, &event), &compared(&said, rules));
+        }
+        let time = event.time;
+        state.apply(live, &Input { seq, time, body: Body::Event(event) });
+    })?;
+    let base = Base { from: "history alone", first_seq: 0, history_events: events, notes: NOTES.to_vec() };
+    Ok(found.told(base, events))
+}
+
+fn compared<'a>(said: &Decision, rules: Vec<&'a str>) -> Compared<'a> {
+    Compared { decision: said.verdict, score: said.score, policy: said.policy, rules }
+}
+
+/// Every event in the order of its time, with its number in it, from 1.
+fn each_event(
+    files: &[PathBuf],
+    watch: &Watch,
+    mut look: impl FnMut(u64, Box<Observed>),
+) -> Result<(), PastError> {
+    let mut seq = 0_u64;
+    Feed::open(files)?.run(&Observer::without_files(), watch, |event| {
+        seq = seq.saturating_add(1);
+        look(seq, event);
+        if seq.is_multiple_of(LOOK_INPUTS) { Ok(watch.check()?) } else { Ok(()) }
+    })?;
+    Ok(())
+}
+
+/// Attempts whose success was not told yet: customer and kind, and when.
+#[derive(Default)]
+struct Questions(HashMap<(u64, EventKind), i64>);
+
+impl Questions {
+    /// Whether an event stands for a question of its own.
+    fn is_one(&mut self, event: &Observed) -> bool {
+        let kind = event.kind;
+        let is_asked_about = kind.is_procedure()
+            || matches!(kind, EventKind::Login | EventKind::Order | EventKind::PaymentInstruction);
+        if !is_asked_about || event.outcome == Outcome::Failed {
+            return false;
+        }
+        let customer = event.customer.as_ref().map_or(0, |customer| text_key(customer.as_str()));
+        let (key, at_us) = ((customer, kind), event.time.as_us());
+        if event.outcome == Outcome::Attempted {
+            self.0.insert(key, at_us);
+            return true;
+        }
+        let attempt_us = self.0.remove(&key);
+        attempt_us.is_none_or(|attempt_us| at_us.saturating_sub(attempt_us) > DAY_US)
+    }
+}
