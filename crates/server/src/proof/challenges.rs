@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
-use model::{ContactType, CustomerId, Event, EventKind, Time};
+use model::{CustomerId, Event, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code};
@@ -240,7 +240,7 @@ pub(super) fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
 impl Proofs {
     /// What an event asks to confirm; none if it names no customer.
     pub(crate) fn action(&self, event: &Event) -> Option<Action> {
-        Action::of(event, |text| self.keys.action_digest(text), mask)
+        Action::of(event, |text| self.keys.action_digest(text))
     }
 
     /// The challenge of a decision about this event: made once, however often the event comes.
@@ -265,9 +265,7 @@ impl Proofs {
     }
 
     /// A challenge that the broker asks for.
-    pub(crate) async fn for_broker(&self, event: &Event) -> Result<Shown, ProofError> {
-        let action =
-            self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
+    pub(crate) async fn for_broker(&self, action: Action) -> Result<Shown, ProofError> {
         let making = self.making(ChallengeId(random()?), action, None).await?;
         self.keeper.act(move |kept| making.keep(kept)).await
     }
@@ -338,6 +336,10 @@ impl Proofs {
         method: Method,
         given: &str,
     ) -> Result<Shown, ProofError> {
+        // What is no code is no guess.
+        if method != Method::Recovery && !code::is_one(&code::typed(given)) {
+            return Err(ProofError::NoCode);
+        }
         let reports = self.reports(by).await?;
         let (by, now, given) = (by.clone(), self.now(), given.to_owned());
         let keys = Arc::clone(&self.keys);
@@ -346,7 +348,7 @@ impl Proofs {
             challenge.takes(method, now)?;
             let mut guesses = kept.guesses(&by, &guesser)?;
             if let Some(until) = guesses.blocked_until(now) {
-                return Err(Refusal::Wait { until }.into());
+                return Err(Refusal::wait(until, now).into());
             }
             let found = look_at(kept, &keys, (id, &challenge), (method, &given), now)?;
             // What a wrong answer leaves behind must stay: it is no failure of the act.
@@ -387,28 +389,23 @@ impl Proofs {
         Ok(())
     }
 
-    /// Uses a proof up that was given for adding an authenticator or a device.
+    /// Uses a proof up that was given for adding this authenticator or device; gives what was proven, too.
     pub(super) async fn redeem_for_change(
         &self,
         id: ChallengeId,
-        customer: &CustomerId,
-        kind: EventKind,
-    ) -> Result<Passed, ProofError> {
-        let reports = self.reports(customer).await?;
-        let (owner, now) = (customer.clone(), self.now());
+        change: Action,
+    ) -> Result<(Action, Passed), ProofError> {
+        let (customer, now) = (change.customer.clone(), self.now());
+        let reports = self.reports(&customer).await?;
         let redeemed = self.keeper.act(move |kept| {
-            let mut challenge = reports.applied(own_challenge(kept, id, &owner)?);
-            if challenge.action().kind != kind {
-                return Err(ProofError::Conflict(format!("the challenge is not for `{kind}`")));
-            }
-            let action = challenge.action().clone();
-            let passed = challenge.redeem(&action, now)?;
+            let mut challenge = reports.applied(own_challenge(kept, id, &change.customer)?);
+            let passed = challenge.redeem(&change, now)?;
             kept.put_challenge(&id.0, &challenge)?;
-            Ok((passed, challenge.made()))
+            Ok((challenge.action().clone(), passed, challenge.made()))
         });
-        let (passed, made) = redeemed.await?;
-        self.check_not_reported(customer, made).await?;
-        Ok(passed)
+        let (action, passed, made) = redeemed.await?;
+        self.check_not_reported(&customer, made).await?;
+        Ok((action, passed))
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.
@@ -474,8 +471,4 @@ fn passkey(authenticator: Authenticator) -> Option<String> {
         Kind::Passkey(kept) => Some(kept),
         Kind::Totp(_) | Kind::Recovery(_) => None,
     }
-}
-
-fn mask(sort: ContactType, text: &str) -> String {
-    model::mask::value(sort.into(), text)
 }

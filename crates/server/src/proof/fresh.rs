@@ -68,7 +68,7 @@ mod tests {
     fn challenge(made: Time) -> Challenge {
         let event = br#"{"id":"l","time":"2020-09-16T03:00:00Z","kind":"login","customer":"C1","outcome":"attempted"}"#;
         let event = Event::from_json(event).unwrap();
-        let action = Action::of(&event, |_| [0; 32], |_, text| text.to_owned()).unwrap();
+        let action = Action::of(&event, |_| [0; 32]).unwrap();
         Challenge::new(action, None, Vec::new(), made, 600)
     }
 
