@@ -72,10 +72,22 @@ impl Authenticator {
         if waits { now.plus_us(i64::from(hours).saturating_mul(HOUR_US)) } else { now }
     }
 
+    /// From when on it counts: never if it looked like a copy, which may be somebody else's.
+    #[must_use]
+    pub fn counts_from(&self) -> Time {
+        if self.cloned.is_some() { Time::MAX } else { self.matures }
+    }
+
+    /// Whether it counts by now.
+    #[must_use]
+    pub fn counts(&self, now: Time) -> bool {
+        now >= self.counts_from()
+    }
+
     /// Whether it may confirm this now.
     #[must_use]
     pub fn confirms(&self, kind: EventKind, now: Time) -> bool {
-        now >= self.matures || !needs_mature(kind)
+        self.counts(now) || !needs_mature(kind)
     }
 }
 

@@ -331,7 +331,11 @@ impl Challenge {
         let now = passed.at;
         self.takes(passed.method, now)?;
         if !passed.matured && crate::authenticator::needs_mature(self.action.kind) {
-            return Err(Refusal::cooling(matures, now));
+            // What never counts is none that this is answered by.
+            return Err(match matures {
+                Time::MAX => Refusal::Method(passed.method.as_str()),
+                matures => Refusal::cooling(matures, now),
+            });
         }
         self.set_passed(passed);
         Ok(())

@@ -167,7 +167,32 @@ fn a_copied_passkey_is_refused_and_noted() {
     assert!(broker.authenticators("C1")["authenticators"][0]["cloned"].is_null());
     let copied = broker.prove("C1", &mut copy);
     assert_eq!((copied.status, copied.body.contains("copy")), (422, true), "{copied:?}");
-    assert!(broker.authenticators("C1")["authenticators"][0]["cloned"].is_string());
+    let told = &broker.authenticators("C1")["authenticators"][0];
+    assert!(told["cloned"].is_string() && told["counts_from"].is_null(), "{told}");
+
+    // Nobody can say which of the two is the customer's: neither confirms a withdrawal, and decisions know.
+    let shown = |action: &Value| broker.asks().post("/v1/challenges", &action.to_string()).unwrap().json();
+    assert_eq!(shown(&withdrawal("C1"))["methods"], json!([]));
+    let begin = format!("/v1/challenges/{}/passkey", broker.challenge("C1"));
+    assert_eq!(broker.asks().post(&begin, "{\"customer\":\"C1\"}").unwrap().status, 409);
+    let login = json!({"customer": "C1", "kind": "login"});
+    let challenge = shown(&login)["id"].as_str().unwrap().to_owned();
+    let options = broker.begin_answer(&challenge, "C1");
+    assert_eq!(broker.end_answer(&challenge, "C1", &copy.get(&options)).status, 422, "refused again");
+    broker.proven(&login, &mut passkey);
+    let decided = |id: &str| {
+        let login = json!({"credential": "correct"});
+        let asked = crate::proof::event(id, "login", "C1", &login);
+        broker.asks().post("/v1/decide", &asked).unwrap().json()
+    };
+    let decision = decided("l-1");
+    assert_eq!(decision["decision"], "step_up", "{decision}");
+    assert!(decision["reasons"].to_string().contains("copied_passkey"), "{decision}");
+    broker.remove_first_authenticator("C1");
+    let decision = decided("l-2");
+    assert!(!decision["reasons"].to_string().contains("copied_passkey"), "{decision}");
+    let events = broker.by("reader").get("/v1/events?customer=C1").unwrap().body;
+    assert_eq!(events.matches("factor.copied").count(), 2, "seen and gone, once each: {events}");
 }
 
 #[test]

@@ -456,7 +456,7 @@ pub(super) async fn passkey(
             Ok((StatusCode::ACCEPTED, Json(PasskeyOptions { options })).into_response())
         }
         Some(credential) => {
-            let challenge = app.proofs.end_answer(id, &sent.customer, credential).await?;
+            let challenge = app.proofs.end_answer(&app.observer, id, &sent.customer, credential).await?;
             let known = sent.known_browser.as_deref();
             Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, known)).into_response())
         }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use model::Time;
 use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::Deserialize;
@@ -105,7 +106,8 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let reports = app.proofs.reports(&visit.customer).await.map_err(refused)?;
     let recent = recent(&app, &visit.customer, now).await.map_err(refused)?;
     let passkey = |matured: bool| {
-        has.iter().any(|each| each.method == "passkey" && (!matured || now >= each.counts_from))
+        let counts = |from: Option<Time>| from.is_some_and(|from| now >= from);
+        has.iter().any(|each| each.method == "passkey" && (!matured || counts(each.counts_from)))
     };
     let rows = has.iter().map(|each| Row {
         id: each.id.clone(),
@@ -113,7 +115,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         name: each.name.clone(),
         made: texts.time(each.made),
         used: each.used.map(|used| texts.time(used)),
-        cooling: (now < each.counts_from).then(|| texts.time(each.counts_from)),
+        cooling: each.counts_from.filter(|from| now < *from).map(|from| texts.time(from)),
         left: each.left,
         cloned: each.cloned.is_some(),
     });
@@ -142,7 +144,11 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
         let options = app.proofs.begin_confirmation(&visitor.visit).await.map_err(refused)?;
         return Ok(Json(json!({ "options": options })).into_response());
     };
-    let proof = app.proofs.end_confirmation(&visitor.visit, credential, change).await.map_err(refused)?;
+    let proof = app
+        .proofs
+        .end_confirmation(&app.observer, &visitor.visit, credential, change)
+        .await
+        .map_err(refused)?;
     let mut response = Json(json!({ "proof": proof })).into_response();
     keep_browser(&app.proofs, &visitor, &mut response);
     Ok(response)

@@ -16,6 +16,7 @@ use super::passkeys::{Failed, Proven, credential_of};
 use super::{ProofError, Proofs};
 use crate::envelope;
 use crate::observe::Observer;
+use crate::sequencer::AskError;
 
 /// An authenticator as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -29,9 +30,9 @@ pub struct Shown {
     /// When it was enrolled.
     #[schema(value_type = String, format = DateTime)]
     pub made: Time,
-    /// From when on it confirms procedures.
-    #[schema(value_type = String, format = DateTime)]
-    pub counts_from: Time,
+    /// From when on it confirms procedures; none if it looked like a copy, which never does.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub counts_from: Option<Time>,
     /// When it was used last.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub used: Option<Time>,
@@ -49,7 +50,7 @@ impl From<&Authenticator> for Shown {
             method: authenticator.kind.method().as_str(),
             name: authenticator.name.clone(),
             made: authenticator.made,
-            counts_from: authenticator.matures,
+            counts_from: authenticator.cloned.is_none().then_some(authenticator.matures),
             used: authenticator.used,
             cloned: authenticator.cloned,
             left: match &authenticator.kind {
@@ -247,9 +248,15 @@ impl Proofs {
                 kept.remove_credential(&credential)?;
             }
             kept.remove_authenticator(&removed)?;
-            Ok(removed)
+            let others = kept.authenticators(&owner)?;
+            let was_last_copy = removed.cloned.is_some() && others.iter().all(|each| each.cloned.is_none());
+            Ok((removed, was_last_copy))
         });
-        self.tell_change(observer, &removed.await?, EventKind::FactorRemove, client).await
+        let (removed, was_last_copy) = removed.await?;
+        if was_last_copy {
+            self.tell_copied(observer, &removed, Outcome::Failed).await?;
+        }
+        self.tell_change(observer, &removed, EventKind::FactorRemove, client).await
     }
 
     /// Begins to prove, on a visit, that its customer has a passkey.
@@ -261,12 +268,13 @@ impl Proofs {
     /// Ends it: what the page brings with the change it is for.
     pub(crate) async fn end_confirmation(
         &self,
+        observer: &Observer,
         visit: &Visit,
         answer: Value,
         change: Action,
     ) -> Result<String, ProofError> {
         let passed = |_kept: &Kept<'_>, passed, _matures| Ok(passed);
-        let passed = self.check_passkey(visit.id(), &visit.customer, answer, passed).await?;
+        let passed = self.check_passkey(observer, visit.id(), &visit.customer, answer, passed).await?;
         self.confirmation_token(visit, change, passed)
     }
 
@@ -274,6 +282,7 @@ impl Proofs {
     /// when the passkey matures.
     pub(super) async fn check_passkey<T: Send + 'static>(
         &self,
+        observer: &Observer,
         id: &[u8; 16],
         customer: &CustomerId,
         answer: Value,
@@ -281,7 +290,7 @@ impl Proofs {
     ) -> Result<T, ProofError> {
         let has = self.has(customer).await?;
         let proven = self.passkeys.end_proof(id, answer, &passkeys_of(&has), self.now());
-        self.note_use(customer, proven, then).await
+        self.note_use(observer, customer, proven, then).await
     }
 
     pub(super) async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
@@ -292,6 +301,7 @@ impl Proofs {
     /// Notes what came of a passkey's answer, and does with the proof it is what `then` says.
     pub(super) async fn note_use<T: Send + 'static>(
         &self,
+        observer: &Observer,
         customer: &CustomerId,
         proven: Result<Proven, Failed>,
         then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
@@ -307,7 +317,7 @@ impl Proofs {
                 return Err(ProofError::Invalid(format!("the passkey is refused: {problem}")));
             }
             Err(Failed::Copied(credential)) => {
-                self.note_copy(customer, credential, now).await?;
+                self.note_copy(observer, customer, credential, now).await?;
                 return Err(ProofError::Invalid("the passkey is refused: it looks like a copy".to_owned()));
             }
         };
@@ -321,28 +331,61 @@ impl Proofs {
                     used.kind = Kind::Passkey(passkey);
                 }
                 kept.put_authenticator(&used)?;
-                let matured = now >= used.matures;
+                let matured = used.counts(now);
                 let passed =
                     Passed { method: Method::Passkey, authenticator: Some(used.id), at: now, matured };
                 // It was used, whatever comes of it.
-                Ok(then(kept, passed, used.matures))
+                Ok(then(kept, passed, used.counts_from()))
             })
             .await?
     }
 
+    /// A passkey looks like a copy: which of the two is the customer's nobody can say. It confirms nothing that matters any more, and
+    /// decisions know it.
     async fn note_copy(
         &self,
+        observer: &Observer,
         customer: &CustomerId,
         credential: Vec<u8>,
         now: Time,
     ) -> Result<(), ProofError> {
         let owner = customer.clone();
-        self.keeper
-            .act(move |kept| match by_credential(kept.authenticators(&owner)?, &credential) {
-                Some(copied) => kept.put_authenticator(&Authenticator { cloned: Some(now), ..copied }),
-                None => Ok(()),
-            })
-            .await
+        let copied = self.keeper.act(move |kept| {
+            let Some(copied) = by_credential(kept.authenticators(&owner)?, &credential) else {
+                return Ok(None);
+            };
+            let copied = Authenticator { cloned: copied.cloned.or(Some(now)), ..copied };
+            kept.put_authenticator(&copied)?;
+            Ok(Some(copied))
+        });
+        match copied.await? {
+            Some(copied) => self.tell_copied(observer, &copied, Outcome::Succeeded).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells decisions that one looks like a copy, or that it is gone: once each.
+    async fn tell_copied(
+        &self,
+        observer: &Observer,
+        copied: &Authenticator,
+        outcome: Outcome,
+    ) -> Result<(), ProofError> {
+        let what = if outcome == Outcome::Failed { "gone" } else { "seen" };
+        let fact = Fact {
+            id: format!("copied-{}-{what}", data_encoding::HEXLOWER.encode(&copied.id)),
+            kind: EventKind::FactorCopied,
+            outcome,
+            customer: &copied.customer,
+            factor: Some(factor_of(&copied.kind)),
+            reason: None,
+            client: None,
+        };
+        match self.tell(observer, fact).await {
+            // It was seen before.
+            Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(()),
+            told => told,
+        }
     }
 
     /// What the customer has, if the visit may change it so: who has a passkey that matured has confirmed this with one just now.
@@ -444,7 +487,7 @@ const fn factor_of(kind: &Kind) -> Factor {
 
 /// Whether changes must be confirmed with it.
 fn is_strong(authenticator: &Authenticator, now: Time) -> bool {
-    matches!(authenticator.kind, Kind::Passkey(_)) && now >= authenticator.matures
+    matches!(authenticator.kind, Kind::Passkey(_)) && authenticator.counts(now)
 }
 
 fn room_for(kept: &Kept<'_>, one: &Authenticator) -> Result<(), ProofError> {

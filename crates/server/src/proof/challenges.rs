@@ -13,6 +13,7 @@ use super::keys::{ProofKeys, random};
 use super::result::{self, About};
 use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
+use crate::observe::Observer;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,7 +193,7 @@ impl Making {
         let has: Vec<(Method, Time)> = kept
             .authenticators(&action.customer)?
             .iter()
-            .map(|each| (each.kind.method(), each.matures))
+            .map(|each| (each.kind.method(), each.counts_from()))
             .chain(reached)
             .collect();
         let methods = challenge::methods(action.kind, &has, now, &settings.fallback);
@@ -301,8 +302,8 @@ impl Proofs {
             let mut has = kept.authenticators(&by)?;
             has.retain(|each| matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now));
             // As between methods: a new one does not answer where an old one does.
-            if has.iter().any(|each| now >= each.matures) {
-                has.retain(|each| now >= each.matures);
+            if has.iter().any(|each| each.counts(now)) {
+                has.retain(|each| each.counts(now));
             }
             Ok(has.into_iter().filter_map(passkey).collect::<Vec<_>>())
         });
@@ -312,6 +313,7 @@ impl Proofs {
     /// Ends it.
     pub(crate) async fn end_answer(
         &self,
+        observer: &Observer,
         id: ChallengeId,
         by: &CustomerId,
         answer: Value,
@@ -324,7 +326,7 @@ impl Proofs {
             kept.put_challenge(&id.0, &challenge)?;
             Ok(show(id, &challenge, now))
         };
-        self.check_passkey(&id.0, by, answer, pass).await
+        self.check_passkey(observer, &id.0, by, answer, pass).await
     }
 
     /// Answers with what was typed. Wrong answers are counted, by challenge and by guesser.
@@ -446,7 +448,7 @@ fn look_at(
         if right {
             let used = Authenticator { used: Some(now), ..each };
             kept.put_authenticator(&used)?;
-            return Ok(Some(passed(Some(used.id), used.matures)));
+            return Ok(Some(passed(Some(used.id), used.counts_from())));
         }
     }
     Ok(None)
