@@ -134,6 +134,10 @@ pub(crate) struct Problem {
     pub(crate) r#type: String,
     #[serde(default)]
     pub(crate) detail: String,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) retry_after_seconds: Option<u64>,
 }
 
 impl Decision {

@@ -9,6 +9,7 @@ pub mod settings;
 mod authenticators;
 mod calls;
 mod challenges;
+mod copies;
 mod devices;
 mod facts;
 mod fresh;

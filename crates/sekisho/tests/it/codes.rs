@@ -438,3 +438,38 @@ fn a_known_browser_is_not_kept_out_by_strangers_on_pages_of_the_brokers_own() {
     let right = post(&id, "answer", &known, typed(&code));
     assert_eq!((right.status, &right.json()["known_browser"]), (200, &Value::Null), "{right:?}");
 }
+
+/// The same by the client of a broker's systems.
+#[test]
+fn a_brokers_page_takes_codes_and_registers_devices_by_the_client() {
+    use sekisho_client::{Action, Client, ClientError, NewDevice, Options};
+    let gateway = Gateway::start();
+    let broker = broker(&gateway, "cooling_hours = 0");
+    let client = Client::new(Options::new(&format!("http://{}", broker.server.address), &broker.key));
+    let customer: model::CustomerId = "C1".parse().unwrap();
+    let asked = event("w-1", "withdrawal", "C1", &withdrawal("C1"));
+    let asked = model::Event::from_json(asked.as_bytes()).unwrap();
+    let decision = client.decide(&asked).unwrap();
+    let id = decision.challenge.unwrap().id;
+    assert_eq!(client.send_code(&id, &customer, "sms", None).unwrap().status, "open");
+    let refused = |error: ClientError| match error {
+        ClientError::Refused { status: 409, reason, retry_after, .. } => (reason.unwrap(), retry_after),
+        other => panic!("{other:?}"),
+    };
+    let (reason, retry_after) = refused(client.send_code(&id, &customer, "mail", None).unwrap_err());
+    assert!(reason == "asked_lately" && retry_after.unwrap().as_secs() > 0, "{reason} {retry_after:?}");
+    let code = gateway.until(1).code();
+    let wrong = client.answer(&id, &customer, "sms", &other(&code), None).unwrap_err();
+    assert_eq!(refused(wrong), ("wrong".to_owned(), None));
+    let answered = client.answer(&id, &customer, "sms", &code, None).unwrap();
+    assert_eq!(answered.challenge.status, "passed");
+    assert!(answered.known_browser.is_some());
+    let proof = client.redeem(&id, &Action::of(&asked).unwrap()).unwrap().unwrap();
+    assert_eq!(proof.factor, "sms");
+
+    let device = "phone".parse().unwrap();
+    let new = NewDevice { device: &device, name: "telephone", public_key: None, challenge: None };
+    let registered = client.register_device(&customer, &new).unwrap();
+    let has = client.devices(&customer).unwrap();
+    assert!(has.devices == [registered] && has.devices[0].counts_from.is_some() && !has.only, "{has:?}");
+}

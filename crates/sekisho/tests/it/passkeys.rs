@@ -192,7 +192,7 @@ fn a_copied_passkey_is_refused_and_noted() {
     let decision = decided("l-2");
     assert!(!decision["reasons"].to_string().contains("copied_passkey"), "{decision}");
     let events = broker.by("reader").get("/v1/events?customer=C1").unwrap().body;
-    assert_eq!(events.matches("factor.copied").count(), 2, "seen and gone, once each: {events}");
+    assert_eq!(events.matches("\"kind\":\"factor.copied\"").count(), 2, "seen and gone, once each: {events}");
 }
 
 #[test]

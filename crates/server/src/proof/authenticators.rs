@@ -16,7 +16,6 @@ use super::passkeys::{Failed, Proven, credential_of};
 use super::{ProofError, Proofs};
 use crate::envelope;
 use crate::observe::Observer;
-use crate::sequencer::AskError;
 
 /// An authenticator as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -340,54 +339,6 @@ impl Proofs {
             .await?
     }
 
-    /// A passkey looks like a copy: which of the two is the customer's nobody can say. It confirms nothing that matters any more, and
-    /// decisions know it.
-    async fn note_copy(
-        &self,
-        observer: &Observer,
-        customer: &CustomerId,
-        credential: Vec<u8>,
-        now: Time,
-    ) -> Result<(), ProofError> {
-        let owner = customer.clone();
-        let copied = self.keeper.act(move |kept| {
-            let Some(copied) = by_credential(kept.authenticators(&owner)?, &credential) else {
-                return Ok(None);
-            };
-            let copied = Authenticator { cloned: copied.cloned.or(Some(now)), ..copied };
-            kept.put_authenticator(&copied)?;
-            Ok(Some(copied))
-        });
-        match copied.await? {
-            Some(copied) => self.tell_copied(observer, &copied, Outcome::Succeeded).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Tells decisions that one looks like a copy, or that it is gone: once each.
-    async fn tell_copied(
-        &self,
-        observer: &Observer,
-        copied: &Authenticator,
-        outcome: Outcome,
-    ) -> Result<(), ProofError> {
-        let what = if outcome == Outcome::Failed { "gone" } else { "seen" };
-        let fact = Fact {
-            id: format!("copied-{}-{what}", data_encoding::HEXLOWER.encode(&copied.id)),
-            kind: EventKind::FactorCopied,
-            outcome,
-            customer: &copied.customer,
-            factor: Some(factor_of(&copied.kind)),
-            reason: None,
-            client: None,
-        };
-        match self.tell(observer, fact).await {
-            // It was seen before.
-            Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(()),
-            told => told,
-        }
-    }
-
     /// What the customer has, if the visit may change it so: who has a passkey that matured has confirmed this with one just now.
     pub(super) async fn may_change(
         &self,
@@ -481,7 +432,7 @@ impl Proofs {
 }
 
 /// What it is, in the words of events.
-const fn factor_of(kind: &Kind) -> Factor {
+pub(super) const fn factor_of(kind: &Kind) -> Factor {
     kind.method().factor()
 }
 
@@ -505,7 +456,7 @@ fn one_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Authe
     all.into_iter().find(|each| each.id == *id).ok_or(ProofError::Absent("authenticator"))
 }
 
-fn by_credential(has: Vec<Authenticator>, credential: &[u8]) -> Option<Authenticator> {
+pub(super) fn by_credential(has: Vec<Authenticator>, credential: &[u8]) -> Option<Authenticator> {
     has.into_iter().find(|each| match &each.kind {
         Kind::Passkey(kept) => credential_of(kept).is_some_and(|id| id.as_slice() == credential),
         Kind::Totp(_) | Kind::Recovery(_) => false,
