@@ -45,6 +45,8 @@ words! {
         CaseDisposition = "case.disposition",
         /// The customer lets in registered devices only; `failed` takes that back.
         DeviceRestrict = "device.restrict",
+        /// Feedback: a factor of the customer looks like a copy; `failed` takes that back.
+        FactorCopied = "factor.copied",
     }
 }
 
@@ -72,7 +74,7 @@ impl EventKind {
     /// Whether it tells what became of something that came before: nothing that a client does.
     #[must_use]
     pub const fn is_feedback(self) -> bool {
-        matches!(self, Self::CustomerReport | Self::BankNotice | Self::CaseDisposition)
+        matches!(self, Self::CustomerReport | Self::BankNotice | Self::CaseDisposition | Self::FactorCopied)
     }
 
     /// Whether money leaves: `withdrawal` and `transfer`.

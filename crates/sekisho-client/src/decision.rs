@@ -44,6 +44,9 @@ pub struct Decision {
     /// Where proof is asked for: what the customer is to answer. None where nobody could be asked, or the server did not answer.
     #[serde(default)]
     pub challenge: Option<AskedProof>,
+    /// Where proof is asked for and the event said too little for it: what is missing. Ask with [`crate::Client::challenge`].
+    #[serde(default)]
+    pub challenge_needs: Vec<String>,
     /// Who decided.
     #[serde(skip)]
     pub source: Source,
@@ -131,6 +134,10 @@ pub(crate) struct Problem {
     pub(crate) r#type: String,
     #[serde(default)]
     pub(crate) detail: String,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) retry_after_seconds: Option<u64>,
 }
 
 impl Decision {
@@ -142,6 +149,13 @@ impl Decision {
             WhenSilent::Hold => Verdict::Hold,
             WhenSilent::Refuse => Verdict::Deny,
         };
-        Self { verdict, score: 0, reasons: Vec::new(), challenge: None, source: Source::Silence(why) }
+        Self {
+            verdict,
+            score: 0,
+            reasons: Vec::new(),
+            challenge: None,
+            challenge_needs: Vec::new(),
+            source: Source::Silence(why),
+        }
     }
 }

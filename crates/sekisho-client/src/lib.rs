@@ -21,7 +21,9 @@
 //! ```
 
 mod breaker;
+mod codes;
 mod decision;
+mod devices;
 mod proof;
 
 use std::sync::Arc;
@@ -34,9 +36,11 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 
 use self::breaker::Breaker;
+pub use self::codes::Answered;
 pub use self::decision::{
     AskedProof, Challenge, Decision, Hold, HoldState, Reason, Rejected, Source, Told, Verdict,
 };
+pub use self::devices::{Device, Devices, NewDevice};
 pub use self::proof::{Action, Handover, Page, Proof};
 
 /// Bytes of an answer at most.
@@ -117,6 +121,10 @@ pub enum ClientError {
         problem: String,
         /// What came, what is allowed, what to do.
         detail: String,
+        /// Why a proof is not taken, in a word that stays (docs/proof.md): `wrong`, `wait` and the like are for the customer to hear.
+        reason: Option<String>,
+        /// After which it is looked at again, where time is what is missing.
+        retry_after: Option<Duration>,
     },
     /// The server did not answer, or is being left alone.
     #[error("the server does not answer: {0}")]
@@ -248,7 +256,13 @@ impl Client {
             429 | 500..=599 => Err(ClientError::Silent(format!("it answered {status}"))),
             _ => {
                 let told: decision::Problem = serde_json::from_slice(&body).unwrap_or_default();
-                Err(ClientError::Refused { status, problem: told.r#type, detail: told.detail })
+                Err(ClientError::Refused {
+                    status,
+                    problem: told.r#type,
+                    detail: told.detail,
+                    reason: told.reason,
+                    retry_after: told.retry_after_seconds.map(Duration::from_secs),
+                })
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Proof: the customer is sent to the server's pages, comes back, and what they proved is redeemed right before it is done.
 
-use model::{BankAccount, Client as Browser, Contact, CustomerId, Event, EventKind, Money, Order, Payment};
+use model::client::DeviceId;
+use model::{
+    BankAccount, Client as Browser, Contact, CustomerId, Event, EventKind, Factor, Money, Order, Payment,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Again, Challenge, Client, ClientError};
@@ -20,12 +23,32 @@ pub struct Action {
     order: Option<Order>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<Payment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<Device>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticator: Option<Authenticator>,
+}
+
+/// A device that is registered or taken back: the one that the event came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Device {
+    device: DeviceId,
+}
+
+/// An authenticator that is enrolled or removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Authenticator {
+    factor: Factor,
 }
 
 impl Action {
     /// What an event does; `None` if it names no customer.
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
+        let of_device = matches!(event.kind, EventKind::DeviceRegister | EventKind::DeviceRemove);
+        let of_factor = matches!(event.kind, EventKind::FactorEnroll | EventKind::FactorRemove);
+        let device = event.client.device.clone().filter(|_| of_device);
+        let factor = event.factor.filter(|_| of_factor);
         Some(Self {
             customer: event.customer.clone()?,
             kind: event.kind,
@@ -34,6 +57,8 @@ impl Action {
             contact: event.contact.clone(),
             order: event.order.clone(),
             payment: event.payment.clone(),
+            device: device.map(|device| Device { device }),
+            authenticator: factor.map(|factor| Authenticator { factor }),
         })
     }
 }

@@ -75,7 +75,7 @@ fn what_the_server_refuses_is_the_callers_to_mend() {
          {\"type\":\"urn:sekisho:problem:invalid-event\",\"detail\":\"came 5; allowed: 1 to 4\"}\n",
     );
     let refused = Client::new(options(&address)).decide(&event("login")).unwrap_err();
-    let ClientError::Refused { status: 422, problem, detail } = refused else { panic!("{refused:?}") };
+    let ClientError::Refused { status: 422, problem, detail, .. } = refused else { panic!("{refused:?}") };
     assert_eq!(
         (problem.as_str(), detail.as_str()),
         ("urn:sekisho:problem:invalid-event", "came 5; allowed: 1 to 4")

@@ -16,8 +16,9 @@ const text = (buffer) => {
 };
 
 class Told extends Error {
-  constructor(told) {
+  constructor(told, status) {
     super(told.text);
+    this.isConflict = status === 409;
     this.isUnknownPasskey = told.unknown_passkey === true;
   }
 }
@@ -29,7 +30,7 @@ async function send(path, body) {
     body: JSON.stringify(body ?? {}),
   });
   const told = await response.json();
-  if (!response.ok) throw new Told(told);
+  if (!response.ok) throw new Told(told, response.status);
   return told;
 }
 
@@ -79,7 +80,7 @@ async function get(options) {
 // Begins on the server, asks the browser, ends on the server.
 async function withPasskey(path, ask, more) {
   if (!window.PublicKeyCredential) throw new Told({ text: main.dataset.unsupported });
-  const { options } = await send(path);
+  const { options } = await send(path, more);
   const rpId = options.publicKey.rpId;
   const credential = await ask(options);
   try {
@@ -88,6 +89,21 @@ async function withPasskey(path, ask, more) {
     if (error.isUnknownPasskey) await signal("signalUnknownCredential", { rpId, credentialId: credential.rawId });
     throw error;
   }
+}
+
+// A change on a page that asks for it is confirmed with a passkey first. The proof is for that change alone, and kept until it is used:
+// a browser may want another press in between.
+const PROOF_MS = 4 * 60 * 1000;
+let kept = null;
+
+async function proof(change) {
+  if (!main.dataset.confirm) return undefined;
+  const of = JSON.stringify(change);
+  if (kept?.of !== of || Date.now() > kept.until) {
+    const told = await withPasskey("/confirm", get, { change });
+    kept = { of, proof: told.proof, until: Date.now() + PROOF_MS };
+  }
+  return kept.proof;
 }
 
 // Tells the browser which passkeys are known here, so that it offers no others (WebAuthn Level 3, signal methods). It may not know how,
@@ -123,6 +139,7 @@ async function run(act) {
   try {
     await act();
   } catch (error) {
+    if (error.isConflict) kept = null;
     const cancelled = error instanceof DOMException;
     problem.textContent = error instanceof Told ? error.message : cancelled ? main.dataset.cancelled : main.dataset.unsupported;
     problem.scrollIntoView({ block: "nearest" });
@@ -154,16 +171,12 @@ const acts = {
     await send("/call");
     again();
   },
-  confirm: async () => {
-    await withPasskey("/confirm", get);
-    again();
-  },
   enrol: async () => {
-    await withPasskey("/passkey", create);
+    await withPasskey("/passkey", create, { proof: await proof({ act: "enrol" }) });
     again();
   },
   totp: async () => {
-    const begun = await send("/totp");
+    const begun = await send("/totp", { proof: await proof({ act: "totp" }) });
     const form = document.getElementById("totp");
     form.dataset.token = begun.token;
     document.getElementById("secret").textContent = begun.secret;
@@ -177,7 +190,8 @@ const acts = {
   },
   recovery: async (button) => {
     if (!confirm(button.dataset.ask)) return;
-    const made = await send("/recovery");
+    const made = await send("/recovery", { proof: await proof({ act: "recovery" }) });
+    kept = null;
     message.textContent = made.text;
     const list = document.getElementById("codes");
     list.replaceChildren(...made.codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
@@ -193,22 +207,25 @@ const acts = {
   register: async (button) => {
     const name = prompt(button.dataset.ask, button.dataset.name);
     if (name === null) return;
-    await send("/devices", { name });
+    await send("/devices", { name, proof: await proof({ act: "register", name }) });
     again();
   },
   forget: async (button) => {
     if (!confirm(button.dataset.ask)) return;
-    await send("/devices/remove", { id: button.closest("[data-id]").dataset.id });
+    const { id } = button.closest("[data-id]").dataset;
+    await send("/devices/remove", { id, proof: await proof({ act: "forget", id }) });
     again();
   },
   only: async (button) => {
     if (!confirm(button.dataset.ask)) return;
-    await send("/devices/only", { only: button.dataset.only === "true" });
+    const only = button.dataset.only === "true";
+    await send("/devices/only", { only, proof: await proof({ act: "only", only }) });
     again();
   },
   remove: async (button) => {
     if (!confirm(button.dataset.ask)) return;
-    await send("/remove", { id: button.closest("[data-id]").dataset.id });
+    const { id } = button.closest("[data-id]").dataset;
+    await send("/remove", { id, proof: await proof({ act: "remove", id }) });
     again();
   },
 };
@@ -240,7 +257,8 @@ document.getElementById("totp")?.addEventListener("submit", (event) => {
   event.preventDefault();
   const form = event.target;
   run(async () => {
-    await send("/totp", { token: form.dataset.token, code: form.elements.code.value });
+    const code = form.elements.code.value;
+    await send("/totp", { token: form.dataset.token, code, proof: await proof({ act: "totp" }) });
     again();
   });
 });

@@ -30,6 +30,7 @@ pub mod policies;
 mod pressure;
 mod profile;
 pub mod proof;
+mod rate;
 mod readers;
 pub mod secret;
 pub mod sequencer;

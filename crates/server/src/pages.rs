@@ -6,6 +6,7 @@
 
 mod assets;
 mod centre;
+mod changes;
 mod devices;
 mod origin;
 mod picture;
@@ -111,6 +112,8 @@ impl Refused {
             ProofError::Unlisted(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.unlisted").to_owned())
             }
+            ProofError::NoCode => (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.no_code").to_owned()),
+            ProofError::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, texts.of("error.later").to_owned()),
             ProofError::Locked => (StatusCode::CONFLICT, texts.of("error.locked").to_owned()),
             ProofError::Conflict(_) => (StatusCode::CONFLICT, texts.of("error.again").to_owned()),
             ProofError::OtherDevice => (StatusCode::CONFLICT, texts.of("error.other_device").to_owned()),
@@ -134,16 +137,17 @@ fn refusal_text(refusal: &Refusal, texts: Texts) -> String {
     match refusal {
         Refusal::Wrong { left: 0 } | Refusal::Standing("failed") => texts.of("error.failed").to_owned(),
         Refusal::Wrong { left } => texts.of("error.wrong").replace("{left}", &left.to_string()),
-        Refusal::Wait { until } => texts.of("error.wait").replace("{time}", &texts.clock(*until)),
-        Refusal::AskedLately { until } => texts.of("error.lately").replace("{time}", &texts.time(*until)),
+        Refusal::Wait { until, .. } => texts.of("error.wait").replace("{time}", &texts.clock(*until)),
+        Refusal::AskedLately { until, .. } => texts.of("error.lately").replace("{time}", &texts.time(*until)),
         Refusal::SentEnough => texts.of("error.enough").to_owned(),
-        Refusal::Cooling { until } => texts.of("error.cooling").replace("{time}", &texts.time(*until)),
+        Refusal::Cooling { until, .. } => texts.of("error.cooling").replace("{time}", &texts.time(*until)),
         Refusal::Expired { .. } | Refusal::Standing("expired") => texts.of("error.expired").to_owned(),
         Refusal::Standing("reported") => texts.of("error.reported").to_owned(),
         Refusal::Standing(_) => texts.of("error.over").to_owned(),
         Refusal::Method(_)
         | Refusal::OtherAction { .. }
         | Refusal::Call(_)
+        | Refusal::NotCalled { .. }
         | Refusal::SamePerson { .. }
         | Refusal::OtherForm { .. } => texts.of("error.refused").to_owned(),
     }

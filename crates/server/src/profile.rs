@@ -66,12 +66,29 @@ impl Profile {
 impl Contact {
     /// Whether it is the same one, though a number may be written in another way.
     fn is_same(&self, other: &Self) -> bool {
-        let digits = |contact: &Self| -> Vec<char> {
-            contact.value.as_str().chars().filter(|c| !matches!(c, '-' | ' ' | '(' | ')')).collect()
-        };
+        let number = |contact: &Self| phone_number(contact.value.as_str());
         self.r#type == other.r#type
             && (self.value == other.value
-                || self.r#type == ContactType::Phone && digits(self) == digits(other))
+                || self.r#type == ContactType::Phone && number(self) == number(other))
+    }
+}
+
+/// A telephone number in one notation: ASCII digits, without what only divides them, and from Japan without the country: `09012345678`
+/// for `+81 (0)90-1234-5678`, `０９０－１２３４－５６７８` and the like.
+fn phone_number(text: &str) -> String {
+    let wide = u32::from('！') - u32::from('!');
+    let narrow = |c: char| match c {
+        '！'..='～' => char::from_u32(u32::from(c).wrapping_sub(wide)).unwrap_or(c),
+        c => c,
+    };
+    let counts = |c: &char| {
+        !matches!(*c, '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}' | '−' | 'ー' | 'ｰ')
+            && !c.is_whitespace()
+    };
+    let number: String = text.chars().map(narrow).filter(counts).collect();
+    match number.strip_prefix("+81") {
+        Some(rest) => format!("0{}", rest.strip_prefix('0').unwrap_or(rest)),
+        None => number,
     }
 }
 
@@ -138,6 +155,26 @@ mod tests {
         // As profiles were kept before.
         let old = profile(&[phone], None);
         assert_eq!(profile(&[phone], None).following(Some(&old), one).contacts[0].since, None);
+    }
+
+    #[test]
+    fn a_number_is_the_same_in_every_notation() {
+        for written in [
+            "090-1234-5678",
+            "09012345678",
+            "０９０－１２３４－５６７８",
+            "０９０（１２３４）５６７８",
+            "090‐1234–5678",
+            "090ー1234ー5678",
+            "+81 90 1234 5678",
+            "+81-(0)90-1234-5678",
+            "＋８１　９０　１２３４　５６７８",
+        ] {
+            assert_eq!(super::phone_number(written), "09012345678", "{written}");
+        }
+        for (one, other) in [("+1 90 1234 5678", "090-1234-5678"), ("8190-1234-5678", "090-1234-5678")] {
+            assert_ne!(super::phone_number(one), super::phone_number(other));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod settings;
 mod authenticators;
 mod calls;
 mod challenges;
+mod copies;
 mod devices;
 mod facts;
 mod fresh;
@@ -27,9 +28,11 @@ mod sending;
 mod sign_ins;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use model::Time;
+use model::customer::text_key;
+use model::time::SECOND_US;
+use model::{CustomerId, Time};
 use stepup::Refusal;
 
 pub use self::authenticators::Shown as ShownAuthenticator;
@@ -40,15 +43,16 @@ pub(crate) use self::challenges::ChallengeId;
 pub use self::challenges::{
     Asked as AskedProof, Shown as ShownChallenge, ShownCallAsked, ShownCode, ShownForm, ShownProof,
 };
-pub(crate) use self::devices::NewDevice;
 pub use self::devices::Shown as ShownDevice;
+pub(crate) use self::devices::{NewDevice, meant_by_broker};
 pub(crate) use self::gateway::{Gateway, Outcome as GatewayOutcome};
-pub(crate) use self::handover::{Page, Visit};
+pub(crate) use self::handover::{Page, Visit, adding};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;
 use self::passkeys::Passkeys;
 pub use self::settings::{Hardware, ProofSettings, SettingsError};
 pub use self::sign_ins::Signals as PasskeySignals;
+use crate::rate::Rate;
 use crate::readers::ReadError;
 use crate::secret::Secret;
 use crate::sequencer::{AskError, Clock, Handle};
@@ -93,6 +97,12 @@ pub(crate) enum ProofError {
         "the profile has no {0} that did not just change; see PUT /v1/customers/{{id}}, or use another way"
     )]
     NoContact(&'static str),
+    /// What was typed cannot be a code.
+    #[error("a code has six digits")]
+    NoCode,
+    /// It comes too often.
+    #[error("that is too often; come again in {0} s")]
+    TooOften(u16),
     /// The link or the visit is over.
     #[error("the visit is over; come again from the broker's site")]
     Visit,
@@ -105,6 +115,30 @@ pub(crate) enum ProofError {
     /// The journal takes nothing.
     #[error(transparent)]
     Ask(#[from] AskError),
+}
+
+impl ProofError {
+    /// Why, in a word that stays, where it is about a proof.
+    pub(crate) const fn reason(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Refused(refusal) => refusal.reason(),
+            Self::Locked => "locked",
+            Self::OtherDevice => "other_device",
+            Self::LastDevice => "last_device",
+            Self::NoContact(_) => "no_contact",
+            Self::Visit => "visit_over",
+            Self::Absent(_)
+            | Self::Invalid(_)
+            | Self::Conflict(_)
+            | Self::UnknownPasskey
+            | Self::Unlisted(_)
+            | Self::NoCode
+            | Self::TooOften(_)
+            | Self::Busy
+            | Self::Broken(_)
+            | Self::Ask(_) => return None,
+        })
+    }
 }
 
 impl From<ReadError> for ProofError {
@@ -135,7 +169,14 @@ pub struct Proofs {
     secret: Secret,
     sequencer: Handle,
     clock: Clock,
+    /// How often the security page is looked at.
+    looks: Mutex<Rate>,
 }
+
+/// A customer's security page is made once in so long, and so many times at once: each time a thousand rows of the journal may be read.
+const LOOK_EVERY_US: i64 = 3 * SECOND_US;
+const LOOKS_AT_ONCE: i64 = 20;
+const LOOKERS_MAX: usize = 65_536;
 
 impl std::fmt::Debug for Proofs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -161,12 +202,24 @@ impl Proofs {
         let gateway = gateway.map(|gateway| Gateway::start(gateway, Arc::clone(&clock))).transpose()?;
         let (keeper, thread) = keeper::start(vault, Arc::clone(&keys), Arc::clone(&clock))?;
         let (settings, secret) = (Arc::new(settings), secret.clone());
-        let proofs = Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock };
+        let looks = Mutex::new(Rate::new(LOOK_EVERY_US, LOOKS_AT_ONCE * LOOK_EVERY_US, LOOKERS_MAX));
+        let proofs = Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock, looks };
         Ok((proofs, thread))
     }
 
     fn now(&self) -> Time {
         (self.clock)()
+    }
+
+    /// Lets the security page be made once more. Browsers that are known are counted by themselves: nobody else keeps the customer from
+    /// seeing it.
+    pub(crate) fn may_look(&self, customer: &CustomerId, browser: Option<&str>) -> Result<(), ProofError> {
+        let who = text_key(&format!("{customer} {}", self.guesser(customer, browser)));
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.take(who, self.now().as_us()).map_err(|wait_us| {
+            let wait_s = wait_us.saturating_add(SECOND_US - 1) / SECOND_US;
+            ProofError::TooOften(u16::try_from(wait_s).unwrap_or(u16::MAX))
+        })
     }
 
     /// How proof is set up.

@@ -40,7 +40,23 @@ pub(crate) fn rows(action: &Action, texts: Texts) -> Vec<(&'static str, String)>
     if let Some(payee) = &action.payee {
         rows.push((texts.of("action.payee"), payee.clone()));
     }
+    if let Some(device) = &action.device {
+        rows.push((texts.of("action.device"), named(device.name.as_deref(), &device.device)));
+    }
+    if let Some(authenticator) = &action.authenticator {
+        let factor = texts.of_word("factor", authenticator.factor.as_str());
+        rows.push((texts.of("action.authenticator"), named(authenticator.name.as_deref(), &factor)));
+    }
+    if let Some(only) = action.only_own_devices {
+        let devices = texts.of(if only { "action.only_own" } else { "action.any" });
+        rows.push((texts.of("action.let_in"), devices.to_owned()));
+    }
     rows
+}
+
+/// `telephone (Passkey)`: what its owner calls it, and what it is.
+fn named(name: Option<&str>, what: &str) -> String {
+    name.map_or_else(|| what.to_owned(), |name| format!("{name} ({what})"))
 }
 
 /// What is done, in a few words: `Withdrawal`.
@@ -124,7 +140,7 @@ mod tests {
             "bank_account": {"bank": "0001", "branch": "001", "number": "1234567", "holder": holder},
         });
         let event = Event::from_json(event.to_string().as_bytes()).unwrap();
-        Action::of(&event, |_| [0; 32], |_, text| text.to_owned()).unwrap()
+        Action::of(&event, |_| [0; 32]).unwrap()
     }
 
     #[test]

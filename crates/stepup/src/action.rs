@@ -1,10 +1,10 @@
 //! What a proof is bound to: the customer, what is done, how much, and to whom. A proof for one action is none for another
 //! (dynamic linking: Delegated Regulation (EU) 2018/389, article 5). Must not know how an action is proven.
 //!
-//! Account numbers and contacts are never held in clear: who makes an action brings a keyed digest to compare, and the few
-//! characters by which the customer recognises what is meant.
+//! Account numbers and old contacts are not held in clear: who makes an action brings a keyed digest to compare, and the few
+//! characters by which the customer recognises what is meant. A new contact stands there in full: it is what they have to check.
 
-use model::{ContactType, CustomerId, Event, EventKind, Money, OrderEffect, OrderSide};
+use model::{ContactType, CustomerId, Event, EventKind, Factor, Money, OrderEffect, OrderSide};
 use serde::{Deserialize, Serialize};
 
 /// What is to be confirmed.
@@ -24,6 +24,12 @@ pub struct Action {
     pub order: Option<Order>,
     /// Whom the broker's treasury pays.
     pub payee: Option<String>,
+    /// Which device is registered or taken back.
+    pub device: Option<Device>,
+    /// Which authenticator is enrolled or removed.
+    pub authenticator: Option<Authenticator>,
+    /// Whether only registered devices are let in from now on.
+    pub only_own_devices: Option<bool>,
 }
 
 /// A bank account.
@@ -46,7 +52,7 @@ pub struct Contact {
     pub r#type: ContactType,
     /// Of what it was and what it becomes.
     pub digest: [u8; 32],
-    /// What it becomes, masked.
+    /// What it becomes.
     pub shown: Option<String>,
 }
 
@@ -65,18 +71,35 @@ pub struct Order {
     pub notional: Option<Money>,
 }
 
+/// A device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// What the broker calls it.
+    pub device: String,
+    /// Of its public key, where it has one.
+    pub key: Option<[u8; 32]>,
+    /// What its owner calls it.
+    pub name: Option<String>,
+}
+
+/// An authenticator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authenticator {
+    /// What it is; `none` for recovery codes.
+    pub factor: Factor,
+    /// Which one, where there is one already.
+    pub id: Option<[u8; 16]>,
+    /// What its owner calls it.
+    pub name: Option<String>,
+}
+
 /// What an action shows of an account number.
 const ENDING_DIGITS: usize = 3;
 
 impl Action {
-    /// The action that an event is; `None` if it names no customer. `digest` is keyed and never shown; `mask` leaves of a
-    /// contact what its owner recognises.
+    /// The action that an event is; `None` if it names no customer. `digest` is keyed and never shown.
     #[must_use]
-    pub fn of(
-        event: &Event,
-        digest: impl Fn(&str) -> [u8; 32],
-        mask: impl Fn(ContactType, &str) -> String,
-    ) -> Option<Self> {
+    pub fn of(event: &Event, digest: impl Fn(&str) -> [u8; 32]) -> Option<Self> {
         let account = event.bank_account.as_ref().map(|account| {
             let identity = account.identity();
             let ending = identity.len().saturating_sub(ENDING_DIGITS);
@@ -96,7 +119,7 @@ impl Action {
                 r#type: contact.r#type,
                 // Lengths keep one pair from reading as another.
                 digest: digest(&format!("{} {}{}", text(old).len(), text(old), text(new))),
-                shown: new.map(|new| mask(contact.r#type, new.as_str())),
+                shown: new.map(|new| new.as_str().to_owned()),
             }
         });
         Some(Self {
@@ -116,10 +139,63 @@ impl Action {
                 .payment
                 .as_ref()
                 .and_then(|payment| Some(payment.payee_domain.as_ref()?.to_string())),
+            device: Self::device_of(event),
+            authenticator: Self::authenticator_of(event),
+            only_own_devices: None,
         })
     }
 
-    /// The fields in which another action differs, in the words of events.
+    /// An action of which nothing is said yet but whose it is and what.
+    #[must_use]
+    pub const fn bare(customer: CustomerId, kind: EventKind) -> Self {
+        Self {
+            customer,
+            kind,
+            amount: None,
+            account: None,
+            contact: None,
+            order: None,
+            payee: None,
+            device: None,
+            authenticator: None,
+            only_own_devices: None,
+        }
+    }
+
+    /// The device that an event registers or takes back is the one it came from.
+    fn device_of(event: &Event) -> Option<Device> {
+        let is_about = matches!(event.kind, EventKind::DeviceRegister | EventKind::DeviceRemove);
+        let device = event.client.device.as_ref().filter(|_| is_about)?;
+        Some(Device { device: device.as_str().to_owned(), key: None, name: None })
+    }
+
+    /// An event says no more of the authenticator that it enrols or removes than what it is.
+    fn authenticator_of(event: &Event) -> Option<Authenticator> {
+        let is_about = matches!(event.kind, EventKind::FactorEnroll | EventKind::FactorRemove);
+        let factor = event.factor.filter(|_| is_about)?;
+        Some(Authenticator { factor, id: None, name: None })
+    }
+
+    /// What it would have to say, and does not, for a proof of it to be good for one thing only: in the words of events, and of
+    /// `POST /v1/challenges` where events have none.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let needed: &[(&'static str, bool)] = match self.kind {
+            EventKind::Withdrawal | EventKind::Transfer => {
+                &[("amount", self.amount.is_some()), ("bank_account", self.account.is_some())]
+            }
+            EventKind::DeviceRegister | EventKind::DeviceRemove => &[("device", self.device.is_some())],
+            EventKind::FactorEnroll | EventKind::FactorRemove => {
+                &[("authenticator", self.authenticator.is_some())]
+            }
+            EventKind::DeviceRestrict => &[("only_own_devices", self.only_own_devices.is_some())],
+            _ => &[],
+        };
+        needed.iter().filter(|(_, is_there)| !is_there).map(|(field, _)| *field).collect()
+    }
+
+    /// The fields in which another action differs from this one, which was proven, in the words of events. A name by which an owner
+    /// knows something binds where it was told: it is what they read.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let compared = [
@@ -130,7 +206,35 @@ impl Action {
             ("contact", self.contact == other.contact),
             ("order", self.order == other.order),
             ("payment", self.payee == other.payee),
+            ("device", same(self.device.as_ref(), other.device.as_ref(), Device::is)),
+            (
+                "authenticator",
+                same(self.authenticator.as_ref(), other.authenticator.as_ref(), Authenticator::is),
+            ),
+            ("only_own_devices", self.only_own_devices == other.only_own_devices),
         ];
         compared.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
+    }
+}
+
+impl Device {
+    fn is(&self, other: &Self) -> bool {
+        self.device == other.device
+            && self.key == other.key
+            && (self.name.is_none() || self.name == other.name)
+    }
+}
+
+impl Authenticator {
+    fn is(&self, other: &Self) -> bool {
+        self.factor == other.factor && self.id == other.id && (self.name.is_none() || self.name == other.name)
+    }
+}
+
+fn same<T>(proven: Option<&T>, other: Option<&T>, is: fn(&T, &T) -> bool) -> bool {
+    match (proven, other) {
+        (Some(proven), Some(other)) => is(proven, other),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }

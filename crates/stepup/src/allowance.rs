@@ -31,7 +31,7 @@ impl Allowance {
         if let Some(until) =
             self.blocked_until(usize::from(a_day.clamp(1, A_DAY_MAX))).filter(|until| now < *until)
         {
-            return Err(Refusal::AskedLately { until });
+            return Err(Refusal::asked_lately(until, now));
         }
         self.at.push(now);
         Ok(())
@@ -64,7 +64,7 @@ mod tests {
 
     fn until(refused: Result<(), Refusal>) -> Time {
         match refused {
-            Err(Refusal::AskedLately { until }) => until,
+            Err(Refusal::AskedLately { until, .. }) => until,
             other => panic!("{other:?}"),
         }
     }
@@ -75,7 +75,7 @@ mod tests {
         let (mut now, mut waits) = (at(0), Vec::new());
         for _ in 0..6 {
             allowance.take(6, now).unwrap();
-            if let Err(Refusal::AskedLately { until }) = allowance.clone().take(6, now) {
+            if let Err(Refusal::AskedLately { until, .. }) = allowance.clone().take(6, now) {
                 waits.push((until.as_us() - now.as_us()) / SECOND_US);
                 now = until;
             }

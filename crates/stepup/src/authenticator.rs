@@ -72,10 +72,22 @@ impl Authenticator {
         if waits { now.plus_us(i64::from(hours).saturating_mul(HOUR_US)) } else { now }
     }
 
+    /// From when on it counts: never if it looked like a copy, which may be somebody else's.
+    #[must_use]
+    pub fn counts_from(&self) -> Time {
+        if self.cloned.is_some() { Time::MAX } else { self.matures }
+    }
+
+    /// Whether it counts by now.
+    #[must_use]
+    pub fn counts(&self, now: Time) -> bool {
+        now >= self.counts_from()
+    }
+
     /// Whether it may confirm this now.
     #[must_use]
     pub fn confirms(&self, kind: EventKind, now: Time) -> bool {
-        now >= self.matures || !needs_mature(kind)
+        self.counts(now) || !needs_mature(kind)
     }
 }
 
@@ -85,9 +97,14 @@ pub const fn needs_mature(kind: EventKind) -> bool {
     kind.is_procedure() || matches!(kind, EventKind::PaymentInstruction)
 }
 
-/// A name as it is kept: without control characters, not longer than allowed; `None` if nothing is left.
+/// A name as it is kept: without control characters, not longer than allowed; `None` if nothing is left, or if it holds signs that turn
+/// the direction of text, by which it would read as another one.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.contains(turns) {
+        return None;
+    }
     let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     Some(kept).filter(|kept| !kept.is_empty())
 }
@@ -136,5 +153,7 @@ mod tests {
         assert_eq!(name("  母の\u{7}iPhone "), Some("母のiPhone".to_owned()));
         assert_eq!(name(&"x".repeat(100)).unwrap().len(), 40);
         assert_eq!(name(" \n"), None);
+        assert_eq!(name("phone\u{202e}enim"), None, "it would read as mine");
+        assert_eq!(name("\u{2067}phone\u{2069}"), None);
     }
 }

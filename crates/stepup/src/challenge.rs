@@ -20,7 +20,7 @@ use crate::code::Sent;
 mod operators;
 mod refusal;
 
-pub use operators::{Call, Form, persons};
+pub use operators::{Call, Form, moved_yen, persons};
 pub use refusal::Refusal;
 
 /// Wrong answers to one challenge.
@@ -278,7 +278,7 @@ impl Challenge {
         if let Some((_, before)) = &self.code {
             let until = before.at.plus_us(RESEND_S * SECOND_US);
             if now < until {
-                return Err(Refusal::AskedLately { until });
+                return Err(Refusal::asked_lately(until, now));
             }
         }
         self.sent = self.sent.saturating_add(1);
@@ -331,7 +331,11 @@ impl Challenge {
         let now = passed.at;
         self.takes(passed.method, now)?;
         if !passed.matured && crate::authenticator::needs_mature(self.action.kind) {
-            return Err(Refusal::Cooling { until: matures });
+            // What never counts is none that this is answered by.
+            return Err(match matures {
+                Time::MAX => Refusal::Method(passed.method.as_str()),
+                matures => Refusal::cooling(matures, now),
+            });
         }
         self.set_passed(passed);
         Ok(())

@@ -54,6 +54,12 @@ fn digest(key: &[u8; 32], challenge: &str, code: &str) -> [u8; 32] {
     *blake3::keyed_hash(key, format!("{} {challenge}{code}", challenge.len()).as_bytes()).as_bytes()
 }
 
+/// Whether this can be a code at all.
+#[must_use]
+pub fn is_one(typed: &str) -> bool {
+    typed.len() == DIGITS && typed.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What was typed, as digits: full-width ones, blanks and hyphens are what people type, too.
 #[must_use]
 pub fn typed(text: &str) -> String {

@@ -218,6 +218,10 @@ pub struct Dealings {
     pub restricted_us: i64,
     /// When they last took that back, microseconds since 1970; 0 for never.
     pub unrestricted_us: i64,
+    /// When a factor last looked like a copy, microseconds since 1970; 0 for never.
+    pub copied_us: i64,
+    /// When the last such factor was removed, microseconds since 1970; 0 for never.
+    pub uncopied_us: i64,
 }
 
 impl Dealings {
@@ -237,6 +241,8 @@ impl Dealings {
         own_devices: Vec::new(),
         restricted_us: 0,
         unrestricted_us: 0,
+        copied_us: 0,
+        uncopied_us: 0,
     };
 
     /// Whether only registered devices are let in.
@@ -249,6 +255,12 @@ impl Dealings {
     #[must_use]
     pub fn has_own_device(&self, device: u64, now: Time) -> bool {
         self.own_devices.iter().any(|own| own.device == device && own.from_us <= now.as_us())
+    }
+
+    /// When a factor looked like a copy, microseconds since 1970, if it was not removed since.
+    #[must_use]
+    pub fn copied(&self) -> Option<i64> {
+        (self.copied_us > self.uncopied_us).then_some(self.copied_us)
     }
 
     /// When the customer said that it was not them, microseconds since 1970, if nobody identified them since.

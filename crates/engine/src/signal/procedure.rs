@@ -25,6 +25,10 @@ pub(super) fn reported(view: &View<'_>) -> Option<f64> {
     Some(view.hours_since(view.customer.dealings().reported()?))
 }
 
+pub(super) fn copied(view: &View<'_>) -> Option<f64> {
+    Some(view.hours_since(view.customer.dealings().copied()?))
+}
+
 pub(super) fn contact_changed(view: &View<'_>) -> Option<f64> {
     hours(view, view.customer.dealings().contact.as_ref())
 }

@@ -324,25 +324,37 @@ impl Customer {
 
     /// A report stands until the customer was identified after it, in whatever order the two are told.
     fn note_feedback(&mut self, event: &Observed) {
+        let at_us = event.time.as_us();
         if event.outcome == Outcome::Failed {
-            if event.kind == EventKind::DeviceRestrict {
-                let dealings = self.dealings_mut();
-                dealings.unrestricted_us = dealings.unrestricted_us.max(event.time.as_us());
+            match event.kind {
+                EventKind::DeviceRestrict => {
+                    let dealings = self.dealings_mut();
+                    dealings.unrestricted_us = dealings.unrestricted_us.max(at_us);
+                }
+                EventKind::FactorCopied => {
+                    let dealings = self.dealings_mut();
+                    dealings.uncopied_us = dealings.uncopied_us.max(at_us);
+                }
+                _ => {}
             }
             return;
         }
         match event.kind {
+            EventKind::FactorCopied => {
+                let dealings = self.dealings_mut();
+                dealings.copied_us = dealings.copied_us.max(at_us);
+            }
             EventKind::CustomerReport => {
                 let dealings = self.dealings_mut();
-                dealings.reported_us = dealings.reported_us.max(event.time.as_us());
+                dealings.reported_us = dealings.reported_us.max(at_us);
             }
             EventKind::CaseDisposition if event.disposition() == Some(Disposition::Verified) => {
                 let dealings = self.dealings_mut();
-                dealings.verified_us = dealings.verified_us.max(event.time.as_us());
+                dealings.verified_us = dealings.verified_us.max(at_us);
             }
             EventKind::DeviceRestrict => {
                 let dealings = self.dealings_mut();
-                dealings.restricted_us = dealings.restricted_us.max(event.time.as_us());
+                dealings.restricted_us = dealings.restricted_us.max(at_us);
             }
             _ => {}
         }

@@ -181,3 +181,30 @@ fn only_registered_devices_are_let_in_where_the_customer_asks_for_that() {
     world.apply(device("device.restrict", "n0", 70));
     assert_eq!([from(&mut world, "phone", 71)[0], from(&mut world, "n7", 71)[0]], [Deny, Allow]);
 }
+
+/// A copied passkey answers where its owner's does: what moves money or changes the account is asked for another proof until it is gone.
+#[test]
+fn a_copied_factor_weighs_until_it_is_removed() {
+    let mut world = settled();
+    let copied = |hours: i64| made("factor.copied", "C1", hour(91 * 24 + hours)).with("factor", "passkey");
+    let asked = |world: &mut World, hours: i64| {
+        ["withdrawal", "transfer", "password.change", "login"].map(|kind| {
+            let event = home(kind, hours).with("id", format!("{kind}-{hours}"));
+            world.ask(event.with("outcome", "attempted")).verdict
+        })
+    };
+    use Verdict::{Allow, StepUp};
+    assert_eq!(asked(&mut world, 1), [Allow; 4]);
+    world.apply(copied(2));
+    assert_eq!(asked(&mut world, 3), [StepUp; 4]);
+    let signal = |world: &World, hours: i64| {
+        world.state.signal(Signal::FactorCopiedHours, &home("withdrawal", hours).observed())
+    };
+    assert_eq!(signal(&world, 5), Some(3.0));
+    world.apply(copied(4).failed());
+    assert_eq!((asked(&mut world, 5), signal(&world, 5)), ([Allow; 4], None), "removed");
+    world.apply(copied(3).with("id", "told late"));
+    assert_eq!(signal(&world, 5), None, "told in the other order");
+    let customer = world.state.customer("C1").unwrap();
+    assert!(customer.dealings().factor.is_none(), "nobody changed it");
+}

@@ -158,7 +158,7 @@ fn a_condition_that_could_never_hold_is_refused() {
         event.channel == 'brnch'
           compares `event.channel` with "brnch", which it never is; allowed: web, app, api, phone, branch, paper, atm, or "", at its character 15
         signal.net.vpn && event.kind == 'logn'
-          compares `event.kind` with "logn", which it never is; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict, at its character 30
+          compares `event.kind` with "logn", which it never is; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict, factor.copied, at its character 30
         '' != event.outcome
           compares `event.outcome` with "", which it never is; allowed: attempted, succeeded, failed, at its character 4
         event.channel in ['branch', 'papier']

@@ -420,6 +420,30 @@ fn of_the_login_score() {
 }
 
 #[test]
+fn of_copied_factors() {
+    let copied = |hours: i64| {
+        made("factor.copied", "C1", hour(91 * 24 - hours))
+            .with("factor", "passkey")
+            .with("id", format!("copied-{hours}"))
+    };
+    check(
+        Signal::FactorCopiedHours,
+        vec![
+            ("never", vec![], home("withdrawal"), None),
+            ("it looks like one", vec![copied(3)], home("withdrawal"), Some(3.0)),
+            ("removed", vec![copied(3), copied(2).failed()], home("withdrawal"), None),
+            (
+                "another one since",
+                vec![copied(3), copied(2).failed(), copied(1)],
+                home("withdrawal"),
+                Some(1.0),
+            ),
+            ("of another customer", vec![copied(3)], made("withdrawal", "C9", day(91)), None),
+        ],
+    );
+}
+
+#[test]
 fn of_registered_devices() {
     let said = |kind: &str, hours: i64| {
         home(kind).with("time", hour(91 * 24 - hours).to_string()).with("id", format!("{kind}-{hours}"))

@@ -392,7 +392,7 @@ mod tests {
         check(
             "[[paths]]\npattern=\"/a\"\nkind=\"log in\"",
             &expect![[
-                r#"/a: came "log in"; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict, ignore"#
+                r#"/a: came "log in"; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict, factor.copied, ignore"#
             ]],
         );
         check(

@@ -94,6 +94,13 @@ fn a_code_comes_with_what_it_is_for_and_is_good_for_that() {
         (&"sms".into(), &"urn:sekisho:acr:one-time-code".into())
     );
 
+    // Pages are in the profile's language unless another is told.
+    for (language, text) in [(None, "Your security"), (Some("ja"), "セキュリティ設定")] {
+        let handover = json!({"customer": "C1", "page": "security", "language": language});
+        let page = broker.browser_of(&handover).get("/security");
+        assert!(page.body.contains(text), "{language:?}: {page:?}");
+    }
+
     // In the customer's language, and to an address.
     tell_contacts(&broker, "C1", "ja", &[("email", ADDRESS)]);
     let contact = json!({"contact": {"type": "email", "new": "evil@evil.example"}});
@@ -103,7 +110,7 @@ fn a_code_comes_with_what_it_is_for_and_is_good_for_that() {
     let came = gateway.until(2);
     assert_eq!(came.message["to"], ADDRESS);
     assert!(
-        came.text().contains("連絡先の変更") && came.text().contains("＠evil・example"),
+        came.text().contains("連絡先の変更") && came.text().contains("evil＠evil・example"),
         "{}",
         came.text()
     );
@@ -256,8 +263,7 @@ fn ten_thousand_guesses_of_a_sent_code_get_a_handful_of_looks_and_few_codes() {
             let sent = send(&broker, &id, "sms");
             assert!([202, 409].contains(&sent.status), "{sent:?}");
         }
-        // None of these is ever sent: a code that is has six digits.
-        let body = json!({"customer": "C1", "method": "sms", "code": format!("x{guess:05}")}).to_string();
+        let body = json!({"customer": "C1", "method": "sms", "code": format!("{guess:06}")}).to_string();
         let told = attacker.post(&format!("/v1/challenges/{id}/answer"), &body).unwrap();
         assert_eq!(told.status, 409, "{told:?}");
         looked_at += u32::from(told.body.contains("the answer is wrong"));
@@ -345,4 +351,125 @@ fn a_customer_is_told_by_mail_that_somebody_adds_a_way_to_confirm() {
     assert!(told.text().contains("お取引を止めました"), "{}", told.text());
     assert_eq!(browser.post("/security/report", &json!({})).status, 200);
     assert_eq!(gateway.came().len(), 2, "the same report again is told once");
+
+    // The same where the broker tells it: once, and not what is long past.
+    tell_contacts(&broker, "C2", "en", &[("email", ADDRESS)]);
+    let report = |id: &str, time: &str| {
+        let report = json!({"outcome": "succeeded", "time": time});
+        let told = broker.asks().post("/v1/events", &event(id, "customer.report", "C2", &report)).unwrap();
+        assert_eq!(told.status, 200, "{told:?}");
+        told.json()
+    };
+    assert_eq!(report("r-old", &crate::serve::days_ago(3))["accepted"], 1);
+    let now = crate::serve::days_ago(0);
+    assert_eq!(report("r-1", &now)["accepted"], 1);
+    let told = gateway.until(3);
+    assert_eq!(told.message["to"], ADDRESS);
+    assert!(told.text().contains("The account was locked"), "{}", told.text());
+    assert_eq!(report("r-1", &now)["repeated"], 1);
+    assert_eq!(gateway.came().len(), 3, "told once, and not of what is past");
+}
+
+/// A broker with pages of its own tells which browser is known: then nobody with the password, and another browser, keeps the
+/// customer out by using up tries, codes and calls in their name.
+#[test]
+fn a_known_browser_is_not_kept_out_by_strangers_on_pages_of_the_brokers_own() {
+    let gateway = Gateway::start();
+    let config = gateway.config();
+    let broker = Broker::start(&format!("cooling_hours = 0\n{config}\n[proof.calls]\noffered = true\n"));
+    tell_contacts(&broker, "C1", "en", &[("phone", NUMBER), ("email", ADDRESS)]);
+    let post = |id: &str, what: &str, known: &Value, more: Value| {
+        let mut body = more;
+        body["customer"] = "C1".into();
+        body["known_browser"] = known.clone();
+        broker.asks().post(&format!("/v1/challenges/{id}/{what}"), &body.to_string()).unwrap()
+    };
+    let made = || {
+        let made = broker.asks().post("/v1/challenges", &withdrawal("C1").to_string()).unwrap();
+        made.json()["id"].as_str().unwrap().to_owned()
+    };
+    let sms = || json!({"method": "sms"});
+    let typed = |code: &str| json!({"method": "sms", "code": code});
+    // The customer proves themselves once; their browser keeps what came of it.
+    let first = made();
+    assert_eq!(post(&first, "send", &Value::Null, sms()).status, 202);
+    let answered = post(&first, "answer", &Value::Null, typed(&gateway.until(1).code()));
+    assert_eq!(answered.status, 200, "{answered:?}");
+    let known = answered.json()["known_browser"].clone();
+    assert!(known.is_string(), "{answered:?}");
+
+    // A stranger uses up whatever strangers have, also with a token that is made up or somebody else's.
+    let mut refusals = std::collections::BTreeMap::<String, u64>::new();
+    for round in 0..30 {
+        let id = made();
+        let token = if round % 2 == 0 { Value::Null } else { json!(format!("{}x", known.as_str().unwrap())) };
+        for answer in [
+            post(&id, "answer", &token, typed("000000")),
+            post(&id, "send", &token, sms()),
+            post(&id, "call", &token, json!({})),
+        ] {
+            if answer.status == 409 {
+                let told = answer.json();
+                let reason = told["reason"].as_str().unwrap().to_owned();
+                if ["wait", "asked_lately"].contains(&reason.as_str()) {
+                    let wait = told["retry_after_seconds"].as_u64().unwrap();
+                    assert!(
+                        wait > 0 && answer.headers.contains(&format!("retry-after: {wait}")),
+                        "{answer:?}"
+                    );
+                }
+                *refusals.entry(reason).or_default() += 1;
+            }
+        }
+    }
+    for reason in ["wrong", "wait", "asked_lately"] {
+        assert!(refusals.contains_key(reason), "{refusals:?}");
+    }
+    let id = made();
+    assert_eq!(post(&id, "answer", &Value::Null, typed("000000")).json()["reason"], "wait");
+
+    // The customer goes on.
+    let sent = gateway.came().len();
+    assert_eq!(post(&id, "send", &known, sms()).status, 202);
+    let code = gateway.until(sent + 1).code();
+    let wrong = post(&id, "answer", &known, typed(&other(&code)));
+    assert_eq!(wrong.json()["reason"], "wrong", "looked at: {wrong:?}");
+    assert_eq!(post(&id, "call", &known, json!({})).status, 202);
+    let right = post(&id, "answer", &known, typed(&code));
+    assert_eq!((right.status, &right.json()["known_browser"]), (200, &Value::Null), "{right:?}");
+}
+
+/// The same by the client of a broker's systems.
+#[test]
+fn a_brokers_page_takes_codes_and_registers_devices_by_the_client() {
+    use sekisho_client::{Action, Client, ClientError, NewDevice, Options};
+    let gateway = Gateway::start();
+    let broker = broker(&gateway, "cooling_hours = 0");
+    let client = Client::new(Options::new(&format!("http://{}", broker.server.address), &broker.key));
+    let customer: model::CustomerId = "C1".parse().unwrap();
+    let asked = event("w-1", "withdrawal", "C1", &withdrawal("C1"));
+    let asked = model::Event::from_json(asked.as_bytes()).unwrap();
+    let decision = client.decide(&asked).unwrap();
+    let id = decision.challenge.unwrap().id;
+    assert_eq!(client.send_code(&id, &customer, "sms", None).unwrap().status, "open");
+    let refused = |error: ClientError| match error {
+        ClientError::Refused { status: 409, reason, retry_after, .. } => (reason.unwrap(), retry_after),
+        other => panic!("{other:?}"),
+    };
+    let (reason, retry_after) = refused(client.send_code(&id, &customer, "mail", None).unwrap_err());
+    assert!(reason == "asked_lately" && retry_after.unwrap().as_secs() > 0, "{reason} {retry_after:?}");
+    let code = gateway.until(1).code();
+    let wrong = client.answer(&id, &customer, "sms", &other(&code), None).unwrap_err();
+    assert_eq!(refused(wrong), ("wrong".to_owned(), None));
+    let answered = client.answer(&id, &customer, "sms", &code, None).unwrap();
+    assert_eq!(answered.challenge.status, "passed");
+    assert!(answered.known_browser.is_some());
+    let proof = client.redeem(&id, &Action::of(&asked).unwrap()).unwrap().unwrap();
+    assert_eq!(proof.factor, "sms");
+
+    let device = "phone".parse().unwrap();
+    let new = NewDevice { device: &device, name: "telephone", public_key: None, challenge: None };
+    let registered = client.register_device(&customer, &new).unwrap();
+    let has = client.devices(&customer).unwrap();
+    assert!(has.devices == [registered] && has.devices[0].counts_from.is_some() && !has.only, "{has:?}");
 }

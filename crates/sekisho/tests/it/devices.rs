@@ -59,6 +59,9 @@ fn only_registered_devices_are_let_in_by_the_customers_own_switch() {
     }
     let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
     assert_eq!((&told["only"], &told["devices"][0]["device"]), (&json!(true), &json!("phone")), "{told}");
+    let counts_from = |told: &Value| told["devices"][0]["counts_from"].as_str().unwrap().to_owned();
+    assert!(counts_from(&told) <= days_ago(0), "it was long used: {told}");
+    assert!(!page.contains("Counts from"), "{page}");
     let id = told["devices"][0]["id"].as_str().unwrap();
 
     let refused = decided(&broker, "l-1", "login", "another");
@@ -100,7 +103,12 @@ fn a_new_device_turns_no_switch_and_locked_accounts_change_no_devices() {
     let broker = Broker::start("");
     settle(&broker, "C1");
     let mut thief = security(&broker, "C1", "another");
+    let turned = thief.post("/security/devices", &json!({"name": "phone\u{202e}enim"}));
+    assert_eq!(turned.status, 422, "{turned:?}");
     assert_eq!(thief.post("/security/devices", &json!({"name": "mine"})).status, 200);
+    assert!(thief.get("/security").body.contains("Counts from:"));
+    let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    assert!(told["devices"][0]["counts_from"].as_str().unwrap() > days_ago(0).as_str(), "{told}");
     assert_eq!(thief.post("/security/devices/only", &json!({"only": true})).status, 409);
     assert_eq!(decided(&broker, "l-1", "login", "phone")["decision"], "allow");
 

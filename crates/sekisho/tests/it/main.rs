@@ -14,6 +14,7 @@ mod browser;
 mod calls;
 mod centre;
 mod centre_pages;
+mod changes;
 mod codes;
 mod demo;
 mod devices;

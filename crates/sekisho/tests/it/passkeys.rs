@@ -14,7 +14,7 @@ const OTHER_MODEL: [u8; 16] = [8; 16];
 const MODEL_TEXT: &str = "07070707-0707-0707-0707-070707070707";
 
 impl Broker {
-    fn passkey(&self, number: u32) -> SoftPasskey {
+    pub(crate) fn passkey(&self, number: u32) -> SoftPasskey {
         SoftPasskey::new(number, &self.origin())
     }
 
@@ -29,7 +29,7 @@ impl Broker {
         self.asks().post(&format!("/v1/customers/{customer}/passkeys"), &body).unwrap()
     }
 
-    fn enrol(&self, customer: &str, passkey: &mut SoftPasskey) -> Answer {
+    pub(crate) fn enrol(&self, customer: &str, passkey: &mut SoftPasskey) -> Answer {
         let begun = self.begin_enrolment(customer);
         let credential = passkey.create(&begun["options"]);
         self.end_enrolment(customer, &begun, &credential)
@@ -61,7 +61,23 @@ impl Broker {
         self.end_answer(&challenge, customer, &passkey.get(&options))
     }
 
-    fn authenticators(&self, customer: &str) -> Value {
+    /// A challenge for this, answered with a passkey.
+    pub(crate) fn proven(&self, action: &Value, passkey: &mut SoftPasskey) -> String {
+        let made = self.asks().post("/v1/challenges", &action.to_string()).unwrap();
+        assert_eq!(made.status, 201, "{made:?}");
+        let challenge = made.json()["id"].as_str().unwrap().to_owned();
+        self.answer_with(&challenge, action["customer"].as_str().unwrap(), passkey);
+        challenge
+    }
+
+    /// Answers this one.
+    pub(crate) fn answer_with(&self, challenge: &str, customer: &str, passkey: &mut SoftPasskey) {
+        let options = self.begin_answer(challenge, customer);
+        let answered = self.end_answer(challenge, customer, &passkey.get(&options));
+        assert_eq!(answered.status, 200, "{answered:?}");
+    }
+
+    pub(crate) fn authenticators(&self, customer: &str) -> Value {
         let path = format!("/v1/customers/{customer}/authenticators");
         self.by("reader").get(&path).unwrap().json()
     }
@@ -151,7 +167,32 @@ fn a_copied_passkey_is_refused_and_noted() {
     assert!(broker.authenticators("C1")["authenticators"][0]["cloned"].is_null());
     let copied = broker.prove("C1", &mut copy);
     assert_eq!((copied.status, copied.body.contains("copy")), (422, true), "{copied:?}");
-    assert!(broker.authenticators("C1")["authenticators"][0]["cloned"].is_string());
+    let told = &broker.authenticators("C1")["authenticators"][0];
+    assert!(told["cloned"].is_string() && told["counts_from"].is_null(), "{told}");
+
+    // Nobody can say which of the two is the customer's: neither confirms a withdrawal, and decisions know.
+    let shown = |action: &Value| broker.asks().post("/v1/challenges", &action.to_string()).unwrap().json();
+    assert_eq!(shown(&withdrawal("C1"))["methods"], json!([]));
+    let begin = format!("/v1/challenges/{}/passkey", broker.challenge("C1"));
+    assert_eq!(broker.asks().post(&begin, "{\"customer\":\"C1\"}").unwrap().status, 409);
+    let login = json!({"customer": "C1", "kind": "login"});
+    let challenge = shown(&login)["id"].as_str().unwrap().to_owned();
+    let options = broker.begin_answer(&challenge, "C1");
+    assert_eq!(broker.end_answer(&challenge, "C1", &copy.get(&options)).status, 422, "refused again");
+    broker.proven(&login, &mut passkey);
+    let decided = |id: &str| {
+        let login = json!({"credential": "correct"});
+        let asked = crate::proof::event(id, "login", "C1", &login);
+        broker.asks().post("/v1/decide", &asked).unwrap().json()
+    };
+    let decision = decided("l-1");
+    assert_eq!(decision["decision"], "step_up", "{decision}");
+    assert!(decision["reasons"].to_string().contains("copied_passkey"), "{decision}");
+    broker.remove_first_authenticator("C1");
+    let decision = decided("l-2");
+    assert!(!decision["reasons"].to_string().contains("copied_passkey"), "{decision}");
+    let events = broker.by("reader").get("/v1/events?customer=C1").unwrap().body;
+    assert_eq!(events.matches("\"kind\":\"factor.copied\"").count(), 2, "seen and gone, once each: {events}");
 }
 
 #[test]
@@ -191,11 +232,9 @@ fn another_site_gets_no_proof_and_a_handle_says_nothing() {
 
 /// Who has a passkey that matured begins to enrol another one with a proof.
 fn handle_of(broker: &Broker, customer: &str, passkey: &mut SoftPasskey) -> Value {
-    let enrol = json!({"customer": customer, "kind": "factor.enroll"});
-    let made = broker.asks().post("/v1/challenges", &enrol.to_string()).unwrap().json();
-    let challenge = made["id"].as_str().unwrap();
-    let options = broker.begin_answer(challenge, customer);
-    assert_eq!(broker.end_answer(challenge, customer, &passkey.get(&options)).status, 200);
+    let enrol =
+        json!({"customer": customer, "kind": "factor.enroll", "authenticator": {"factor": "passkey"}});
+    let challenge = broker.proven(&enrol, passkey);
     let body = json!({ "challenge": challenge }).to_string();
     let begun = broker.asks().post(&format!("/v1/customers/{customer}/passkeys"), &body).unwrap();
     begun.json()["options"]["publicKey"]["user"]["id"].clone()

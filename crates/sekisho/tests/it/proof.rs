@@ -345,6 +345,10 @@ fn nobody_answers_for_somebody_else_and_no_page_answers_for_another_site() {
 
     let url = broker.handover(&json!({"customer": "C1", "page": "security"}));
     let path = url.strip_prefix(&broker.origin()).unwrap();
+    for _ in 0..2 {
+        let looked = own.send("HEAD", path, "");
+        assert_eq!((looked.status, looked.headers.contains("set-cookie")), (204, false), "{looked:?}");
+    }
     assert_eq!(own.get(path).status, 303);
     assert_eq!(own.get(path).status, 403, "a link is good once");
     for return_to in ["https://evil.example/", "//evil.example", "javascript:alert(1)"] {
@@ -426,4 +430,40 @@ fn recovery_codes_sign_in_once_and_move_no_money() {
         let path = format!("/v1/challenges/{}/answer", challenge["id"].as_str().unwrap());
         assert_eq!(broker.asks().post(&path, &body).unwrap().status, expected);
     }
+}
+
+/// What cannot be a code is no guess: whoever mistypes loses none.
+#[test]
+fn what_is_no_code_is_no_wrong_try() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut own = broker.browser("C1");
+    let app = own.enrol_app();
+    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/verify/{challenge}/answer");
+    for code in ["abc", "", "12345", "1234567", "12345a", "１２３４５"] {
+        let refused = own.post(&path, &json!({"method": "totp", "code": code}));
+        assert_eq!((refused.status, refused.body.contains("six digits")), (422, true), "{code}: {refused:?}");
+        let by_api = json!({"customer": "C1", "method": "totp", "code": code}).to_string();
+        let refused = broker.asks().post(&format!("/v1/challenges/{challenge}/answer"), &by_api).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("code")), "{code}: {refused:?}");
+    }
+    let code: String = app.code(0).chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap()).collect();
+    let right = own.post(&path, &json!({"method": "totp", "code": code}));
+    assert_eq!(right.status, 200, "full-width digits are digits: {right:?}");
+}
+
+/// Each time a thousand rows of the journal may be read.
+#[test]
+fn the_security_page_is_not_made_without_end_and_nobody_keeps_the_customer_from_it() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut own = broker.browser("C1");
+    let app = own.enrol_app();
+    let first = broker.withdrawal("w-0", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
+    let answer = json!({"method": "totp", "code": app.code(0)});
+    assert_eq!(own.post(&format!("/verify/{first}/answer"), &answer).status, 200);
+    let mut thief = broker.browser("C1");
+    let refused = (0..10_000).find(|_| thief.get("/security").status == 429);
+    assert!(refused.is_some_and(|times| times >= 20), "{refused:?}");
+    assert_eq!(own.get("/security").status, 200, "the browser is known");
+    assert_eq!(broker.browser("C2").get("/security").status, 200);
 }

@@ -123,10 +123,13 @@ fn claims(broker: &Broker, result: &str) -> Value {
 }
 
 /// The example broker on a thread of its own; gives its address.
-fn example_broker(listener: std::net::TcpListener, broker: &Broker) -> String {
+fn example_broker(listener: std::net::TcpListener, broker: &Broker, japanese: bool) -> String {
     let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
     listener.set_nonblocking(true).unwrap();
-    let options = sekisho_client::Options::new(&format!("http://{}", broker.server.address), &broker.key);
+    let options = sekisho_client::Options {
+        japanese,
+        ..sekisho_client::Options::new(&format!("http://{}", broker.server.address), &broker.key)
+    };
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -159,49 +162,81 @@ fn sign_in(browser: &mut Chromium, site: &str) {
     browser.click("#login");
 }
 
+/// Words of Sekisho's pages; the broker's own are Japanese.
+struct BrokerWords {
+    language: &'static str,
+    security: &'static str,
+    change: &'static str,
+    amount: &'static str,
+    cancelled: &'static str,
+}
+
 #[test]
 fn a_brokers_site_is_protected_from_sign_in_to_withdrawal() {
+    for words in [
+        BrokerWords {
+            language: "ja",
+            security: "セキュリティ設定",
+            change: "出金先口座の変更",
+            amount: "50,000円",
+            cancelled: "確認できませんでした",
+        },
+        BrokerWords {
+            language: "en",
+            security: "Your security",
+            change: "Change the bank account",
+            amount: "JPY 50,000",
+            cancelled: "Nothing was confirmed",
+        },
+    ] {
+        protect_a_site(&words);
+    }
+}
+
+fn protect_a_site(words: &BrokerWords) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let broker = Broker::start(&format!(
         "cooling_hours = 0\nname = \"関所証券\"\nreturn_origins = [\"http://localhost:{port}\"]"
     ));
     tell_past(&broker);
-    let site = example_broker(listener, &broker);
-    let mut own = Chromium::start(&broker.place, "ja");
+    let site = example_broker(listener, &broker, words.language == "ja");
+    let mut own = Chromium::of_width(&broker.place, words.language, 360);
     own.add_authenticator();
     own.come_from(HOME);
     own.open(&site);
     own.script("document.cookie = 'device=d-taro; path=/'");
     sign_in(&mut own, &site);
     own.until_text("C-TARO");
-    own.picture("broker-home");
+    own.picture(&format!("broker-home-{}", words.language));
+    assert!(!own.scrolls_sideways(), "it fits the window");
     own.click("#security");
-    own.until_text("セキュリティ設定");
+    own.until_text(words.security);
     own.click("[data-act=enrol]");
     own.until("the passkey on the page", |browser| browser.has("li[data-id]").then_some(()));
 
     // At home the account is changed, on a journey money is withdrawn: each with a proof of its own.
     own.open(&format!("{site}/home"));
     own.click("#bank");
-    own.until_text("出金先口座の変更");
+    own.until_text(words.change);
     own.until_text("321");
-    own.picture("verify-bank-account");
+    own.picture(&format!("verify-bank-account-{}", words.language));
+    assert!(!own.scrolls_sideways(), "it fits the window");
     own.click("[data-act=passkey]");
     own.until_text("出金先支店 002");
     own.come_from("192.0.2.50");
     own.click("#withdraw");
-    own.until_text("50,000円");
+    own.until_text(words.amount);
     own.click("[data-act=passkey]");
     own.until_text("残高 9950000円");
 
     // Somebody with the password, another device and a passkey of their own gets no money.
-    let mut thief = Chromium::start(&broker.place, "ja");
+    let mut thief = Chromium::of_width(&broker.place, words.language, 360);
     thief.add_authenticator();
     thief.come_from("203.0.113.9");
     sign_in(&mut thief, &site);
     let stopped = |text: &str| {
-        ["ご本人の確認", "受付を保留しました", "お手続きできません"]
+        ["ご本人の確認", "Confirm it is you", "受付を保留しました", "お手続きできません"]
             .into_iter()
             .any(|each| text.contains(each))
     };
@@ -213,10 +248,10 @@ fn a_brokers_site_is_protected_from_sign_in_to_withdrawal() {
         thief.click("#withdraw");
     }
     thief.until("a stop", |browser| stopped(&browser.text()).then_some(()));
-    thief.picture("thief");
+    thief.picture(&format!("thief-{}", words.language));
     if thief.has("[data-act=passkey]") {
         thief.click("[data-act=passkey]");
-        thief.until_text("確認できませんでした");
+        thief.until_text(words.cancelled);
     }
     thief.open(&format!("{site}/returned?sekisho_challenge=ch_AAAAAAAAAAAAAAAAAAAAAA"));
     thief.until_text("お手続きできません");

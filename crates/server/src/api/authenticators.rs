@@ -9,7 +9,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use model::event::Reason;
-use model::{Client, CustomerId, EventKind};
+use model::{Client, CustomerId, Factor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -19,10 +19,12 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::proof::{ChallengeId, PasskeySignals, ShownAuthenticator, parse_authenticator_id};
+use crate::proof::{ChallengeId, PasskeySignals, ShownAuthenticator, adding, parse_authenticator_id};
 
 /// Bytes of a body at most.
 const BODY_BYTES_MAX: usize = 4 << 10;
+/// A passkey that nobody named.
+const NAME: &str = "passkey";
 /// With what a browser gives of a passkey.
 const ENROLMENT_BYTES_MAX: usize = 32 << 10;
 
@@ -57,10 +59,11 @@ pub(super) struct EnrolmentSent {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     credential: Option<Value>,
-    /// What its owner calls it, at most 40 characters.
+    /// What its owner calls it, at most 40 characters; to end, unless a challenge named it.
     #[serde(default)]
     name: Option<String>,
-    /// To begin: a challenge for `factor.enroll` that the customer passed. Needed where they have a passkey that matured.
+    /// To begin: a challenge for `factor.enroll` of a passkey that the customer passed, by the same `name` if it told one. Needed where
+    /// they have a passkey that matured.
     #[serde(default)]
     challenge: Option<String>,
     /// To begin: the browser, in the words of events.
@@ -109,11 +112,10 @@ pub(super) async fn enrol(
     let (Some(token), Some(credential)) = (&sent.token, sent.credential) else {
         let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
         let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
-        let visit = app
-            .proofs
-            .visit_by_api(customer, sent.client.as_ref(), challenge, EventKind::FactorEnroll)
-            .await?;
-        let options = app.proofs.begin_passkey(&visit).await?;
+        let name = sent.name.as_deref().unwrap_or(NAME);
+        let change = adding(customer, Factor::Passkey, name);
+        let visit = app.proofs.visit_by_api(change, sent.client.as_ref(), challenge).await?;
+        let options = app.proofs.begin_passkey(&visit, name).await?;
         let token = app.proofs.enrolment_token(&visit).unwrap_or_default();
         return Ok((StatusCode::ACCEPTED, Json(EnrolmentBegun { token, options })).into_response());
     };
@@ -121,7 +123,7 @@ pub(super) async fn enrol(
     if visit.customer != customer {
         return Err(Problem::absent("the customer began no such enrolment"));
     }
-    let name = sent.name.as_deref().unwrap_or("passkey");
+    let name = sent.name.as_deref().or(visit.proven_name()).unwrap_or(NAME);
     let enrolled = app.proofs.end_passkey(&app.observer, &visit, credential, name).await?;
     Ok((StatusCode::CREATED, Json(enrolled)).into_response())
 }

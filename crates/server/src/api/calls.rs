@@ -175,6 +175,7 @@ pub(super) async fn unmask(
     }
     let told = app.proofs.call_number(&call).await?;
     app.act("call.unmask", of(&call), actor.name.clone(), None).await?;
+    app.proofs.see_number(number, &actor.name).await?;
     Ok(Json(NumberTold { number: told }))
 }
 

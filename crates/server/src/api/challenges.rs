@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use model::client::DeviceId;
 use model::event::EventId;
-use model::{BankAccount, Contact, CustomerId, Event, EventKind, Money, Order, Outcome, Payment};
+use model::{BankAccount, Contact, CustomerId, Event, EventKind, Factor, Money, Order, Outcome, Payment};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stepup::{Action, Method};
+use stepup::{Action, Method, action, authenticator};
 use utoipa::ToSchema;
 
 use super::App;
@@ -18,7 +19,7 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::proof::{ChallengeId, ShownChallenge};
+use crate::proof::{ChallengeId, ShownChallenge, meant_by_broker, parse_authenticator_id};
 
 /// Bytes of a body at most.
 const BODY_BYTES_MAX: usize = 16 << 10;
@@ -57,6 +58,47 @@ pub(super) struct ActionSent {
     #[schema(value_type = Option<Object>)]
     #[serde(default)]
     payment: Option<Payment>,
+    /// Which device is registered or taken back.
+    #[serde(default)]
+    device: Option<DeviceMeant>,
+    /// Which authenticator is enrolled or removed.
+    #[serde(default)]
+    authenticator: Option<AuthenticatorMeant>,
+    /// Whether only registered devices are let in from now on, for `device.restrict`.
+    #[serde(default)]
+    only_own_devices: Option<bool>,
+}
+
+/// A device that is registered or taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"device": "d-7f3a", "name": "telephone"}))]
+pub(super) struct DeviceMeant {
+    /// The broker's identifier, as in `client.device`.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    device: DeviceId,
+    /// Its public key, where it has one: `SubjectPublicKeyInfo` of a P-256 key, in base64.
+    #[serde(default)]
+    public_key: Option<String>,
+    /// What its owner calls it; where it is told, it binds, too.
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// An authenticator that is enrolled or removed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"factor": "passkey", "name": "telephone"}))]
+pub(super) struct AuthenticatorMeant {
+    /// What it is, as in events: `passkey`, `totp`, `email`, `sms`; `none` for recovery codes.
+    #[schema(value_type = String, example = "passkey")]
+    factor: Factor,
+    /// Which one, to remove it: its `id`.
+    #[serde(default)]
+    id: Option<String>,
+    /// What its owner calls it; where it is told, it binds, too.
+    #[serde(default)]
+    name: Option<String>,
 }
 
 /// An answer by a code.
@@ -73,6 +115,9 @@ pub(super) struct AnswerSent {
     /// What was typed.
     #[schema(max_length = 64)]
     code: String,
+    /// `known_browser` of an earlier answer, if this browser of the customer's kept it: its tries are counted by themselves.
+    #[serde(default)]
+    known_browser: Option<String>,
 }
 
 /// A code that is wanted.
@@ -86,6 +131,9 @@ pub(super) struct SendSent {
     /// `sms` or `mail`, one of the challenge's `methods`.
     #[schema(value_type = String, example = "sms")]
     method: String,
+    /// `known_browser` of an earlier answer, if this browser of the customer's kept it: its tries are counted by themselves.
+    #[serde(default)]
+    known_browser: Option<String>,
 }
 
 /// Who asks to be called.
@@ -96,6 +144,21 @@ pub(super) struct CallSent {
     /// The customer signed in at the broker's site.
     #[schema(value_type = String, min_length = 1, max_length = 64)]
     customer: CustomerId,
+    /// `known_browser` of an earlier answer, if this browser of the customer's kept it: its tries are counted by themselves.
+    #[serde(default)]
+    known_browser: Option<String>,
+}
+
+/// A challenge that was answered rightly.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AnsweredForm {
+    #[serde(flatten)]
+    challenge: ShownChallenge,
+    /// For the customer's browser to keep, in a cookie that no script reads, and to come back with what it asks for later: then
+    /// nobody else's tries slow it. Good for 400 days and for this customer; absent where it came with the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    known_browser: Option<String>,
 }
 
 /// Who answers with a passkey.
@@ -110,6 +173,9 @@ pub(super) struct PasskeySent {
     #[schema(value_type = Option<Object>)]
     #[serde(default)]
     credential: Option<Value>,
+    /// `known_browser` of an earlier answer: then no other one is made.
+    #[serde(default)]
+    known_browser: Option<String>,
 }
 
 /// What a browser is given to ask for a passkey.
@@ -122,9 +188,13 @@ pub(super) struct PasskeyOptions {
 
 impl ActionSent {
     /// What it binds.
-    pub(super) fn action(self, app: &App) -> Result<Action, Problem> {
+    pub(super) fn action(mut self, app: &App) -> Result<Action, Problem> {
+        let device = self.device.take().map(DeviceMeant::meant).transpose()?;
+        let authenticator = self.authenticator.take().map(AuthenticatorMeant::meant).transpose()?;
+        let only_own_devices = self.only_own_devices;
         let action = app.proofs.action(&self.event(app)?);
-        action.ok_or_else(|| Problem::invalid("customer", "is missing"))
+        let action = action.ok_or_else(|| Problem::invalid("customer", "is missing"))?;
+        Ok(Action { device, authenticator, only_own_devices, ..action })
     }
 
     fn into_event(self, id: EventId, now: model::Time) -> Event {
@@ -142,6 +212,35 @@ impl ActionSent {
     fn event(self, app: &App) -> Result<Event, Problem> {
         let id = "action".parse().map_err(Problem::invalid_event)?;
         Ok(self.into_event(id, (app.clock)()))
+    }
+}
+
+impl DeviceMeant {
+    fn meant(self) -> Result<action::Device, Problem> {
+        Ok(meant_by_broker(&self.device, self.public_key.as_deref(), self.name.as_deref())?)
+    }
+}
+
+impl AuthenticatorMeant {
+    fn meant(self) -> Result<action::Authenticator, Problem> {
+        let id = self.id.as_deref().map(|id| {
+            parse_authenticator_id(id)
+                .ok_or_else(|| Problem::invalid("authenticator.id", "is not an `id` of one"))
+        });
+        let name = self.name.as_deref().and_then(authenticator::name);
+        Ok(action::Authenticator { factor: self.factor, id: id.transpose()?, name })
+    }
+}
+
+/// What an action has to say, or its proof would be good for another one, too.
+fn whole(action: Action) -> Result<Action, Problem> {
+    match action.missing().first() {
+        None => Ok(action),
+        Some(field) => {
+            let problem =
+                format!("is missing; a proof for `{}` without it would be good for any", action.kind);
+            Err(Problem::invalid(*field, problem))
+        }
     }
 }
 
@@ -163,7 +262,7 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<ShownChallenge>), Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
-    let made = app.proofs.for_broker(&action.event(&app)?).await?;
+    let made = app.proofs.for_broker(whole(action.action(&app)?)?).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -222,7 +321,7 @@ pub(super) async fn redeem(
     params(("id" = String, Path, description = "The challenge", max_length = 64,
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
-        (status = 200, body = ShownChallenge, description = "It was right"),
+        (status = 200, body = AnsweredForm, description = "It was right"),
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge"),
         (status = 409, body = Problem, content_type = "application/problem+json",
@@ -238,15 +337,24 @@ pub(super) async fn answer(
     State(app): State<Arc<App>>,
     id: Named,
     request: Request,
-) -> Result<Json<ShownChallenge>, Problem> {
+) -> Result<Json<AnsweredForm>, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let id: ChallengeId = name(id)?;
     let sent: AnswerSent = read_json(request, BODY_BYTES_MAX).await?;
     let method = Method::of(&sent.method).filter(|method| method.is_guessed());
     let method =
         method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: totp, sms, mail, recovery"))?;
-    let guesser = app.proofs.guesser(&sent.customer, None);
-    Ok(Json(app.proofs.answer(id, &sent.customer, guesser, method, &sent.code).await?))
+    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref());
+    let challenge = app.proofs.answer(id, &sent.customer, guesser, method, &sent.code).await?;
+    Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, sent.known_browser.as_deref())))
+}
+
+impl AnsweredForm {
+    /// With a token for the browser, unless it has one.
+    fn new(app: &App, challenge: ShownChallenge, customer: &CustomerId, known: Option<&str>) -> Self {
+        let known_browser = app.proofs.new_browser_token(customer, known);
+        Self { challenge, known_browser }
+    }
 }
 
 /// Sends a code to the customer's registered number or address, from a page of the broker's own. Whether it arrives is not known
@@ -278,7 +386,7 @@ pub(super) async fn send(
     let sent: SendSent = read_json(request, BODY_BYTES_MAX).await?;
     let method = Method::of(&sent.method).filter(|method| method.is_sent());
     let method = method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: sms, mail"))?;
-    let guesser = app.proofs.guesser(&sent.customer, None);
+    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref());
     let shown = app.proofs.send_code(id, &sent.customer, guesser, method).await?;
     Ok((StatusCode::ACCEPTED, Json(shown)))
 }
@@ -309,7 +417,7 @@ pub(super) async fn call(
     app.authorize(request.headers(), Role::may_send)?;
     let id: ChallengeId = name(id)?;
     let sent: CallSent = read_json(request, BODY_BYTES_MAX).await?;
-    let guesser = app.proofs.guesser(&sent.customer, None);
+    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref());
     Ok((StatusCode::ACCEPTED, Json(app.proofs.ask_call(id, &sent.customer, guesser).await?)))
 }
 
@@ -320,7 +428,7 @@ pub(super) async fn call(
     params(("id" = String, Path, description = "The challenge", max_length = 64,
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
-        (status = 200, body = ShownChallenge, description = "With `credential`: it was right"),
+        (status = 200, body = AnsweredForm, description = "With `credential`: it was right"),
         (status = 202, body = PasskeyOptions, description = "Without: what the browser is given"),
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge, or no passkey for it"),
@@ -348,7 +456,9 @@ pub(super) async fn passkey(
             Ok((StatusCode::ACCEPTED, Json(PasskeyOptions { options })).into_response())
         }
         Some(credential) => {
-            Ok(Json(app.proofs.end_answer(id, &sent.customer, credential).await?).into_response())
+            let challenge = app.proofs.end_answer(&app.observer, id, &sent.customer, credential).await?;
+            let known = sent.known_browser.as_deref();
+            Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, known)).into_response())
         }
     }
 }

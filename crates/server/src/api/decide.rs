@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use engine::input::Body;
 use model::Event;
 use serde::Serialize;
+use stepup::Action;
 use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
@@ -16,6 +17,7 @@ use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
 use crate::proof::AskedProof;
+use crate::sequencer::Answered;
 
 /// Where decisions are asked for.
 pub(super) const PATH: &str = "/v1/decide";
@@ -45,6 +47,10 @@ pub struct DecisionForm {
     /// Where proof is asked for: what the customer is to answer. Redeem it right before the event is done. Absent if the event names
     /// nobody, or nothing can be kept just now: the same event again then gets it.
     challenge: Option<AskedProof>,
+    /// Where proof is asked for and the event says too little for one that is good for it alone: what is missing, `amount` and
+    /// `bank_account`, say. Tell it with `POST /v1/challenges`.
+    #[schema(required = false)]
+    challenge_needs: Vec<String>,
     /// Where it is held.
     hold: Option<HeldForm>,
     /// The policy's version.
@@ -105,12 +111,7 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     let (observed, digest) = observed.map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
     let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, japanese).await?;
-    // The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
-    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
-        && let Ok(challenge) = app.proofs.for_decision(&id, action, answered.again).await
-    {
-        add_challenge(&mut answered.json, &challenge);
-    }
+    add_proof(app, &id, action, &mut answered).await;
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answered.json).into_response();
     if answered.again {
         response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
@@ -118,18 +119,39 @@ pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Prob
     Ok(response)
 }
 
+/// Adds to an answer that asks for proof the challenge by which it is given, or what has to be told for one; gives the challenge's
+/// identifier.
+///
+/// The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
+pub(super) async fn add_proof(
+    app: &App,
+    id: &str,
+    action: Option<Action>,
+    answered: &mut Answered,
+) -> Option<String> {
+    let action = action.filter(|_| asks_for_proof(&answered.json))?;
+    let missing = action.missing();
+    if !missing.is_empty() {
+        add(&mut answered.json, b",\"challenge_needs\":", &missing);
+        return None;
+    }
+    let challenge = app.proofs.for_decision(id, action, answered.again).await.ok()?;
+    add(&mut answered.json, b",\"challenge\":", &challenge);
+    Some(challenge.id)
+}
+
 /// Whether an answer of the journal asks for proof. It begins with the event's identifier, in which no quotation mark stands bare.
-pub(super) fn asks_for_proof(json: &[u8]) -> bool {
+fn asks_for_proof(json: &[u8]) -> bool {
     const STEP_UP: &[u8] = b"\",\"decision\":\"step_up\",";
     memchr::memmem::find(json, STEP_UP).is_some()
 }
 
-/// Adds a challenge to an answer: a JSON object that is not empty.
-pub(super) fn add_challenge(json: &mut Vec<u8>, challenge: &AskedProof) {
-    if let (Some(b'}'), Ok(challenge)) = (json.last(), serde_json::to_vec(challenge)) {
+/// Adds a member to an answer: a JSON object that is not empty.
+fn add(json: &mut Vec<u8>, name: &[u8], value: &impl Serialize) {
+    if let (Some(b'}'), Ok(value)) = (json.last(), serde_json::to_vec(value)) {
         json.pop();
-        json.extend_from_slice(b",\"challenge\":");
-        json.extend_from_slice(&challenge);
+        json.extend_from_slice(name);
+        json.extend_from_slice(&value);
         json.push(b'}');
     }
 }

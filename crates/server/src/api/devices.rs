@@ -47,7 +47,8 @@ pub(super) struct DeviceSent {
     /// Its public key: `SubjectPublicKeyInfo` of a P-256 key, in base64.
     #[serde(default)]
     public_key: Option<String>,
-    /// A challenge for `device.register` that the customer passed. Needed where they have a passkey that matured.
+    /// A challenge for `device.register` of this device, with this key if it has one, that the customer passed. Needed where they have a
+    /// passkey that matured.
     #[serde(default)]
     challenge: Option<String>,
     /// The client that registers it, in the words of events.
@@ -124,7 +125,7 @@ pub(super) async fn list(
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-         description = "A passkey they have must confirm it first, or there are eight"),
+         description = "A passkey they have must confirm it first, the challenge is for another device or key, or there are eight"),
         (status = 413, body = Problem, content_type = "application/problem+json",
          description = "The body is too large, or did not come whole"),
         (status = 422, body = Problem, content_type = "application/problem+json",
@@ -144,8 +145,8 @@ pub(super) async fn register(
     let new = NewDevice::checked(sent.device, &sent.name, sent.public_key.as_deref())?;
     let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
     let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
-    let kind = model::EventKind::DeviceRegister;
-    let visit = app.proofs.visit_by_api(customer, sent.client.as_ref(), challenge, kind).await?;
+    let change = new.registering(&customer);
+    let visit = app.proofs.visit_by_api(change, sent.client.as_ref(), challenge).await?;
     let registered = app.proofs.register_device(&app.observer, &visit, new).await?;
     Ok((StatusCode::CREATED, Json(registered)).into_response())
 }

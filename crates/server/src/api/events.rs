@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use engine::input::Body;
-use model::{Event, Invalid};
+use model::{CustomerId, Event, EventKind, Invalid, Time};
 use serde::Serialize;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -53,8 +53,8 @@ pub struct RejectedEvent {
     retry: bool,
 }
 
-/// An event on its way: its line, and where its answer comes.
-type Waiting = (usize, Answering);
+/// An event on its way: its line, who is to hear of it, and where its answer comes.
+type Waiting = (usize, Option<(CustomerId, Time)>, Answering);
 
 /// Facts without a question: NDJSON, or a JSON array. Good ones are recorded even if others are rejected.
 #[utoipa::path(
@@ -86,17 +86,22 @@ pub(super) async fn events(
         let mut waiting: Vec<Waiting> = Vec::with_capacity(part.len());
         for (line, json) in part {
             match send(&app, json) {
-                Ok(answer) => waiting.push((*line, answer)),
+                Ok((reported, answer)) => waiting.push((*line, reported, answer)),
                 Err(NotSent::Invalid(invalid)) => {
                     result.reject(*line, Some(invalid.field), invalid.problem, false);
                 }
                 Err(NotSent::Ask(error)) => result.reject(*line, None, error.to_string(), error.may_retry()),
             }
         }
-        for (line, answer) in waiting {
+        for (line, reported, answer) in waiting {
             match answer.await.unwrap_or(Err(AskError::Busy)) {
                 Ok(answered) if answered.again => result.repeated += 1,
-                Ok(_) => result.accepted += 1,
+                Ok(_) => {
+                    result.accepted += 1;
+                    if let Some((customer, time)) = reported {
+                        app.proofs.notify_told(&customer, EventKind::CustomerReport, time).await;
+                    }
+                }
                 Err(error) => result.reject(line, None, error.to_string(), error.may_retry()),
             }
         }
@@ -110,15 +115,18 @@ enum NotSent {
     Ask(AskError),
 }
 
-fn send(app: &App, json: &[u8]) -> Result<Answering, NotSent> {
+fn send(app: &App, json: &[u8]) -> Result<(Option<(CustomerId, Time)>, Answering), NotSent> {
     let event = Event::from_json(json).map_err(NotSent::Invalid)?;
+    // A customer who reported is told so wherever they did: it may have been somebody else.
+    let is_report = event.kind == EventKind::CustomerReport;
+    let reported = event.customer.clone().filter(|_| is_report).map(|customer| (customer, event.time));
     let id = Some(event.id.as_str().to_owned());
     let observed = app.observer.observe(event, false, (app.clock)());
     let (observed, digest) = observed.map_err(NotSent::Invalid)?;
     let body = Body::Event(Box::new(observed));
     let (ask, answering) = Ask::new(id, digest, body, true).map_err(NotSent::Ask)?;
     app.sequencer.send(ask).map_err(NotSent::Ask)?;
-    Ok(answering)
+    Ok((reported, answering))
 }
 
 impl BatchResult {

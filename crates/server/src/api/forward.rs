@@ -18,7 +18,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use std::sync::Arc;
 
-use super::decide::{DecisionForm, asks_for_proof};
+use super::decide::{DecisionForm, add_proof};
 use super::problem::Problem;
 use super::{App, prefers_japanese};
 use crate::keys::Role;
@@ -119,13 +119,8 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let digest = app.observer.digest(&timeless, true).map_err(Problem::invalid_event)?;
     let (observed, _) = app.observer.observe(event, true, now).map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
-    let answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
-    let mut challenge = None;
-    if let Some(action) = action.filter(|_| asks_for_proof(&answered.json))
-        && let Ok(made) = app.proofs.for_decision(&id, action, answered.again).await
-    {
-        challenge = Some(made.id);
-    }
+    let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
+    let challenge = add_proof(app, &id, action, &mut answered).await;
     respond(&id, answered.json, step_up, challenge.as_deref())
 }
 

@@ -35,7 +35,7 @@ pub(super) struct HandoverSent {
     /// Where the customer goes afterwards, at one of `return_origins`; a result is added to it.
     #[serde(default)]
     return_to: Option<String>,
-    /// `ja` or `en`.
+    /// `ja` or `en`; as the customer's profile says unless it is told.
     #[serde(default)]
     language: Option<String>,
     /// The browser as the broker's site sees it, in the words of events.
@@ -87,7 +87,8 @@ pub(super) async fn post(
         _ => return Err(Problem::invalid("page", "allowed: `security`, or `verify` with `challenge`")),
     };
     let japanese = match sent.language.as_deref() {
-        None | Some("ja") => true,
+        None => app.proofs.reads_japanese(&sent.customer).await?,
+        Some("ja") => true,
         Some("en") => false,
         Some(_) => return Err(Problem::invalid("language", "allowed: `ja` or `en`")),
     };

@@ -1,5 +1,7 @@
 //! Problem documents (RFC 9457): what went wrong, for whom, and what to do next. Must not know what was asked.
 
+use std::num::NonZeroU32;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -32,9 +34,13 @@ pub struct Problem {
     /// The column of that line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
-    /// Seconds after which to come again.
-    #[serde(skip)]
-    retry_after_s: Option<u16>,
+    /// Why a proof is not taken, in a word that stays: docs/proof.md lists them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Whole seconds after which to come again, as in `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    pub retry_after_seconds: Option<NonZeroU32>,
 }
 
 impl Problem {
@@ -47,7 +53,8 @@ impl Problem {
             field: None,
             line: None,
             column: None,
-            retry_after_s: None,
+            reason: None,
+            retry_after_seconds: None,
         }
     }
 
@@ -133,7 +140,7 @@ impl Problem {
             "Not at the moment",
             detail,
         );
-        Self { retry_after_s: Some(retry_after_s), ..problem }
+        Self { retry_after_seconds: NonZeroU32::new(retry_after_s.into()), ..problem }
     }
 
     /// Nothing is wrong with the request, but it came too soon after others.
@@ -145,7 +152,7 @@ impl Problem {
             "Too many in a short time",
             detail,
         );
-        Self { retry_after_s: Some(retry_after_s), ..problem }
+        Self { retry_after_seconds: NonZeroU32::new(retry_after_s.into()), ..problem }
     }
 
     /// The body as a whole cannot be read.
@@ -210,7 +217,7 @@ impl From<AskError> for Problem {
                 detail,
             ),
             AskError::Busy => Self {
-                retry_after_s: Some(1),
+                retry_after_seconds: NonZeroU32::new(1),
                 ..Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "urn:sekisho:problem:busy",
@@ -219,7 +226,7 @@ impl From<AskError> for Problem {
                 )
             },
             AskError::Refusing(_) => Self {
-                retry_after_s: Some(30),
+                retry_after_seconds: NonZeroU32::new(30),
                 ..Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "urn:sekisho:problem:refusing",
@@ -233,8 +240,8 @@ impl From<AskError> for Problem {
 
 impl From<ProofError> for Problem {
     fn from(error: ProofError) -> Self {
-        let detail = error.to_string();
-        match error {
+        let (detail, reason) = (error.to_string(), error.reason());
+        let problem = match error {
             ProofError::Absent(_) => Self::absent(detail),
             ProofError::Invalid(_) | ProofError::Unlisted(_) => Self::invalid("proof", detail),
             ProofError::UnknownPasskey => Self {
@@ -242,34 +249,40 @@ impl From<ProofError> for Problem {
                 title: "The passkey is not known",
                 ..Self::invalid("proof", detail)
             },
-            ProofError::Refused(_) => Self::new(
-                StatusCode::CONFLICT,
-                "urn:sekisho:problem:proof-refused",
-                "The proof is not taken",
-                detail,
-            ),
+            ProofError::Refused(refusal) => Self {
+                retry_after_seconds: refusal.wait_s().and_then(NonZeroU32::new),
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    "urn:sekisho:problem:proof-refused",
+                    "The proof is not taken",
+                    detail,
+                )
+            },
             ProofError::Conflict(_)
             | ProofError::NoContact(_)
             | ProofError::OtherDevice
             | ProofError::LastDevice
             | ProofError::Locked
             | ProofError::Visit => Self::conflict(detail),
+            ProofError::NoCode => Self::invalid("code", detail),
+            ProofError::TooOften(wait_s) => Self::too_often(detail, wait_s),
             ProofError::Busy => Self::not_now(detail, 1),
             ProofError::Broken(_) => Self::not_now(detail, 30),
             ProofError::Ask(error) => error.into(),
-        }
+        };
+        Self { reason, ..problem }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after_s = self.retry_after_s;
+        let retry_after_seconds = self.retry_after_seconds;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(seconds) = retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(seconds) = retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.get()));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

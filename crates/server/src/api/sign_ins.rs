@@ -103,6 +103,6 @@ pub(super) async fn end(
     app.authorize(request.headers(), Role::may_send)?;
     let SignInId(id) = name(id)?;
     let sent: SignInSent = read_json(request, BODY_BYTES_MAX).await?;
-    let (customer, passed) = app.proofs.end_sign_in(&id, sent.credential).await?;
+    let (customer, passed) = app.proofs.end_sign_in(&app.observer, &id, sent.credential).await?;
     Ok(Json(SignedIn { customer: customer.as_str().to_owned(), passed: ShownProof::from(&passed) }))
 }

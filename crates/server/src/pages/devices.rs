@@ -30,6 +30,8 @@ pub(super) struct Row {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) made: String,
+    /// Until then it does not count.
+    pub(super) counts_from: Option<String>,
     /// Whether it is the one that looks at the page.
     pub(super) is_this: bool,
 }
@@ -39,6 +41,8 @@ pub(super) struct Row {
 #[serde(deny_unknown_fields)]
 pub(super) struct NameSent {
     name: String,
+    #[serde(default)]
+    proof: Option<String>,
 }
 
 /// Which one.
@@ -46,6 +50,8 @@ pub(super) struct NameSent {
 #[serde(deny_unknown_fields)]
 pub(super) struct OneSent {
     id: String,
+    #[serde(default)]
+    proof: Option<String>,
 }
 
 /// Whether only these are let in.
@@ -53,11 +59,13 @@ pub(super) struct OneSent {
 #[serde(deny_unknown_fields)]
 pub(super) struct OnlySent {
     only: bool,
+    #[serde(default)]
+    proof: Option<String>,
 }
 
 impl Devices {
     pub(super) async fn new(app: &App, visit: &Visit, texts: Texts) -> Result<Self, ProofError> {
-        let this = this_device(visit);
+        let (this, now) = (this_device(visit), (app.clock)());
         let has = app.proofs.devices(&visit.customer).await?;
         let is_this = |device: &str| this.as_ref().is_some_and(|this| this.as_str() == device);
         let can_add = this.is_some() && !has.iter().any(|each| is_this(&each.device));
@@ -65,6 +73,7 @@ impl Devices {
             id: each.id.clone(),
             name: each.name.clone(),
             made: texts.time(each.made),
+            counts_from: each.counts_from.filter(|from| now < *from).map(|from| texts.time(from)),
             is_this: is_this(&each.device),
         });
         let only = app.proofs.lets_in_only_own_devices(&visit.customer).await?;
@@ -77,14 +86,19 @@ fn this_device(visit: &Visit) -> Option<DeviceId> {
     serde_json::from_str::<Client>(visit.client.as_deref()?).ok()?.device
 }
 
+/// The device that looks at the page, to be registered by this name.
+pub(super) fn new_device(visit: &Visit, name: &str) -> Result<NewDevice, ProofError> {
+    let device = this_device(visit).ok_or(ProofError::Absent("device"))?;
+    NewDevice::checked(device, name, None)
+}
+
 /// Registers the device that looks at the page.
 pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, NameSent) = acting_signed_in(&app, request).await?;
-    let Visitor { visit, texts, .. } = &visitor;
-    let refused = |error| Refused::new(error, *texts);
-    let device = this_device(visit).ok_or_else(|| refused(ProofError::Absent("device")))?;
-    let new = NewDevice::checked(device, &sent.name, None).map_err(refused)?;
-    app.proofs.register_device(&app.observer, visit, new).await.map_err(refused)?;
+    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let refused = |error| Refused::new(error, texts);
+    let new = new_device(&visit, &sent.name).map_err(refused)?;
+    app.proofs.register_device(&app.observer, &visit, new).await.map_err(refused)?;
     Ok(said(texts.of("device.added")))
 }
 
@@ -93,7 +107,8 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
     let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("device")))?;
-    app.proofs.remove_device(&app.observer, &visitor.visit, id).await.map_err(refused)?;
+    let visit = app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref());
+    app.proofs.remove_device(&app.observer, &visit, id).await.map_err(refused)?;
     Ok(said(visitor.texts.of("device.removed")))
 }
 
@@ -101,6 +116,7 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
 pub(super) async fn only(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, OnlySent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
-    app.proofs.restrict_to_devices(&app.observer, &visitor.visit, sent.only).await.map_err(refused)?;
+    let visit = app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref());
+    app.proofs.restrict_to_devices(&app.observer, &visit, sent.only).await.map_err(refused)?;
     Ok(said(visitor.texts.of(if sent.only { "device.only_now" } else { "device.any_now" })))
 }

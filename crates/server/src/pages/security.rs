@@ -7,17 +7,19 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use model::Time;
 use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::centre::Centre;
+use super::changes::{APP_NAME, ConfirmationSent, PASSKEY_NAME, RECOVERY_NAME};
 use super::devices::Devices;
 use super::picture::Picture;
 use super::recent::recent;
 use super::texts::Texts;
-use super::visits::{Visitor, acting_signed_in, keep_browser, keep_visit, signed_in};
+use super::visits::{Visitor, acting_signed_in, keep_browser, signed_in};
 use super::{Refused, rendered};
 use crate::api::App;
 use crate::proof::{ProofError, parse_authenticator_id};
@@ -35,6 +37,7 @@ struct SecurityPage<'a> {
     /// What the script tells the browser of the passkeys that are known here, as JSON.
     signals: String,
     has_passkey: bool,
+    /// Whether every change is confirmed with a passkey first.
     must_confirm: bool,
     back: Option<String>,
 }
@@ -56,8 +59,9 @@ struct Row {
 pub(super) struct CredentialSent {
     #[serde(default)]
     credential: Option<Value>,
+    /// The confirmation, where one is needed.
     #[serde(default)]
-    name: Option<String>,
+    proof: Option<String>,
 }
 
 /// What the script sends for an app; no code to begin.
@@ -67,6 +71,15 @@ pub(super) struct TotpSent {
     token: Option<String>,
     #[serde(default)]
     code: Option<String>,
+    #[serde(default)]
+    proof: Option<String>,
+}
+
+/// What the script sends for recovery codes.
+#[derive(Debug, Deserialize)]
+pub(super) struct RecoverySent {
+    #[serde(default)]
+    proof: Option<String>,
 }
 
 /// Which one, and its new name.
@@ -75,6 +88,8 @@ pub(super) struct OneSent {
     id: String,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    proof: Option<String>,
 }
 
 pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refused> {
@@ -85,19 +100,22 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let (visit, texts) = (&visitor.visit, visitor.texts);
     let now = (app.clock)();
     let refused = |error| Refused::new(error, texts).on_page(texts);
+    app.proofs.may_look(&visit.customer, visitor.browser.as_deref()).map_err(refused)?;
     let has = app.proofs.authenticators(&visit.customer).await.map_err(refused)?;
     let signals = app.proofs.signals(&visit.customer).await.map_err(refused)?;
     let reports = app.proofs.reports(&visit.customer).await.map_err(refused)?;
     let recent = recent(&app, &visit.customer, now).await.map_err(refused)?;
-    let passkey =
-        |matured: bool| has.iter().any(|each| each.method == "passkey" && (!matured || now >= each.matures));
+    let passkey = |matured: bool| {
+        let counts = |from: Option<Time>| from.is_some_and(|from| now >= from);
+        has.iter().any(|each| each.method == "passkey" && (!matured || counts(each.counts_from)))
+    };
     let rows = has.iter().map(|each| Row {
         id: each.id.clone(),
         method: texts.of_word("method", each.method),
         name: each.name.clone(),
         made: texts.time(each.made),
         used: each.used.map(|used| texts.time(used)),
-        cooling: (now < each.matures).then(|| texts.time(each.matures)),
+        cooling: each.counts_from.filter(|from| now < *from).map(|from| texts.time(from)),
         left: each.left,
         cloned: each.cloned.is_some(),
     });
@@ -111,23 +129,27 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         devices: Devices::new(&app, visit, texts).await.map_err(refused)?,
         signals: serde_json::to_string(&signals).unwrap_or_default(),
         has_passkey: passkey(false),
-        must_confirm: passkey(true) && visit.proven(now).is_none(),
+        must_confirm: passkey(true),
         back: visit.return_to.clone(),
     };
     Ok(rendered(&page).into_response())
 }
 
-/// Proves that the customer has a passkey, before they change something.
+/// Proves by a passkey that the customer means one change: the script brings what it is given with that change.
 pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, CredentialSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, ConfirmationSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
+    let change = sent.change.action(&app, &visitor).await.map_err(refused)?;
     let Some(credential) = sent.credential else {
         let options = app.proofs.begin_confirmation(&visitor.visit).await.map_err(refused)?;
         return Ok(Json(json!({ "options": options })).into_response());
     };
-    let proven = app.proofs.end_confirmation(&visitor.visit, credential).await.map_err(refused)?;
-    let mut response = said(visitor.texts.of("security.confirmed"));
-    keep_visit(&app.proofs, &proven, &mut response);
+    let proof = app
+        .proofs
+        .end_confirmation(&app.observer, &visitor.visit, credential, change)
+        .await
+        .map_err(refused)?;
+    let mut response = Json(json!({ "proof": proof })).into_response();
     keep_browser(&app.proofs, &visitor, &mut response);
     Ok(response)
 }
@@ -135,42 +157,38 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
 /// Enrols a passkey.
 pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, CredentialSent) = acting_signed_in(&app, request).await?;
-    let (visit, texts) = (&visitor.visit, visitor.texts);
-    let refused = |error| Refused::new(error, texts);
+    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let (name, refused) = (texts.of(PASSKEY_NAME), |error| Refused::new(error, texts));
     let Some(credential) = sent.credential else {
-        let options = app.proofs.begin_passkey(visit).await.map_err(refused)?;
+        let options = app.proofs.begin_passkey(&visit, name).await.map_err(refused)?;
         return Ok(Json(json!({ "options": options })).into_response());
     };
-    let name = sent.name.filter(|name| !name.trim().is_empty());
-    let name = name.unwrap_or_else(|| texts.of("security.passkey").to_owned());
-    app.proofs.end_passkey(&app.observer, visit, credential, &name).await.map_err(refused)?;
+    app.proofs.end_passkey(&app.observer, &visit, credential, name).await.map_err(refused)?;
     Ok(said(texts.of("security.added")))
 }
 
 /// Enrols an authenticator app: first its secret, as text and as a picture, then a code of it.
 pub(super) async fn totp(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, TotpSent) = acting_signed_in(&app, request).await?;
-    let (visit, texts) = (&visitor.visit, visitor.texts);
-    let refused = |error| Refused::new(error, texts);
+    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let (name, refused) = (texts.of(APP_NAME), |error| Refused::new(error, texts));
     let (Some(token), Some(code)) = (sent.token, sent.code) else {
-        let begun = app.proofs.begin_totp(visit).await.map_err(refused)?;
+        let begun = app.proofs.begin_totp(&visit, name).await.map_err(refused)?;
         let picture = QrCode::new(begun.uri.as_bytes())
             .map(|code| code.render::<svg::Color<'_>>().min_dimensions(220, 220).build())
             .unwrap_or_default();
         let told = json!({ "token": begun.token, "secret": begun.secret, "picture": picture });
         return Ok(Json(told).into_response());
     };
-    let name = texts.of("security.app");
-    app.proofs.end_totp(&app.observer, visit, &token, &code, name).await.map_err(refused)?;
+    app.proofs.end_totp(&app.observer, &visit, &token, &code, name).await.map_err(refused)?;
     Ok(said(texts.of("security.added")))
 }
 
 /// Makes recovery codes.
 pub(super) async fn recovery(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, _nothing): (Visitor, Value) = acting_signed_in(&app, request).await?;
-    let texts = visitor.texts;
-    let name = texts.of("security.recovery");
-    let made = app.proofs.make_recovery(&app.observer, &visitor.visit, name).await;
+    let (visitor, sent): (Visitor, RecoverySent) = acting_signed_in(&app, request).await?;
+    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let made = app.proofs.make_recovery(&app.observer, &visit, texts.of(RECOVERY_NAME)).await;
     let codes = made.map_err(|error| Refused::new(error, texts))?;
     Ok(Json(json!({ "text": texts.of("security.codes_once"), "codes": codes })).into_response())
 }
@@ -190,7 +208,8 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
     let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
-    app.proofs.remove(&app.observer, &visitor.visit, id).await.map_err(refused)?;
+    let visit = app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref());
+    app.proofs.remove(&app.observer, &visit, id).await.map_err(refused)?;
     Ok(said(visitor.texts.of("security.removed")))
 }
 

@@ -240,7 +240,7 @@ pub(super) async fn passkey(
             Ok(Json(json!({ "options": options })).into_response())
         }
         Some(credential) => {
-            let ended = app.proofs.end_answer(id, &visitor.visit.customer, credential).await;
+            let ended = app.proofs.end_answer(&app.observer, id, &visitor.visit.customer, credential).await;
             done(&app, &visitor, id, &ended.map_err(refused)?).await
         }
     }

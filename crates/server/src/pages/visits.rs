@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
@@ -28,6 +28,10 @@ pub(super) struct Visitor {
 
 /// `GET /enter?token=…`
 pub(super) async fn enter(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
+    // Who looks whether a link is good, without following it, uses nothing up.
+    if request.method() == Method::HEAD {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let texts = asked_language(request.headers());
     let query = request.uri().query().unwrap_or("");
     let token = query.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or("");
@@ -95,8 +99,7 @@ pub(super) fn keep_visit(proofs: &Proofs, visit: &Visit, response: &mut Response
 
 /// Keeps in a browser that its customer proved themselves in it.
 pub(super) fn keep_browser(proofs: &Proofs, visitor: &Visitor, response: &mut Response) {
-    let known = proofs.guesser(&visitor.visit.customer, visitor.browser.as_deref()) != "stranger";
-    if let Some(token) = proofs.browser_token(&visitor.visit.customer).filter(|_| !known) {
+    if let Some(token) = proofs.new_browser_token(&visitor.visit.customer, visitor.browser.as_deref()) {
         keep(proofs, BROWSER_COOKIE, &token, BROWSER_SECONDS, response);
     }
 }

@@ -6,7 +6,7 @@ use model::{CustomerId, EventKind, Factor, Outcome, Time};
 use serde::Serialize;
 use serde_json::Value;
 use stepup::totp::Totp;
-use stepup::{Authenticator, Kind, Method, Passed, authenticator, code, recovery};
+use stepup::{Action, Authenticator, Kind, Method, Passed, action, authenticator, code, recovery};
 
 use super::facts::Fact;
 use super::handover::Visit;
@@ -29,9 +29,9 @@ pub struct Shown {
     /// When it was enrolled.
     #[schema(value_type = String, format = DateTime)]
     pub made: Time,
-    /// From when on it confirms procedures.
-    #[schema(value_type = String, format = DateTime)]
-    pub matures: Time,
+    /// From when on it confirms procedures; none if it looked like a copy, which never does.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub counts_from: Option<Time>,
     /// When it was used last.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub used: Option<Time>,
@@ -49,7 +49,7 @@ impl From<&Authenticator> for Shown {
             method: authenticator.kind.method().as_str(),
             name: authenticator.name.clone(),
             made: authenticator.made,
-            matures: authenticator.matures,
+            counts_from: authenticator.cloned.is_none().then_some(authenticator.matures),
             used: authenticator.used,
             cloned: authenticator.cloned,
             left: match &authenticator.kind {
@@ -87,8 +87,8 @@ impl Proofs {
     }
 
     /// Begins to enrol a passkey on a visit: what the browser is given.
-    pub(crate) async fn begin_passkey(&self, visit: &Visit) -> Result<Value, ProofError> {
-        let has = self.may_add(visit).await?;
+    pub(crate) async fn begin_passkey(&self, visit: &Visit, name: &str) -> Result<Value, ProofError> {
+        let has = self.may_add(visit, &visit.adding(Factor::Passkey, name)).await?;
         let credentials = passkeys_of(&has).iter().filter_map(|kept| credential_of(kept)).collect();
         let handle = self.keys.name("handle", visit.customer.as_str());
         self.passkeys.begin_enrolment(*visit.id(), handle, visit.customer.as_str(), credentials, self.now())
@@ -102,11 +102,13 @@ impl Proofs {
         answer: Value,
         name: &str,
     ) -> Result<Shown, ProofError> {
-        self.may_add(visit).await?;
+        let change = visit.adding(Factor::Passkey, name);
+        self.may_add(visit, &change).await?;
         let now = self.now();
         let (credential, passkey) = self.passkeys.end_enrolment(visit.id(), answer, now)?;
         let handle = self.keys.name("handle", visit.customer.as_str());
-        let enrolled = self.new_authenticator(visit, Kind::Passkey(passkey), name)?;
+        let with = self.use_proof(visit, &change).await?;
+        let enrolled = self.new_authenticator(visit, Kind::Passkey(passkey), name, with.as_ref())?;
         let kept = enrolled.clone();
         self.keeper
             .act(move |vault| {
@@ -125,8 +127,8 @@ impl Proofs {
 
     /// A new secret for an authenticator app. It is not kept before a code of it comes: until then it travels, sealed, with
     /// the page.
-    pub(crate) async fn begin_totp(&self, visit: &Visit) -> Result<TotpBegun, ProofError> {
-        self.may_add(visit).await?;
+    pub(crate) async fn begin_totp(&self, visit: &Visit, name: &str) -> Result<TotpBegun, ProofError> {
+        self.may_add(visit, &visit.adding(Factor::Totp, name)).await?;
         let totp = Totp::new(random()?);
         let failed = |_error| ProofError::Broken("a secret cannot be sealed".to_owned());
         let bytes = postcard::to_allocvec(&totp).map_err(failed)?;
@@ -148,7 +150,8 @@ impl Proofs {
         given: &str,
         name: &str,
     ) -> Result<Shown, ProofError> {
-        self.may_add(visit).await?;
+        let change = visit.adding(Factor::Totp, name);
+        self.may_add(visit, &change).await?;
         let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
         let bytes =
             sealed.and_then(|sealed| envelope::open(&self.keys.envelope, &totp_place(visit), &sealed));
@@ -159,12 +162,13 @@ impl Proofs {
             let problem = "the code is not one of this app; look whether its clock is right";
             return Err(ProofError::Invalid(problem.to_owned()));
         }
-        let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name)?;
         // One secret is enrolled once, however often its code is sent.
-        let (secret, good_until) = (self.keys.name("enrolment", token), enrolled.made.plus_us(HOUR_US));
+        let (secret, good_until) = (self.keys.name("enrolment", token), self.now().plus_us(HOUR_US));
         if !self.keeper.act(move |kept| kept.spend(&secret, good_until)).await? {
             return Err(ProofError::Conflict("this app was added already".to_owned()));
         }
+        let with = self.use_proof(visit, &change).await?;
+        let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name, with.as_ref())?;
         self.keep_only_one(&enrolled).await?;
         self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
         Ok(Shown::from(&enrolled))
@@ -177,9 +181,11 @@ impl Proofs {
         visit: &Visit,
         name: &str,
     ) -> Result<Vec<String>, ProofError> {
-        self.may_add(visit).await?;
+        let change = visit.adding(Factor::None, name);
+        self.may_add(visit, &change).await?;
         let (set, codes) = recovery::make(&self.keys.codes, &random()?);
-        let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name)?;
+        let with = self.use_proof(visit, &change).await?;
+        let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name, with.as_ref())?;
         self.keep_only_one(&enrolled).await?;
         self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
         Ok(codes)
@@ -197,6 +203,15 @@ impl Proofs {
         Ok(Shown::from(&renamed.await?))
     }
 
+    /// That one is removed, for its owner to confirm.
+    pub(crate) async fn removal(&self, visit: &Visit, id: [u8; 16]) -> Result<Action, ProofError> {
+        let customer = visit.customer.clone();
+        let removed = self.keeper.act(move |kept| one_of(kept, &customer, &id)).await?;
+        let (factor, name) = (factor_of(&removed.kind), Some(removed.name));
+        let authenticator = Some(action::Authenticator { factor, id: Some(id), name });
+        Ok(Action { authenticator, ..Action::bare(removed.customer, EventKind::FactorRemove) })
+    }
+
     /// Removes one, by its owner.
     pub(crate) async fn remove(
         &self,
@@ -204,12 +219,14 @@ impl Proofs {
         visit: &Visit,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        let has = self.may_change(visit).await?;
+        let change = self.removal(visit, id).await?;
+        let has = self.may_change(visit, &change).await?;
         let now = self.now();
         // Then it was confirmed with one. Who has none may be anybody in the customer's session.
         if !has.iter().any(|each| is_strong(each, now)) {
             self.check_unlocked(visit).await?;
         }
+        self.use_proof(visit, &change).await?;
         self.remove_for(observer, &visit.customer, id, visit.client.as_deref()).await
     }
 
@@ -230,9 +247,15 @@ impl Proofs {
                 kept.remove_credential(&credential)?;
             }
             kept.remove_authenticator(&removed)?;
-            Ok(removed)
+            let others = kept.authenticators(&owner)?;
+            let was_last_copy = removed.cloned.is_some() && others.iter().all(|each| each.cloned.is_none());
+            Ok((removed, was_last_copy))
         });
-        self.tell_change(observer, &removed.await?, EventKind::FactorRemove, client).await
+        let (removed, was_last_copy) = removed.await?;
+        if was_last_copy {
+            self.tell_copied(observer, &removed, Outcome::Failed).await?;
+        }
+        self.tell_change(observer, &removed, EventKind::FactorRemove, client).await
     }
 
     /// Begins to prove, on a visit, that its customer has a passkey.
@@ -241,17 +264,24 @@ impl Proofs {
         self.passkeys.begin_proof(*visit.id(), &passkeys_of(&has), self.now())
     }
 
-    /// Ends it: the visit with what was proven.
-    pub(crate) async fn end_confirmation(&self, visit: &Visit, answer: Value) -> Result<Visit, ProofError> {
+    /// Ends it: what the page brings with the change it is for.
+    pub(crate) async fn end_confirmation(
+        &self,
+        observer: &Observer,
+        visit: &Visit,
+        answer: Value,
+        change: Action,
+    ) -> Result<String, ProofError> {
         let passed = |_kept: &Kept<'_>, passed, _matures| Ok(passed);
-        let passed = self.check_passkey(visit.id(), &visit.customer, answer, passed).await?;
-        Ok(Self::proven_visit(visit, passed))
+        let passed = self.check_passkey(observer, visit.id(), &visit.customer, answer, passed).await?;
+        self.confirmation_token(visit, change, passed)
     }
 
     /// Checks a passkey's answer, notes its use, and in the same act does with the proof what `then` says, which is also told
     /// when the passkey matures.
     pub(super) async fn check_passkey<T: Send + 'static>(
         &self,
+        observer: &Observer,
         id: &[u8; 16],
         customer: &CustomerId,
         answer: Value,
@@ -259,7 +289,7 @@ impl Proofs {
     ) -> Result<T, ProofError> {
         let has = self.has(customer).await?;
         let proven = self.passkeys.end_proof(id, answer, &passkeys_of(&has), self.now());
-        self.note_use(customer, proven, then).await
+        self.note_use(observer, customer, proven, then).await
     }
 
     pub(super) async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
@@ -270,6 +300,7 @@ impl Proofs {
     /// Notes what came of a passkey's answer, and does with the proof it is what `then` says.
     pub(super) async fn note_use<T: Send + 'static>(
         &self,
+        observer: &Observer,
         customer: &CustomerId,
         proven: Result<Proven, Failed>,
         then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
@@ -285,7 +316,7 @@ impl Proofs {
                 return Err(ProofError::Invalid(format!("the passkey is refused: {problem}")));
             }
             Err(Failed::Copied(credential)) => {
-                self.note_copy(customer, credential, now).await?;
+                self.note_copy(observer, customer, credential, now).await?;
                 return Err(ProofError::Invalid("the passkey is refused: it looks like a copy".to_owned()));
             }
         };
@@ -299,46 +330,40 @@ impl Proofs {
                     used.kind = Kind::Passkey(passkey);
                 }
                 kept.put_authenticator(&used)?;
-                let matured = now >= used.matures;
+                let matured = used.counts(now);
                 let passed =
                     Passed { method: Method::Passkey, authenticator: Some(used.id), at: now, matured };
                 // It was used, whatever comes of it.
-                Ok(then(kept, passed, used.matures))
+                Ok(then(kept, passed, used.counts_from()))
             })
             .await?
     }
 
-    async fn note_copy(
+    /// What the customer has, if the visit may change it so: who has a passkey that matured has confirmed this with one just now.
+    pub(super) async fn may_change(
         &self,
-        customer: &CustomerId,
-        credential: Vec<u8>,
-        now: Time,
-    ) -> Result<(), ProofError> {
-        let owner = customer.clone();
-        self.keeper
-            .act(move |kept| match by_credential(kept.authenticators(&owner)?, &credential) {
-                Some(copied) => kept.put_authenticator(&Authenticator { cloned: Some(now), ..copied }),
-                None => Ok(()),
-            })
-            .await
-    }
-
-    /// What the customer has, if the visit may change it: who has a passkey that matured has confirmed it with one just now.
-    pub(super) async fn may_change(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
+        visit: &Visit,
+        change: &Action,
+    ) -> Result<Vec<Authenticator>, ProofError> {
         let now = self.now();
         let has = self.has(&visit.customer).await?;
-        let confirmed =
-            visit.proven(now).is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
+        let confirmed = visit
+            .proven(change, now)
+            .is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
         if has.iter().any(|each| is_strong(each, now)) && !confirmed {
-            return Err(ProofError::Conflict("confirm with a passkey you have first".to_owned()));
+            return Err(ProofError::Conflict("confirm this with a passkey you have first".to_owned()));
         }
         Ok(has)
     }
 
     /// The same, if the visit may add to it: whoever took a session over must not be in once it is known.
-    pub(super) async fn may_add(&self, visit: &Visit) -> Result<Vec<Authenticator>, ProofError> {
+    pub(super) async fn may_add(
+        &self,
+        visit: &Visit,
+        change: &Action,
+    ) -> Result<Vec<Authenticator>, ProofError> {
         self.check_unlocked(visit).await?;
-        self.may_change(visit).await
+        self.may_change(visit, change).await
     }
 
     pub(super) async fn check_unlocked(&self, visit: &Visit) -> Result<(), ProofError> {
@@ -348,7 +373,13 @@ impl Proofs {
         }
     }
 
-    fn new_authenticator(&self, visit: &Visit, kind: Kind, name: &str) -> Result<Authenticator, ProofError> {
+    fn new_authenticator(
+        &self,
+        visit: &Visit,
+        kind: Kind,
+        name: &str,
+        with: Option<&Passed>,
+    ) -> Result<Authenticator, ProofError> {
         let now = self.now();
         Ok(Authenticator {
             id: random()?,
@@ -356,7 +387,7 @@ impl Proofs {
             kind,
             name: named(name)?,
             made: now,
-            matures: Authenticator::matures(now, visit.proven(now), self.settings.cooling_hours),
+            matures: Authenticator::matures(now, with, self.settings.cooling_hours),
             used: None,
             cloned: None,
         })
@@ -387,16 +418,12 @@ impl Proofs {
         client: Option<&str>,
     ) -> Result<(), ProofError> {
         let what = if kind == EventKind::FactorEnroll { "enrolled" } else { "removed" };
-        let factor = match changed.kind.method() {
-            Method::Recovery => Factor::None,
-            method => method.factor(),
-        };
         let fact = Fact {
             id: format!("factor-{}-{what}", data_encoding::HEXLOWER.encode(&changed.id)),
             kind,
             outcome: Outcome::Succeeded,
             customer: &changed.customer,
-            factor: Some(factor),
+            factor: Some(factor_of(&changed.kind)),
             reason: None,
             client,
         };
@@ -404,9 +431,14 @@ impl Proofs {
     }
 }
 
+/// What it is, in the words of events.
+pub(super) const fn factor_of(kind: &Kind) -> Factor {
+    kind.method().factor()
+}
+
 /// Whether changes must be confirmed with it.
 fn is_strong(authenticator: &Authenticator, now: Time) -> bool {
-    matches!(authenticator.kind, Kind::Passkey(_)) && now >= authenticator.matures
+    matches!(authenticator.kind, Kind::Passkey(_)) && authenticator.counts(now)
 }
 
 fn room_for(kept: &Kept<'_>, one: &Authenticator) -> Result<(), ProofError> {
@@ -424,7 +456,7 @@ fn one_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Authe
     all.into_iter().find(|each| each.id == *id).ok_or(ProofError::Absent("authenticator"))
 }
 
-fn by_credential(has: Vec<Authenticator>, credential: &[u8]) -> Option<Authenticator> {
+pub(super) fn by_credential(has: Vec<Authenticator>, credential: &[u8]) -> Option<Authenticator> {
     has.into_iter().find(|each| match &each.kind {
         Kind::Passkey(kept) => credential_of(kept).is_some_and(|id| id.as_slice() == credential),
         Kind::Totp(_) | Kind::Recovery(_) => false,
@@ -440,6 +472,10 @@ pub(super) fn passkeys_of(has: &[Authenticator]) -> Vec<String> {
 }
 
 fn named(name: &str) -> Result<String, ProofError> {
-    authenticator::name(name)
-        .ok_or_else(|| ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned()))
+    authenticator::name(name).ok_or_else(|| {
+        ProofError::Invalid(
+            "`name` cannot be one; allowed: 1 to 40 characters, none that turns the direction of text"
+                .to_owned(),
+        )
+    })
 }

@@ -3,7 +3,7 @@
 
 use model::{CustomerId, Time};
 use serde::Serialize;
-use stepup::challenge::{Call as Asked, persons};
+use stepup::challenge::{Call as Asked, moved_yen, persons};
 use stepup::{Action, Challenge, Method, Refusal};
 
 use super::challenges::{ChallengeId, Shown as ShownChallenge, own_challenge, show as show_challenge};
@@ -118,7 +118,7 @@ impl Proofs {
                     challenge.takes(Method::Phone, now)?;
                     kept.take_allowance(&by, &format!("call {guesser}"), CALLS_A_DAY, now)?;
                     let number = kept.next_call(OPEN_MAX)?.ok_or(ProofError::Busy)?;
-                    let persons = persons(challenge.action(), two_above);
+                    let persons = persons_now(kept, &challenge, two_above, now)?;
                     challenge.ask_call(Asked::new(number, now, to, persons), open_s)?;
                     kept.put_challenge(&id.0, &challenge)?;
                 }
@@ -182,6 +182,18 @@ impl Proofs {
         reach.by(Method::Phone).map(str::to_owned).ok_or(ProofError::NoContact("telephone number"))
     }
 
+    /// Notes that an operator saw the number of a call: who did not cannot have called it.
+    pub(crate) async fn see_number(&self, number: u64, by: &str) -> Result<(), ProofError> {
+        let (now, by) = (self.now(), by.to_owned());
+        self.keeper
+            .act(move |kept| {
+                let (id, mut challenge) = call_of(kept, number)?;
+                challenge.see_number(&by, now)?;
+                kept.put_challenge(&id.0, &challenge)
+            })
+            .await
+    }
+
     /// What an operator says of a call. Without `keep` it is only looked whether it could be said.
     pub(crate) async fn settle_call(
         &self,
@@ -190,7 +202,7 @@ impl Proofs {
         by: &str,
         keep: bool,
     ) -> Result<Call, ProofError> {
-        let (now, by) = (self.now(), by.to_owned());
+        let (now, by, two_above) = (self.now(), by.to_owned(), self.settings.calls.two_persons_above);
         // Nobody can have been called at a number that is gone.
         if step == CallStep::Confirm {
             self.call_number(&self.call(number).await?).await?;
@@ -205,12 +217,19 @@ impl Proofs {
                 let (id, challenge) = call_of(kept, number)?;
                 let mut challenge = reports.applied(challenge);
                 match step {
-                    CallStep::Confirm => challenge.confirm_call(&by, now)?,
+                    CallStep::Confirm => {
+                        let persons = persons_now(kept, &challenge, two_above, now)?;
+                        challenge.confirm_call(&by, persons, now)?;
+                    }
                     CallStep::Refuse => challenge.refuse_call()?,
                     CallStep::Unreached => challenge.note_unreached(now)?,
                 }
                 if keep {
                     kept.put_challenge(&id.0, &challenge)?;
+                    let yen = moved_yen(challenge.action());
+                    if step == CallStep::Confirm && challenge.passed().is_some() && yen > 0 {
+                        kept.add_confirmed_yen(&challenge.action().customer, yen, now)?;
+                    }
                 }
                 let shown = show(id, &challenge, now).ok_or(ProofError::Absent("call"))?;
                 let action = challenge.action().clone();
@@ -249,6 +268,14 @@ impl Proofs {
             })
             .await
     }
+}
+
+/// How many persons confirm it now: what they confirmed for this customer in the day before counts with it, or one of them could let
+/// everything through in parts.
+fn persons_now(kept: &Kept<'_>, challenge: &Challenge, two_above: u64, now: Time) -> Result<u8, ProofError> {
+    let action = challenge.action();
+    let before = if moved_yen(action) > 0 { kept.confirmed_yen(&action.customer, now)? } else { 0 };
+    Ok(persons(action, two_above.saturating_sub(before)))
 }
 
 fn call_of(kept: &Kept<'_>, number: u64) -> Result<(ChallengeId, Challenge), ProofError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
 use model::time::SECOND_US;
-use model::{ContactType, CustomerId, Event, EventKind, Time};
+use model::{CustomerId, Event, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code};
@@ -14,6 +14,7 @@ use super::keys::{ProofKeys, random};
 use super::result::{self, About};
 use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
+use crate::observe::Observer;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,7 +190,7 @@ impl Making {
         let has: Vec<(Method, Time)> = kept
             .authenticators(&action.customer)?
             .iter()
-            .map(|each| (each.kind.method(), each.matures))
+            .map(|each| (each.kind.method(), each.counts_from()))
             .chain(reached)
             .collect();
         let methods = challenge::methods(action.kind, &has, asked, &settings.fallback);
@@ -237,7 +238,7 @@ pub(super) fn show(id: ChallengeId, challenge: &Challenge, now: Time) -> Shown {
 impl Proofs {
     /// What an event asks to confirm; none if it names no customer.
     pub(crate) fn action(&self, event: &Event) -> Option<Action> {
-        Action::of(event, |text| self.keys.action_digest(text), mask)
+        Action::of(event, |text| self.keys.action_digest(text))
     }
 
     /// The challenge of a decision about this event: made once, however often the event comes.
@@ -260,9 +261,7 @@ impl Proofs {
     }
 
     /// A challenge that the broker asks for.
-    pub(crate) async fn for_broker(&self, event: &Event) -> Result<Shown, ProofError> {
-        let action =
-            self.action(event).ok_or_else(|| ProofError::Invalid("`customer` is missing".to_owned()))?;
+    pub(crate) async fn for_broker(&self, action: Action) -> Result<Shown, ProofError> {
         let making = self.making(ChallengeId(random()?), action, None).await?;
         let now = making.asked;
         self.keeper.act(move |kept| Ok(show(making.id, &making.keep(kept)?, now))).await
@@ -304,8 +303,8 @@ impl Proofs {
             let mut has = kept.authenticators(&by)?;
             has.retain(|each| matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now));
             // As between methods: a new one does not answer where an old one does.
-            if has.iter().any(|each| now >= each.matures) {
-                has.retain(|each| now >= each.matures);
+            if has.iter().any(|each| each.counts(now)) {
+                has.retain(|each| each.counts(now));
             }
             Ok(has.into_iter().filter_map(passkey).collect::<Vec<_>>())
         });
@@ -315,6 +314,7 @@ impl Proofs {
     /// Ends it.
     pub(crate) async fn end_answer(
         &self,
+        observer: &Observer,
         id: ChallengeId,
         by: &CustomerId,
         answer: Value,
@@ -327,7 +327,7 @@ impl Proofs {
             kept.put_challenge(&id.0, &challenge)?;
             Ok(show(id, &challenge, now))
         };
-        self.check_passkey(&id.0, by, answer, pass).await
+        self.check_passkey(observer, &id.0, by, answer, pass).await
     }
 
     /// Answers with what was typed. Wrong answers are counted, by challenge and by guesser.
@@ -339,6 +339,10 @@ impl Proofs {
         method: Method,
         given: &str,
     ) -> Result<Shown, ProofError> {
+        // What is no code is no guess.
+        if method != Method::Recovery && !code::is_one(&code::typed(given)) {
+            return Err(ProofError::NoCode);
+        }
         let reports = self.reports(by).await?;
         let (by, now, given) = (by.clone(), self.now(), given.to_owned());
         let keys = Arc::clone(&self.keys);
@@ -347,7 +351,7 @@ impl Proofs {
             challenge.takes(method, now)?;
             let mut guesses = kept.guesses(&by, &guesser)?;
             if let Some(until) = guesses.blocked_until(now) {
-                return Err(Refusal::Wait { until }.into());
+                return Err(Refusal::wait(until, now).into());
             }
             let found = look_at(kept, &keys, (id, &challenge), (method, &given), now)?;
             // What a wrong answer leaves behind must stay: it is no failure of the act.
@@ -388,28 +392,23 @@ impl Proofs {
         Ok(())
     }
 
-    /// Uses a proof up that was given for adding an authenticator or a device.
+    /// Uses a proof up that was given for adding this authenticator or device; gives what was proven, too.
     pub(super) async fn redeem_for_change(
         &self,
         id: ChallengeId,
-        customer: &CustomerId,
-        kind: EventKind,
-    ) -> Result<Passed, ProofError> {
-        let reports = self.reports(customer).await?;
-        let (owner, now) = (customer.clone(), self.now());
+        change: Action,
+    ) -> Result<(Action, Passed), ProofError> {
+        let (customer, now) = (change.customer.clone(), self.now());
+        let reports = self.reports(&customer).await?;
         let redeemed = self.keeper.act(move |kept| {
-            let mut challenge = reports.applied(own_challenge(kept, id, &owner)?);
-            if challenge.action().kind != kind {
-                return Err(ProofError::Conflict(format!("the challenge is not for `{kind}`")));
-            }
-            let action = challenge.action().clone();
-            let passed = challenge.redeem(&action, now)?;
+            let mut challenge = reports.applied(own_challenge(kept, id, &change.customer)?);
+            let passed = challenge.redeem(&change, now)?;
             kept.put_challenge(&id.0, &challenge)?;
-            Ok((passed, challenge.made()))
+            Ok((challenge.action().clone(), passed, challenge.made()))
         });
-        let (passed, made) = redeemed.await?;
-        self.check_not_reported(customer, made).await?;
-        Ok(passed)
+        let (action, passed, made) = redeemed.await?;
+        self.check_not_reported(&customer, made).await?;
+        Ok((action, passed))
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.
@@ -450,7 +449,7 @@ fn look_at(
         if right {
             let used = Authenticator { used: Some(now), ..each };
             kept.put_authenticator(&used)?;
-            return Ok(Some(passed(Some(used.id), used.matures)));
+            return Ok(Some(passed(Some(used.id), used.counts_from())));
         }
     }
     Ok(None)
@@ -475,8 +474,4 @@ fn passkey(authenticator: Authenticator) -> Option<String> {
         Kind::Passkey(kept) => Some(kept),
         Kind::Totp(_) | Kind::Recovery(_) => None,
     }
-}
-
-fn mask(sort: ContactType, text: &str) -> String {
-    model::mask::value(sort.into(), text)
 }

@@ -13,7 +13,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
 use serde::{Deserialize, Serialize};
 use stepup::device::{DEVICES_MAX, Device};
-use stepup::{Method, authenticator};
+use stepup::{Action, Method, Passed, action, authenticator};
 
 use super::facts::Fact;
 use super::handover::Visit;
@@ -40,19 +40,23 @@ pub struct Shown {
     /// When it was registered.
     #[schema(value_type = String, format = DateTime)]
     pub made: Time,
+    /// From when on decisions take it for the customer's own; absent if an event of the broker's took it back.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub counts_from: Option<Time>,
     /// When its key last showed that it was there.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub used: Option<Time>,
 }
 
-impl From<&Device> for Shown {
-    fn from(device: &Device) -> Self {
+impl Shown {
+    fn new(device: &Device, counts_from: Option<Time>) -> Self {
         Self {
             id: HEXLOWER.encode(&device.id),
             device: device.device.to_string(),
             name: device.name.clone(),
             has_key: device.key.is_some(),
             made: device.made,
+            counts_from,
             used: device.used,
         }
     }
@@ -78,9 +82,36 @@ impl NewDevice {
     /// `key` is a public key as `SubjectPublicKeyInfo`, in base64.
     pub(crate) fn checked(device: DeviceId, name: &str, key: Option<&str>) -> Result<Self, ProofError> {
         let name = authenticator::name(name).ok_or_else(|| {
-            ProofError::Invalid("`name` came empty; allowed: 1 to 40 characters".to_owned())
+            ProofError::Invalid(
+                "`name` cannot be one; allowed: 1 to 40 characters, none that turns the direction of text"
+                    .to_owned(),
+            )
         })?;
         Ok(Self { device, name, key: key.map(public_key).transpose()? })
+    }
+
+    /// That it is registered.
+    pub(crate) fn registering(&self, customer: &CustomerId) -> Action {
+        let device = meant(&self.device, self.key.as_deref(), Some(&self.name));
+        Action { device: Some(device), ..Action::bare(customer.clone(), EventKind::DeviceRegister) }
+    }
+}
+
+/// A device that the broker names in what is to be confirmed.
+pub(crate) fn meant_by_broker(
+    device: &DeviceId,
+    key: Option<&str>,
+    name: Option<&str>,
+) -> Result<action::Device, ProofError> {
+    let key = key.map(public_key).transpose()?;
+    Ok(meant(device, key.as_deref(), name.and_then(authenticator::name).as_deref()))
+}
+
+fn meant(device: &DeviceId, key: Option<&[u8]>, name: Option<&str>) -> action::Device {
+    action::Device {
+        device: device.as_str().to_owned(),
+        key: key.map(|key| *blake3::hash(key).as_bytes()),
+        name: name.map(str::to_owned),
     }
 }
 
@@ -100,7 +131,30 @@ impl Proofs {
     pub(crate) async fn devices(&self, customer: &CustomerId) -> Result<Vec<Shown>, ProofError> {
         let owner = customer.clone();
         let devices = self.keeper.act(move |kept| kept.devices(&owner)).await?;
-        Ok(devices.iter().map(Shown::from).collect())
+        let count = self.counting(customer).await?;
+        let shown = |device: &Device| {
+            let key = text_key(device.device.as_str());
+            let counts_from = count.iter().find(|(each, _)| *each == key).and_then(|(_, from)| *from);
+            Shown::new(device, counts_from)
+        };
+        Ok(devices.iter().map(shown).collect())
+    }
+
+    /// One of them as it is shown.
+    async fn shown(&self, device: &Device) -> Result<Shown, ProofError> {
+        let all = self.devices(&device.customer).await?;
+        let id = HEXLOWER.encode(&device.id);
+        all.into_iter().find(|each| each.id == id).ok_or(ProofError::Absent("device"))
+    }
+
+    /// Devices that decisions know as the customer's own, and from when on.
+    async fn counting(&self, customer: &CustomerId) -> Result<Vec<(u64, Option<Time>)>, ProofError> {
+        let (key, asked) = (RecordKey::customer(customer.as_str()), customer.clone());
+        let look = move |state: &engine::State, _: &engine::Policy| {
+            let own = &state.customer(asked.as_str())?.dealings().own_devices;
+            Some(own.iter().map(|own| (own.device, Time::from_us(own.from_us))).collect())
+        };
+        Ok(self.sequencer.look(vec![key], look).await?.unwrap_or_default())
     }
 
     /// Whether only these are let in.
@@ -133,9 +187,10 @@ impl Proofs {
         visit: &Visit,
         new: NewDevice,
     ) -> Result<Shown, ProofError> {
-        self.may_add(visit).await?;
+        let change = new.registering(&visit.customer);
+        self.may_add(visit, &change).await?;
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
-        let confirmed = self.confirmed_by(visit);
+        let confirmed = confirmed_by(self.use_proof(visit, &change).await?);
         if let_in.only && !let_in.this && confirmed.is_none() {
             return Err(ProofError::OtherDevice);
         }
@@ -164,7 +219,15 @@ impl Proofs {
         let registered = registered.await?;
         let by = (confirmed, visit.client.as_deref());
         self.tell_device(observer, EventKind::DeviceRegister, &registered, by).await?;
-        Ok(Shown::from(&registered))
+        self.shown(&registered).await
+    }
+
+    /// That one is taken back, for its owner to confirm.
+    pub(crate) async fn taking_back(&self, visit: &Visit, id: [u8; 16]) -> Result<Action, ProofError> {
+        let owner = visit.customer.clone();
+        let device = self.keeper.act(move |kept| device_of(kept, &owner, &id)).await?;
+        let taken = meant(&device.device, device.key.as_deref(), Some(&device.name));
+        Ok(Action { device: Some(taken), ..Action::bare(device.customer, EventKind::DeviceRemove) })
     }
 
     /// Takes one back, by its owner.
@@ -174,8 +237,9 @@ impl Proofs {
         visit: &Visit,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        self.may_change(visit).await?;
-        let confirmed = self.confirmed_by(visit);
+        let change = self.taking_back(visit, id).await?;
+        self.may_change(visit, &change).await?;
+        let confirmed = confirmed_by(self.use_proof(visit, &change).await?);
         if confirmed.is_none() {
             self.check_unlocked(visit).await?;
         }
@@ -221,8 +285,9 @@ impl Proofs {
         visit: &Visit,
         only: bool,
     ) -> Result<(), ProofError> {
-        self.may_add(visit).await?;
-        let confirmed = self.confirmed_by(visit);
+        let change = visit.restricting(only);
+        self.may_add(visit, &change).await?;
+        let confirmed = confirmed_by(self.use_proof(visit, &change).await?);
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
         if !let_in.this && confirmed.is_none() {
             return Err(ProofError::OtherDevice);
@@ -296,7 +361,8 @@ impl Proofs {
         })?;
         let signature = signed(signature)?;
         let (owner, text) = (customer.clone(), token.to_owned());
-        self.keeper
+        let device = self
+            .keeper
             .act(move |kept| {
                 let device = device_of(kept, &owner, &id)?;
                 let key = device.key.as_deref().and_then(|key| VerifyingKey::from_sec1_bytes(key).ok());
@@ -309,15 +375,10 @@ impl Proofs {
                 }
                 let device = Device { used: Some(now), ..device };
                 kept.put_device(&device)?;
-                Ok(Shown::from(&device))
+                Ok(device)
             })
-            .await
-    }
-
-    /// The factor that confirmed what is done on a visit.
-    fn confirmed_by(&self, visit: &Visit) -> Option<Factor> {
-        let passed = visit.proven(self.now()).filter(|passed| passed.matured)?;
-        (passed.method == Method::Passkey).then_some(Factor::Passkey)
+            .await?;
+        self.shown(&device).await
     }
 
     async fn tell_device(
@@ -342,6 +403,12 @@ impl Proofs {
         };
         self.tell(observer, fact).await
     }
+}
+
+/// The factor that confirmed a change.
+fn confirmed_by(passed: Option<Passed>) -> Option<Factor> {
+    let passed = passed.filter(|passed| passed.matured)?;
+    (passed.method == Method::Passkey).then_some(Factor::Passkey)
 }
 
 /// The client as the broker told it.

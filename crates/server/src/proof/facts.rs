@@ -38,7 +38,10 @@ impl Proofs {
         let id = event.id.as_str().to_owned();
         let (observed, digest) = observer.observe(event, false, now).map_err(invalid)?;
         self.sequencer.ask(Some(id), digest, Body::Event(Box::new(observed)), true).await?;
-        self.notify(fact.customer, fact.kind, now).await;
+        // That a copy is gone is told by what removed it.
+        if fact.kind != EventKind::FactorCopied || fact.outcome != Outcome::Failed {
+            self.notify(fact.customer, fact.kind, now).await;
+        }
         Ok(())
     }
 }

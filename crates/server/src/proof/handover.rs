@@ -5,9 +5,10 @@
 //! not slow it (`stepup::guesses`). Must not know cookies.
 
 use model::time::{DAY_US, SECOND_US};
-use model::{CustomerId, EventKind, Time};
+use model::{CustomerId, EventKind, Factor, Time};
 use serde::{Deserialize, Serialize};
-use stepup::Passed;
+use stepup::action::Authenticator;
+use stepup::{Action, Passed};
 
 use super::keys::random;
 use super::{ChallengeId, ProofError, Proofs, tokens};
@@ -15,10 +16,12 @@ use super::{ChallengeId, ProofError, Proofs, tokens};
 const HANDOVER_S: i64 = 120;
 const VISIT_S: i64 = 15 * 60;
 const BROWSER_DAYS: i64 = 400;
-/// How long a proof given on a visit is enough for what changes factors.
+/// How long a proof given on a visit waits for the change it is for.
 const PROVEN_S: i64 = 5 * 60;
 /// Bytes of an address to return to.
 pub(crate) const RETURN_BYTES_MAX: usize = 1_024;
+/// All browsers together that do not show which they are.
+const STRANGER: &str = "stranger";
 /// Bytes of what the broker tells of the browser.
 const CLIENT_BYTES_MAX: usize = 1_024;
 
@@ -46,8 +49,23 @@ pub(crate) struct Visit {
     /// Until then.
     ends: Time,
     id: [u8; 16],
-    /// What was proven on this visit.
-    proven: Option<Passed>,
+    /// The proof of one change.
+    proven: Option<Proven>,
+}
+
+/// A proof of one change on a visit: good for that and nothing else, once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Proven {
+    action: Action,
+    passed: Passed,
+    id: [u8; 16],
+}
+
+/// A proof on its way through the page: for the visit on which it was given.
+#[derive(Serialize, Deserialize)]
+struct Confirmation {
+    visit: [u8; 16],
+    proven: Proven,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,10 +81,38 @@ impl Visit {
         &self.id
     }
 
-    /// What was proven on it lately.
-    pub(crate) fn proven(&self, now: Time) -> Option<&Passed> {
-        self.proven.as_ref().filter(|passed| now < passed.at.plus_us(PROVEN_S * SECOND_US))
+    /// The proof of this change, if it was given lately.
+    pub(super) fn proven(&self, change: &Action, now: Time) -> Option<&Passed> {
+        let proven = self.proven.as_ref().filter(|proven| proven.action.differences(change).is_empty())?;
+        (now < good_until(&proven.passed)).then_some(&proven.passed)
     }
+
+    /// The name in what was proven, if there was one.
+    pub(crate) fn proven_name(&self) -> Option<&str> {
+        self.proven.as_ref()?.action.authenticator.as_ref()?.name.as_deref()
+    }
+
+    /// That an authenticator is added.
+    pub(crate) fn adding(&self, factor: Factor, name: &str) -> Action {
+        adding(self.customer.clone(), factor, name)
+    }
+
+    /// That only registered devices are let in, or any again.
+    pub(crate) fn restricting(&self, only: bool) -> Action {
+        let only_own_devices = Some(only);
+        Action { only_own_devices, ..Action::bare(self.customer.clone(), EventKind::DeviceRestrict) }
+    }
+}
+
+/// That an authenticator of this name is added.
+pub(crate) fn adding(customer: CustomerId, factor: Factor, name: &str) -> Action {
+    let name = stepup::authenticator::name(name);
+    let authenticator = Some(Authenticator { factor, id: None, name });
+    Action { authenticator, ..Action::bare(customer, EventKind::FactorEnroll) }
+}
+
+fn good_until(passed: &Passed) -> Time {
+    passed.at.plus_us(PROVEN_S * SECOND_US)
 }
 
 impl Proofs {
@@ -96,18 +142,20 @@ impl Proofs {
         Ok((token.ok_or_else(|| ProofError::Invalid("too much came for one link".to_owned()))?, ends))
     }
 
-    /// What stands for a visit where the broker's own page is the page: with the proof of a challenge for `kind` that is redeemed for it,
-    /// if there is one.
+    /// What stands for a visit where the broker's own page is the page: with the proof of a challenge for this change that is redeemed for
+    /// it, if there is one.
     pub(crate) async fn visit_by_api(
         &self,
-        customer: CustomerId,
+        change: Action,
         client: Option<&model::Client>,
         challenge: Option<ChallengeId>,
-        kind: EventKind,
     ) -> Result<Visit, ProofError> {
-        let now = self.now();
+        let (now, customer) = (self.now(), change.customer.clone());
         let proven = match challenge {
-            Some(id) => Some(self.redeem_for_change(id, &customer, kind).await?),
+            Some(id) => {
+                let (action, passed) = self.redeem_for_change(id, change).await?;
+                Some(Proven { action, passed, id: random()? })
+            }
             None => None,
         };
         let client = client.and_then(|client| serde_json::to_string(client).ok());
@@ -151,19 +199,58 @@ impl Proofs {
         if self.now() < visit.ends { Ok(visit) } else { Err(ProofError::Visit) }
     }
 
-    /// The visit with a proof just given on it.
-    pub(crate) fn proven_visit(visit: &Visit, passed: Passed) -> Visit {
-        Visit { proven: Some(passed), ..visit.clone() }
+    /// The text that stands for a proof just given on a visit.
+    pub(super) fn confirmation_token(
+        &self,
+        visit: &Visit,
+        action: Action,
+        passed: Passed,
+    ) -> Result<String, ProofError> {
+        let proven = Proven { action, passed, id: random()? };
+        let token =
+            tokens::make(&self.keys.tokens, "confirmation", &Confirmation { visit: visit.id, proven });
+        token.ok_or_else(|| ProofError::Broken("a confirmation cannot be told".to_owned()))
+    }
+
+    /// The visit with the proof of such a text, if it was given on it.
+    pub(crate) fn confirmed_visit(&self, visit: &Visit, token: Option<&str>) -> Visit {
+        let given: Option<Confirmation> =
+            token.and_then(|token| tokens::read(&self.keys.tokens, "confirmation", token));
+        let proven = given.filter(|given| given.visit == visit.id).map(|given| given.proven);
+        Visit { proven, ..visit.clone() }
+    }
+
+    /// Uses the proof of a change up, if there is one: it is good once.
+    pub(super) async fn use_proof(
+        &self,
+        visit: &Visit,
+        change: &Action,
+    ) -> Result<Option<Passed>, ProofError> {
+        if visit.proven(change, self.now()).is_none() {
+            return Ok(None);
+        }
+        let Some(Proven { passed, id, .. }) = visit.proven.clone() else { return Ok(None) };
+        let ends = good_until(&passed);
+        if !self.keeper.act(move |kept| kept.spend(&id, ends)).await? {
+            return Err(ProofError::Conflict("the proof was used for this before; confirm anew".to_owned()));
+        }
+        Ok(Some(passed))
     }
 
     /// A token for a browser in which this customer proved themselves.
-    pub(crate) fn browser_token(&self, customer: &CustomerId) -> Option<String> {
+    fn browser_token(&self, customer: &CustomerId) -> Option<String> {
         let browser = Browser {
             customer: self.keys.name("customer", customer.as_str()),
             id: random().ok()?,
             ends: self.now().plus_us(BROWSER_DAYS * DAY_US),
         };
         tokens::make(&self.keys.tokens, "browser", &browser)
+    }
+
+    /// The same, for a browser that brought none that is good.
+    pub(crate) fn new_browser_token(&self, customer: &CustomerId, browser: Option<&str>) -> Option<String> {
+        let is_known = self.guesser(customer, browser) != STRANGER;
+        if is_known { None } else { self.browser_token(customer) }
     }
 
     /// Who guesses: this customer's known browser, or a stranger.
@@ -173,7 +260,7 @@ impl Proofs {
         let name = self.keys.name("customer", customer.as_str());
         match known.filter(|browser| browser.customer == name && self.now() < browser.ends) {
             Some(browser) => format!("browser {}", data_encoding::HEXLOWER.encode(&browser.id)),
-            None => "stranger".to_owned(),
+            None => STRANGER.to_owned(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is kept, as values: sealed on the way in, opened on the way out. Must not know what may be done with them.
 
+use model::time::DAY_US;
 use model::{CustomerId, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,13 +29,14 @@ enum Sort {
     OpenCall,
     Allowance,
     Count,
+    Confirmed,
 }
 
 impl Sort {
     const fn kind(self) -> u8 {
         match self {
-            // 1 was a challenge without calls and forms.
-            Self::Challenge => 20,
+            // 1 was a challenge without calls and forms, 20 one without devices and authenticators.
+            Self::Challenge => 25,
             Self::Authenticator => 2,
             Self::Credential => 3,
             Self::Guesses => 4,
@@ -45,14 +47,15 @@ impl Sort {
             Self::OpenCall => 22,
             Self::Allowance => 23,
             Self::Count => 24,
+            Self::Confirmed => 26,
         }
     }
 }
 
 /// How long a challenge that is over is kept: to say what became of it.
-const CHALLENGE_KEPT_US: i64 = model::time::DAY_US;
+const CHALLENGE_KEPT_US: i64 = DAY_US;
 /// How long wrong answers are kept: until their count is surely halved to none.
-const GUESSES_KEPT_US: i64 = 32 * model::time::DAY_US;
+const GUESSES_KEPT_US: i64 = 32 * DAY_US;
 
 /// What is kept, within one act.
 pub(crate) struct Kept<'a> {
@@ -122,6 +125,32 @@ impl<'a> Kept<'a> {
         Ok(Some(number))
     }
 
+    /// How many yen operators confirmed on the telephone for a customer in the day before.
+    pub(crate) fn confirmed_yen(&self, customer: &CustomerId, now: Time) -> Result<u64, ProofError> {
+        let confirmed = self.confirmed(customer, now)?;
+        Ok(confirmed.iter().fold(0, |sum, (_, yen)| sum.saturating_add(*yen)))
+    }
+
+    /// Notes that they confirmed so many more.
+    pub(crate) fn add_confirmed_yen(
+        &self,
+        customer: &CustomerId,
+        yen: u64,
+        now: Time,
+    ) -> Result<(), ProofError> {
+        let mut confirmed = self.confirmed(customer, now)?;
+        confirmed.push((now, yen));
+        self.put(Sort::Confirmed, &self.customer(customer), &confirmed, Some(now.plus_us(DAY_US)))
+    }
+
+    /// Of one day there are as many as calls are allowed in it.
+    fn confirmed(&self, customer: &CustomerId, now: Time) -> Result<Vec<(Time, u64)>, ProofError> {
+        let confirmed: Option<Vec<(Time, u64)>> = self.get(Sort::Confirmed, &self.customer(customer))?;
+        let mut confirmed = confirmed.unwrap_or_default();
+        confirmed.retain(|(at, _)| now < at.plus_us(DAY_US));
+        Ok(confirmed)
+    }
+
     /// Takes one of what a customer is allowed so often a day; `of` says what, and by whom.
     pub(crate) fn take_allowance(
         &self,
@@ -133,7 +162,7 @@ impl<'a> Kept<'a> {
         let key = self.guesser(customer, of);
         let mut allowance: Allowance = self.get(Sort::Allowance, &key)?.unwrap_or_default();
         allowance.take(a_day, now)?;
-        self.put(Sort::Allowance, &key, &allowance, Some(now.plus_us(model::time::DAY_US)))
+        self.put(Sort::Allowance, &key, &allowance, Some(now.plus_us(DAY_US)))
     }
 
     /// All a customer has.

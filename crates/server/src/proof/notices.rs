@@ -28,6 +28,14 @@ impl Proofs {
         }
     }
 
+    /// The same of what a broker told as a fact, if that was just now: of what is long past, told to fill the journal, nobody is.
+    pub(crate) async fn notify_told(&self, customer: &CustomerId, kind: EventKind, at: Time) {
+        let now = self.now();
+        if at.plus_us(GOOD_US) > now {
+            self.notify(customer, kind, now).await;
+        }
+    }
+
     async fn send_notice(&self, customer: &CustomerId, kind: EventKind, at: Time) -> Result<(), ProofError> {
         let Some(gateway) = &self.gateway else { return Ok(()) };
         let reach = self.reach(customer, at).await?;

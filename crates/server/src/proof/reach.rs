@@ -57,6 +57,13 @@ impl Proofs {
         Ok(opened.map_or_else(Reach::default, |profile| Reach::of(&profile, self.settings.cooling_hours, at)))
     }
 
+    /// Whether this customer reads Japanese: unless the profile says otherwise.
+    pub(crate) async fn reads_japanese(&self, customer: &CustomerId) -> Result<bool, ProofError> {
+        let sealed = profile::sealed(&self.sequencer, customer).await?;
+        let opened = sealed.and_then(|sealed| profile::open(&self.secret, customer, &sealed));
+        Ok(opened.is_none_or(|profile| profile.is_japanese()))
+    }
+
     /// Ways to answer that need nothing but a contact, as far as they are set up and there is one now; each with the time from when
     /// on it confirms procedures, which is over.
     pub(super) async fn ways_to_reach(

@@ -103,7 +103,7 @@ impl SigningSecret {
 pub struct CallSettings {
     /// Whether customers may ask for a call.
     pub offered: bool,
-    /// Up to so many yen one person is enough.
+    /// Up to so many yen, for one customer in 24 hours, one person is enough.
     pub two_persons_above: u64,
     /// How many hours a challenge stays open for a call, or for the second who read a form.
     pub open_hours: u32,

@@ -10,6 +10,7 @@ use super::authenticators::{parse_id, passkeys_of};
 use super::keys::random;
 use super::passkeys::credential_of;
 use super::{ProofError, Proofs};
+use crate::observe::Observer;
 
 /// What a browser is told of a customer's passkeys: the arguments of `PublicKeyCredential.signalAllAcceptedCredentials` and
 /// `PublicKeyCredential.signalCurrentUserDetails`, under the names that they have there.
@@ -42,6 +43,7 @@ impl Proofs {
     /// Ends it: who signed in, and the proof it is.
     pub(crate) async fn end_sign_in(
         &self,
+        observer: &Observer,
         id: &str,
         answer: Value,
     ) -> Result<(CustomerId, Passed), ProofError> {
@@ -54,7 +56,7 @@ impl Proofs {
         let customer = customer.ok_or(ProofError::UnknownPasskey)?;
         let has = self.has(&customer).await?;
         let proven = self.passkeys.end_sign_in(&id, answer, &passkeys_of(&has), self.now());
-        let passed = self.note_use(&customer, proven, |_kept, passed, _matures| Ok(passed)).await?;
+        let passed = self.note_use(observer, &customer, proven, |_kept, passed, _matures| Ok(passed)).await?;
         Ok((customer, passed))
     }
 

@@ -1,5 +1,6 @@
 //! What operators do for a challenge: they call the registered number back, or a signed form came. Nobody does it alone where much
-//! is at stake: two persons, each with a key of their own. Must not know who operators are, nor the customer's number.
+//! is at stake: two persons, each with a key of their own, who both looked the number up. Must not know who operators are, nor the
+//! customer's number.
 //!
 //! A call waits until somebody confirmed or refused it, or nobody was reached too often:
 //! ```text
@@ -28,11 +29,24 @@ pub fn persons(action: &Action, two_above_yen: u64) -> u8 {
         |amount: &Money| amount.currency.as_str() == "JPY" && amount.minor.unsigned_abs() <= two_above_yen;
     let named = [action.amount.as_ref(), action.order.as_ref().and_then(|order| order.notional.as_ref())];
     let mut named = named.into_iter().flatten().peekable();
-    let moves =
-        action.kind.moves_money() || matches!(action.kind, EventKind::Order | EventKind::PaymentInstruction);
-    let one_is_enough =
-        if moves { named.peek().is_some() && named.all(is_little) } else { !needs_mature(action.kind) };
+    let one_is_enough = if moves(action) {
+        named.peek().is_some() && named.all(is_little)
+    } else {
+        !needs_mature(action.kind)
+    };
     if one_is_enough { 1 } else { 2 }
+}
+
+fn moves(action: &Action) -> bool {
+    action.kind.moves_money() || matches!(action.kind, EventKind::Order | EventKind::PaymentInstruction)
+}
+
+/// How many yen an action moves, as far as it says so in yen: what adds up, over a day, against the limit of [`persons`].
+#[must_use]
+pub fn moved_yen(action: &Action) -> u64 {
+    let notional = action.order.as_ref().and_then(|order| order.notional.as_ref());
+    let moved = action.amount.as_ref().or(notional).filter(|_| moves(action));
+    moved.filter(|amount| amount.currency.as_str() == "JPY").map_or(0, |amount| amount.minor.unsigned_abs())
 }
 
 /// Persons who confirm the same thing.
@@ -68,16 +82,21 @@ pub struct Call {
     asked: Time,
     to: String,
     persons: Persons,
+    /// Who saw the number.
+    seen_by: Vec<String>,
     unreached: u8,
     outcome: Outcome,
 }
+
+/// Operators who are remembered to have seen a call's number: then the one who saw it first has to look again.
+const SEEN_MAX: usize = 16;
 
 impl Call {
     /// A call asked for now. `to` is the number that is called, masked; so many persons confirm.
     #[must_use]
     pub const fn new(number: u64, asked: Time, to: String, persons: u8) -> Self {
         let persons = Persons { needed: persons, by: Vec::new() };
-        Self { number, asked, to, persons, unreached: 0, outcome: Outcome::Open }
+        Self { number, asked, to, persons, seen_by: Vec::new(), unreached: 0, outcome: Outcome::Open }
     }
 
     /// Its number, by which it is known to the support centre.
@@ -197,12 +216,31 @@ impl Challenge {
         Ok(())
     }
 
-    /// An operator says that the customer confirmed it on the telephone. When enough have said so, it is passed.
+    /// An operator sees the number to call.
     ///
     /// # Errors
-    /// No call is open, or this person said so before.
-    pub fn confirm_call(&mut self, by: &str, now: Time) -> Result<(), Refusal> {
+    /// No call is open.
+    pub fn see_number(&mut self, by: &str, now: Time) -> Result<(), Refusal> {
         let call = self.open_call(now)?;
+        call.seen_by.retain(|seen| seen != by);
+        if call.seen_by.len() >= SEEN_MAX {
+            call.seen_by.remove(0);
+        }
+        call.seen_by.push(by.to_owned());
+        Ok(())
+    }
+
+    /// An operator says that the customer confirmed it on the telephone. When enough have said so, it is passed: at least so many,
+    /// if that is more than were thought to be enough when it was asked for.
+    ///
+    /// # Errors
+    /// No call is open, this person did not see the number, or said so before.
+    pub fn confirm_call(&mut self, by: &str, persons: u8, now: Time) -> Result<(), Refusal> {
+        let call = self.open_call(now)?;
+        if !call.seen_by.iter().any(|seen| seen == by) {
+            return Err(Refusal::NotCalled { by: by.to_owned() });
+        }
+        call.persons.needed = call.persons.needed.max(persons);
         if call.persons.add(by, now)? {
             call.outcome = Outcome::Confirmed;
             self.set_passed(by_operators(Method::Phone, now));

@@ -1,7 +1,7 @@
 //! Challenges as a broker and a customer meet them, step by step. Must not know how they are kept.
 
 use model::time::{HOUR_US, SECOND_US};
-use model::{Event, EventKind, Time};
+use model::{Event, EventKind, Factor, Time};
 
 use super::{CODE_S, Challenge, Method, OPEN_S, Passed, REDEEM_S, Refusal, SENT_MAX, WRONG_MAX, methods};
 use crate::Action;
@@ -13,7 +13,7 @@ fn at(seconds: i64) -> Time {
 
 fn action(event: &str) -> Action {
     let event = Event::from_json(event.as_bytes()).unwrap();
-    Action::of(&event, |text| *blake3::hash(text.as_bytes()).as_bytes(), |_, text| text.to_owned()).unwrap()
+    Action::of(&event, |text| *blake3::hash(text.as_bytes()).as_bytes()).unwrap()
 }
 
 const WITHDRAWAL: &str = r#"{"id":"w","time":"2020-09-16T03:00:00Z","kind":"withdrawal","customer":"C1","outcome":"attempted",
@@ -56,6 +56,66 @@ fn what_was_not_let_through_is_over_with_a_report_of_something_else() {
         assert_eq!(voided.standing(at(3)), standing);
         assert_eq!(voided.redeem(&action(WITHDRAWAL), at(3)), Err(Refusal::Standing(standing)));
         assert!(voided.pass(by(Method::Passkey, at(3)), at(0)).is_err());
+    }
+}
+
+/// What is added or taken back binds: which device, by which key, which authenticator, under which name.
+#[test]
+fn a_change_binds_what_is_changed() {
+    let device = |device: &str, key: Option<u8>, name: Option<&str>| {
+        let key = key.map(|byte| [byte; 32]);
+        let name = name.map(str::to_owned);
+        let device = Some(crate::action::Device { device: device.to_owned(), key, name });
+        Action { device, ..Action::bare("C1".parse().unwrap(), EventKind::DeviceRegister) }
+    };
+    let authenticator = |factor, id: Option<u8>, name: Option<&str>| {
+        let (id, name) = (id.map(|byte| [byte; 16]), name.map(str::to_owned));
+        let authenticator = Some(crate::action::Authenticator { factor, id, name });
+        Action { authenticator, ..Action::bare("C1".parse().unwrap(), EventKind::FactorRemove) }
+    };
+    let none = || Action::bare("C1".parse().unwrap(), EventKind::DeviceRegister);
+    let only = |only| Action { only_own_devices: Some(only), ..none() };
+    for (proven, other, expected) in [
+        (device("d", None, None), device("d", None, None), vec![]),
+        (device("d", None, None), device("d", None, Some("mine")), vec![]),
+        (device("d", Some(1), Some("mine")), device("d", Some(1), Some("mine")), vec![]),
+        (device("d", None, Some("mine")), device("d", None, Some("other")), vec!["device"]),
+        (device("d", None, Some("mine")), device("d", None, None), vec!["device"]),
+        (device("d", None, None), device("e", None, None), vec!["device"]),
+        (device("d", None, None), device("d", Some(1), None), vec!["device"]),
+        (device("d", Some(1), None), device("d", Some(2), None), vec!["device"]),
+        (device("d", Some(1), None), device("d", None, None), vec!["device"]),
+        (device("d", None, None), none(), vec!["device"]),
+        (none(), device("d", None, None), vec!["device"]),
+        (only(true), only(false), vec!["only_own_devices"]),
+        (only(true), none(), vec!["only_own_devices"]),
+        (
+            authenticator(Factor::Passkey, Some(1), None),
+            authenticator(Factor::Passkey, Some(1), Some("x")),
+            vec![],
+        ),
+        (
+            authenticator(Factor::Passkey, Some(1), None),
+            authenticator(Factor::Passkey, Some(2), None),
+            vec!["authenticator"],
+        ),
+        (
+            authenticator(Factor::Passkey, None, None),
+            authenticator(Factor::Passkey, Some(2), None),
+            vec!["authenticator"],
+        ),
+        (
+            authenticator(Factor::Passkey, None, Some("x")),
+            authenticator(Factor::Passkey, None, Some("y")),
+            vec!["authenticator"],
+        ),
+        (
+            authenticator(Factor::Passkey, None, None),
+            authenticator(Factor::Totp, None, None),
+            vec!["authenticator"],
+        ),
+    ] {
+        assert_eq!(proven.differences(&other), expected, "{proven:?} {other:?}");
     }
 }
 
@@ -160,7 +220,7 @@ fn codes_are_sent_seldom_and_the_last_one_counts() {
         let (now, code) = (at(number * 30), format!("{number:06}"));
         challenge.send(Method::Sms, sent(&key, &code, now), now).unwrap();
         let again = challenge.send(Method::Sms, sent(&key, &code, now), now);
-        let waits = Refusal::AskedLately { until: at(number * 30 + 30) };
+        let waits = Refusal::AskedLately { until: at(number * 30 + 30), wait_s: 30 };
         assert_eq!(again, Err(if number + 1 < i64::from(SENT_MAX) { waits } else { Refusal::SentEnough }));
     }
     assert_eq!(challenge.is_code(Method::Sms, &key, "id", "000001", at(70)), Ok(false));
@@ -195,7 +255,7 @@ fn what_the_customer_reports_is_over() {
 fn a_new_authenticator_confirms_no_withdrawal() {
     let mut challenge = withdrawal();
     let young = Passed { matured: false, ..by(Method::Passkey, at(1)) };
-    assert_eq!(challenge.pass(young.clone(), at(43_200)), Err(Refusal::Cooling { until: at(43_200) }));
+    assert_eq!(challenge.pass(young.clone(), at(43_200)), Err(Refusal::cooling(at(43_200), young.at)));
     assert_eq!(challenge.standing(at(1)), "open", "another one may still answer");
     let login =
         r#"{"id":"l","time":"2020-09-16T03:00:00Z","kind":"login","customer":"C1","outcome":"attempted"}"#;

@@ -68,7 +68,7 @@ not json
         p1 C1 2020-09-16T06:05:00.000000Z bank_account.change 192.0.2.7 - Some([74, 80]) Some(64500)
         p2 C1 2020-09-16T15:05:00.000000Z withdrawal 192.0.2.7 d None None
         rejected 3: field `customer`: absent; a procedure names its customer
-        rejected 4: field `kind`: came "withdraw"; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict
+        rejected 4: field `kind`: came "withdraw"; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict, factor.copied
         rejected 5: field `.`: not a JSON object: invalid type: sequence, expected an object at line 1 column 0
         rejected 6: field `.`: not a JSON object: expected ident at line 1 column 2
         note: not used: memo; used are id, customer, time, kind, ip, device, asn, country"#]].assert_eq(&show(&parse_bytes(text.as_bytes()).unwrap()));

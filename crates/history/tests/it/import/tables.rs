@@ -83,7 +83,7 @@ C3;16.09.2020 15:12:00;LOGIN;1;2001:db8::1;;;;;;z;
         .map(|entry| format!("{} {}", entry["line"], entry["reason"].as_str().unwrap()))
         .collect();
     expect![[r#"
-        6 field `kind`: came "KAUF"; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict; or a word listed in the mapping's [values.kind]
+        6 field `kind`: came "KAUF"; allowed: login, session.activity, password.change, password.reset, contact.change, factor.enroll, factor.remove, device.register, device.remove, bank_account.register, bank_account.change, withdrawal, transfer, order, profile.view, payment.instruction, customer.report, bank.notice, case.disposition, device.restrict, factor.copied; or a word listed in the mapping's [values.kind]
         7 field `customer`: absent; allowed: only a `login` may name nobody, `withdrawal` must name its customer
         9 field `time`: came "16.09.2020"; allowed: a time like %d.%m.%Y %H:%M:%S
         10 came 3 cells; the header has 12

@@ -8,7 +8,11 @@ fn decisions_are_told_as_they_were_given() {
     let api = Api::start();
     let (mut sender, mut reader) = (api.of("sender"), api.of("reader"));
     let event = event("w/1 ü", "withdrawal", "C1", "192.0.2.7")
-        .replace("\"outcome\"", "\"amount\":{\"minor\":500,\"currency\":\"JPY\"},\"outcome\"");
+        .replace("\"outcome\"", "\"amount\":{\"minor\":500,\"currency\":\"JPY\"},\"outcome\"")
+        .replace(
+            "\"outcome\"",
+            "\"bank_account\":{\"bank\":\"0001\",\"branch\":\"001\",\"number\":\"1234567\"},\"outcome\"",
+        );
     let mut given = good(sender.post("/v1/decide", &event));
     // What may change stands elsewhere.
     let challenge = given.as_object_mut().unwrap().remove("challenge").unwrap();

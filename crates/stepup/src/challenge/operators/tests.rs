@@ -4,7 +4,7 @@ use model::time::SECOND_US;
 use model::{Event, Time};
 
 use super::super::{Challenge, Method, OPEN_S, REDEEM_LATER_S, Refusal};
-use super::{Call, UNREACHED_MAX, persons};
+use super::{Call, SEEN_MAX, UNREACHED_MAX, moved_yen, persons};
 use crate::Action;
 
 const HOUR_S: i64 = 3_600;
@@ -18,7 +18,7 @@ fn action(kind: &str, details: &str) -> Action {
         r#"{{"id":"e","time":"2020-09-16T03:00:00Z","kind":"{kind}","customer":"C1","outcome":"attempted"{details}}}"#
     );
     let event = Event::from_json(event.as_bytes()).unwrap();
-    Action::of(&event, |text| *blake3::hash(text.as_bytes()).as_bytes(), |_, text| text.to_owned()).unwrap()
+    Action::of(&event, |text| *blake3::hash(text.as_bytes()).as_bytes()).unwrap()
 }
 
 fn yen(amount: u64) -> Action {
@@ -33,6 +33,12 @@ fn called(persons: u8) -> Challenge {
     let mut challenge = challenge();
     challenge.ask_call(Call::new(7, at(1), "•••78".to_owned(), persons), 24 * HOUR_S).unwrap();
     challenge
+}
+
+/// Looks the number up, calls, and says that it was confirmed.
+fn confirm(challenge: &mut Challenge, by: &str, now: Time) -> Result<(), Refusal> {
+    challenge.see_number(by, now)?;
+    challenge.confirm_call(by, 1, now)
 }
 
 #[test]
@@ -58,6 +64,16 @@ fn little_takes_one_person_and_everything_else_two() {
         assert_eq!(persons(&action, 1_000_000), expected, "{action:?}");
     }
     assert_eq!(persons(&yen(1), 0), 2, "nothing is little");
+    let order =
+        r#","order":{"symbol":"7203","side":"buy","quantity":1,"notional":{"minor":9,"currency":"JPY"}}"#;
+    for (action, expected) in [
+        (yen(7), 7),
+        (action("withdrawal", r#","amount":{"minor":7,"currency":"USD"}"#), 0),
+        (action("contact.change", r#","amount":{"minor":7,"currency":"JPY"}"#), 0),
+        (action("order", order), 9),
+    ] {
+        assert_eq!(moved_yen(&action), expected, "{action:?}");
+    }
 }
 
 #[test]
@@ -69,7 +85,7 @@ fn one_person_passes_a_call_and_the_customer_has_time_to_come_back() {
         ("open", Some("open")),
         "it waits for the call"
     );
-    challenge.confirm_call("suzuki", now).unwrap();
+    confirm(&mut challenge, "suzuki", now).unwrap();
     let passed = challenge.passed().unwrap();
     assert_eq!((passed.method, passed.matured), (Method::Phone, true));
     assert_eq!(challenge.call_standing(now), Some("confirmed"));
@@ -82,14 +98,36 @@ fn one_person_passes_a_call_and_the_customer_has_time_to_come_back() {
 #[test]
 fn two_persons_are_two() {
     let mut challenge = called(2);
-    challenge.confirm_call("suzuki", at(2)).unwrap();
+    confirm(&mut challenge, "suzuki", at(2)).unwrap();
     assert_eq!(challenge.passed(), None);
-    assert_eq!(challenge.confirm_call("suzuki", at(3)), Err(Refusal::SamePerson { by: "suzuki".to_owned() }));
+    assert_eq!(
+        confirm(&mut challenge, "suzuki", at(3)),
+        Err(Refusal::SamePerson { by: "suzuki".to_owned() })
+    );
     assert_eq!(challenge.redeem(&yen(1), at(3)), Err(Refusal::Standing("open")));
-    challenge.confirm_call("sato", at(4)).unwrap();
+    confirm(&mut challenge, "sato", at(4)).unwrap();
     assert!(challenge.passed().is_some());
-    assert_eq!(challenge.confirm_call("ito", at(5)), Err(Refusal::Standing("passed")));
+    assert_eq!(confirm(&mut challenge, "ito", at(5)), Err(Refusal::Standing("passed")));
     assert_eq!(challenge.call().unwrap().confirmed().len(), 2);
+}
+
+#[test]
+fn who_did_not_look_the_number_up_confirms_nothing() {
+    let mut challenge = called(1);
+    let not_called = |by: &str| Err(Refusal::NotCalled { by: by.to_owned() });
+    assert_eq!(challenge.confirm_call("suzuki", 1, at(2)), not_called("suzuki"));
+    challenge.see_number("suzuki", at(2)).unwrap();
+    assert_eq!(challenge.confirm_call("sato", 1, at(3)), not_called("sato"), "somebody else saw it");
+    // More were needed meanwhile.
+    challenge.confirm_call("suzuki", 2, at(3)).unwrap();
+    assert_eq!((challenge.passed(), challenge.call().unwrap().persons()), (None, 2));
+    for by in 0..SEEN_MAX {
+        challenge.see_number(&by.to_string(), at(4)).unwrap();
+    }
+    challenge.see_number("sato", at(4)).unwrap();
+    assert_eq!(challenge.confirm_call("0", 1, at(5)), not_called("0"), "too many looked since");
+    challenge.confirm_call("sato", 1, at(5)).unwrap();
+    assert!(challenge.passed().is_some());
 }
 
 #[test]
@@ -97,7 +135,7 @@ fn not_me_on_the_telephone_is_heard_whatever_became_of_the_challenge() {
     for confirm_first in [0, 1, 2] {
         let mut challenge = called(2);
         for by in ["suzuki", "sato"].into_iter().take(confirm_first) {
-            challenge.confirm_call(by, at(2)).unwrap();
+            confirm(&mut challenge, by, at(2)).unwrap();
         }
         challenge.refuse_call().unwrap();
         challenge.refuse_call().unwrap();
@@ -105,7 +143,7 @@ fn not_me_on_the_telephone_is_heard_whatever_became_of_the_challenge() {
             (challenge.standing(at(3)), challenge.call_standing(at(3))),
             ("reported", Some("refused"))
         );
-        assert_eq!(challenge.confirm_call("ito", at(4)), Err(Refusal::Standing("reported")));
+        assert_eq!(confirm(&mut challenge, "ito", at(4)), Err(Refusal::Standing("reported")));
         assert_eq!(challenge.redeem(&yen(1), at(4)), Err(Refusal::Standing("reported")));
     }
     assert_eq!(challenge().refuse_call(), Err(Refusal::Method("phone")), "no call was asked for");
@@ -120,7 +158,7 @@ fn nobody_reached_five_times_ends_the_call_and_not_the_challenge() {
     }
     assert_eq!((challenge.standing(at(3)), challenge.call_standing(at(3))), ("open", Some("unreached")));
     assert_eq!(challenge.note_unreached(at(3)), Err(Refusal::Call("unreached")));
-    assert_eq!(challenge.confirm_call("suzuki", at(3)), Err(Refusal::Call("unreached")));
+    assert_eq!(confirm(&mut challenge, "suzuki", at(3)), Err(Refusal::Call("unreached")));
     let again = Call::new(8, at(4), String::new(), 1);
     assert_eq!(challenge.ask_call(again, HOUR_S), Err(Refusal::Call("unreached")), "one call a challenge");
     challenge.refuse_call().unwrap();
@@ -131,12 +169,12 @@ fn a_call_is_asked_for_once_where_it_is_a_way_and_not_for_ever() {
     let mut without = Challenge::new(yen(1), None, vec![Method::Totp], at(0), OPEN_S);
     let call = || Call::new(1, at(1), String::new(), 1);
     assert_eq!(without.ask_call(call(), HOUR_S), Err(Refusal::Method("phone")));
-    assert_eq!(without.confirm_call("suzuki", at(1)), Err(Refusal::Method("phone")));
+    assert_eq!(confirm(&mut without, "suzuki", at(1)), Err(Refusal::Method("phone")));
     let mut challenge = called(1);
     assert_eq!(challenge.ask_call(call(), HOUR_S), Err(Refusal::Call("open")));
     let over = at(1 + 24 * HOUR_S);
     assert_eq!(challenge.call_standing(over), Some("over"));
-    assert_eq!(challenge.confirm_call("suzuki", over), Err(Refusal::Expired { since: over }));
+    assert_eq!(confirm(&mut challenge, "suzuki", over), Err(Refusal::Expired { since: over }));
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! A proof for a change of what a customer has is good for that change: over real HTTP, by the API and on the page.
+
+use data_encoding::BASE64;
+use lab::proof::SoftPasskey;
+use p256::ecdsa::SigningKey;
+use p256::pkcs8::EncodePublicKey as _;
+use serde_json::{Value, json};
+
+use crate::http::Answer;
+use crate::proof::{Broker, Browser, event, withdrawal};
+
+/// A server, and a customer with a passkey that counts.
+fn start() -> (Broker, SoftPasskey) {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    (broker, passkey)
+}
+
+fn key(number: u8) -> String {
+    let key = SigningKey::from_slice(&[number; 32]).unwrap();
+    BASE64.encode(key.verifying_key().to_public_key_der().unwrap().as_bytes())
+}
+
+fn differs(answer: &Answer, field: &str) -> bool {
+    answer.status == 409 && answer.body.contains(&format!("another action: {field} differs"))
+}
+
+#[test]
+fn a_proof_for_one_device_registers_no_other() {
+    let (broker, mut passkey) = start();
+    let post = |path: &str, body: Value| {
+        broker.asks().post(&format!("/v1/customers/C1/{path}"), &body.to_string()).unwrap()
+    };
+    let refused = post("devices", json!({"device": "phone", "name": "phone"}));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let meant = json!({"customer": "C1", "kind": "device.register",
+        "device": {"device": "phone", "public_key": key(7), "name": "telephone"}});
+    let challenge = broker.proven(&meant, &mut passkey);
+    for (name, device) in [
+        ("another device", json!({"device": "thief", "public_key": key(7), "name": "telephone"})),
+        ("another key", json!({"device": "phone", "public_key": key(8), "name": "telephone"})),
+        ("no key", json!({"device": "phone", "name": "telephone"})),
+        ("another name", json!({"device": "phone", "public_key": key(7), "name": "mine"})),
+    ] {
+        let mut body = device;
+        body["challenge"] = json!(challenge);
+        let refused = post("devices", body);
+        assert!(differs(&refused, "device"), "{name}: {refused:?}");
+    }
+    let authenticator = post("passkeys", json!({"challenge": challenge}));
+    assert!(authenticator.status == 409 && authenticator.body.contains("kind"), "{authenticator:?}");
+    let right = json!({"device": "phone", "public_key": key(7), "name": "telephone", "challenge": challenge});
+    assert_eq!(post("devices", right.clone()).status, 201);
+    assert_eq!(post("devices", right).status, 409, "once");
+
+    // The challenge of a decision is for the device that asks; it knows no key, so it lets none in.
+    let client = json!({"client": {"ip": "203.0.113.7", "device": "tablet"}});
+    let decision = broker.decides(&event("d-1", "device.register", "C1", &client));
+    let challenge = decision["challenge"]["id"].as_str().unwrap();
+    broker.answer_with(challenge, "C1", &mut passkey);
+    for (device, public_key) in [("phone-2", None), ("tablet", Some(key(9)))] {
+        let body = json!({"device": device, "name": "x", "public_key": public_key, "challenge": challenge});
+        assert!(differs(&post("devices", body), "device"), "{device}");
+    }
+    let other = json!({"customer": "C1", "kind": "device.register", "device": {"device": "phone"}});
+    assert!(
+        differs(&broker.redeem(challenge, &other), "device"),
+        "nor where the broker keeps devices itself"
+    );
+    assert_eq!(post("devices", json!({"device": "tablet", "name": "x", "challenge": challenge})).status, 201);
+}
+
+#[test]
+fn a_proof_for_one_authenticator_enrols_or_removes_no_other() {
+    let (broker, mut passkey) = start();
+    let enrol = |factor: &str, name: &str| json!({"customer": "C1", "kind": "factor.enroll", "authenticator": {"factor": factor, "name": name}});
+    let begin = |challenge: &str, name: &str| {
+        let body = json!({"challenge": challenge, "name": name}).to_string();
+        broker.asks().post("/v1/customers/C1/passkeys", &body).unwrap()
+    };
+    let app = broker.proven(&enrol("totp", "telephone"), &mut passkey);
+    assert!(differs(&begin(&app, "telephone"), "authenticator"), "a proof for an app adds no passkey");
+    let challenge = broker.proven(&enrol("passkey", "telephone"), &mut passkey);
+    assert!(differs(&begin(&challenge, "mine"), "authenticator"));
+    let begun = begin(&challenge, "telephone");
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let credential = broker.passkey(2).create(&begun.json()["options"]);
+    let end = |name: Option<&str>| {
+        let body = json!({"token": begun.json()["token"], "credential": credential, "name": name});
+        broker.asks().post("/v1/customers/C1/passkeys", &body.to_string()).unwrap()
+    };
+    assert_eq!(end(Some("mine")).status, 409, "not under another name, either");
+    let ended = end(None);
+    assert_eq!((ended.status, &ended.json()["name"]), (201, &json!("telephone")), "{ended:?}");
+    assert_eq!(end(None).status, 409, "once");
+
+    let id = |place: usize| broker.authenticators("C1")["authenticators"][place]["id"].clone();
+    let remove = |id: &Value| json!({"customer": "C1", "kind": "factor.remove", "authenticator": {"factor": "passkey", "id": id}});
+    let challenge = broker.proven(&remove(&id(0)), &mut passkey);
+    assert!(differs(&broker.redeem(&challenge, &remove(&id(1))), "authenticator"));
+    assert_eq!(broker.redeem(&challenge, &remove(&id(0))).status, 200);
+}
+
+/// Confirms a change on the page; gives what is brought with it.
+fn confirm(browser: &mut Browser, passkey: &mut SoftPasskey, change: &Value) -> Value {
+    let begun = browser.post("/security/confirm", &json!({ "change": change }));
+    assert_eq!(begun.status, 200, "{begun:?}");
+    let credential = passkey.get(&begun.json()["options"]);
+    let body = json!({"change": change, "credential": credential});
+    let ended = browser.post("/security/confirm", &body);
+    assert_eq!(ended.status, 200, "{ended:?}");
+    ended.json()["proof"].clone()
+}
+
+#[test]
+fn what_is_confirmed_on_the_page_is_one_change_once() {
+    let (broker, mut passkey) = start();
+    let handover = json!({
+        "customer": "C1", "page": "security", "language": "en", "client": {"ip": "203.0.113.7", "device": "phone"},
+    });
+    let mut browser = broker.browser_of(&handover);
+    let page = browser.get("/security");
+    assert!(page.body.contains("data-confirm=\"true\""), "{page:?}");
+    let mut refused = |path: &str, mut body: Value, proof: &Value| {
+        body["proof"] = proof.clone();
+        let answer = browser.post(path, &body);
+        assert_eq!(answer.status, 409, "{path} {body}: {answer:?}");
+    };
+    let removing = broker.authenticators("C1")["authenticators"][0]["id"].clone();
+    let changes = [
+        ("/security/recovery", json!({}), json!({"act": "recovery"})),
+        ("/security/totp", json!({}), json!({"act": "totp"})),
+        ("/security/passkey", json!({}), json!({"act": "enrol"})),
+        ("/security/devices", json!({"name": "phone"}), json!({"act": "register", "name": "phone"})),
+        ("/security/remove", json!({ "id": removing }), json!({"act": "remove", "id": removing})),
+    ];
+    for (path, body, _) in &changes {
+        refused(path, body.clone(), &Value::Null);
+    }
+    let mut confirmer = broker.browser_of(&handover);
+    for (path, body, change) in &changes {
+        let proof = confirm(&mut confirmer, &mut passkey, change);
+        refused(path, body.clone(), &proof);
+        for (other, body, _) in changes.iter().filter(|(other, _, _)| other != path) {
+            let mut body = body.clone();
+            body["proof"] = proof.clone();
+            let answer = confirmer.post(other, &body);
+            assert_eq!(answer.status, 409, "{change} is not {other}: {answer:?}");
+        }
+    }
+    // Another name is another device.
+    let proof = confirm(&mut confirmer, &mut passkey, &json!({"act": "register", "name": "phone"}));
+    let register = |name: &str| json!({"name": name, "proof": proof});
+    assert_eq!(confirmer.post("/security/devices", &register("mine")).status, 409);
+    assert_eq!(confirmer.post("/security/devices", &register("phone")).status, 200);
+    assert_eq!(confirmer.post("/security/devices", &register("phone")).status, 409, "once");
+    let proof = confirm(&mut confirmer, &mut passkey, &json!({"act": "only", "only": true}));
+    let only = |only: bool| json!({"only": only, "proof": proof});
+    assert_eq!(confirmer.post("/security/devices/only", &only(false)).status, 409);
+    assert_eq!(confirmer.post("/security/devices/only", &only(true)).status, 200);
+}
+
+#[test]
+fn money_without_amount_or_account_is_nothing_to_confirm() {
+    let (broker, _passkey) = start();
+    for (kind, field) in [
+        ("withdrawal", "amount"),
+        ("withdrawal", "bank_account"),
+        ("transfer", "amount"),
+        ("transfer", "bank_account"),
+    ] {
+        let mut action = withdrawal("C1");
+        action["kind"] = json!(kind);
+        action.as_object_mut().unwrap().remove(field);
+        let refused = broker.asks().post("/v1/challenges", &action.to_string()).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
+        let decision = broker.decides(&event(&format!("{kind} {field}"), kind, "C1", &action));
+        assert_eq!(decision["challenge_needs"], json!([field]), "{decision}");
+        assert!(decision["challenge"].is_null(), "{decision}");
+    }
+    for (kind, field) in [
+        ("device.register", "device"),
+        ("device.remove", "device"),
+        ("factor.enroll", "authenticator"),
+        ("factor.remove", "authenticator"),
+        ("device.restrict", "only_own_devices"),
+    ] {
+        let action = json!({"customer": "C1", "kind": kind}).to_string();
+        let refused = broker.asks().post("/v1/challenges", &action).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
+    }
+}
