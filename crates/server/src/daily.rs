@@ -62,7 +62,7 @@ impl Daily {
     /// Asks for it whenever it is due. `began` is when the server did: what was due before is done only if it was done before.
     pub(crate) async fn run(self, sweeps: Arc<Sweeps>, clock: Clock) {
         let began = clock();
-        let mut told = None;
+        let (history, mut told) = (sweeps.work().data.join(crate::serve::HISTORY), None);
         loop {
             let now = clock();
             let last = last_asked(&sweeps).unwrap_or(began);
@@ -71,7 +71,7 @@ impl Daily {
             tokio::time::sleep(match asked {
                 Ok(()) => LOOK_EVERY,
                 // A server that has not seen anything yet. Said once a day; it may come at any time.
-                Err(SweepError::History(why)) => {
+                Err(SweepError::History(why)) if matches!(history.try_exists(), Ok(false)) => {
                     if told != due {
                         write(Level::Info, "daily.nothing", &serde_json::json!({ "detail": why }));
                         told = due;

@@ -173,7 +173,7 @@ impl Gauges {
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     gauges: Arc<Gauges>,
-    /// Told at every commit, and when there will be none any more.
+    /// Told at every commit, and when none succeeds any more.
     committed: Arc<Notify>,
     shadow: Arc<Shadow>,
     audit: Arc<Audit>,
@@ -317,7 +317,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_bytes: 4 << 30, replay_max: 100_000 }
+        Self { memory_bytes: 4 << 30, replay_max: 150_000 }
     }
 }
 

@@ -172,6 +172,18 @@ fn let_through_asked_held_or_waiting(
     let claimed = ask("/other", &[("X-Sekisho-Decision", "allow")]);
     assert_eq!(claimed.body, "POST /other decision= body=yen=1", "{claimed:?}");
     assert_eq!(ask("/withdrawn", &[]).status, 200, "another path");
+    for written in [
+        "//withdraw",
+        "/./withdraw",
+        "/x/../withdraw",
+        "/%77ithdraw",
+        "/withdraw%2fnow",
+        "/Withdraw/../withdraw",
+    ] {
+        let answer = ask(written, &[(who, "C3")]);
+        let slipped = answer.status == 200 && answer.body.contains("decision= ");
+        assert!(!slipped, "a withdrawal that nobody asked about: {written} {answer:?}");
+    }
 
     server.stop();
     assert_eq!(ask("/withdraw", &[(who, "C1")]).status, no_answer);

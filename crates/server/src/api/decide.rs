@@ -135,7 +135,7 @@ pub(super) async fn add_proof(
         add(&mut answered.json, b",\"challenge_needs\":", &missing);
         return None;
     }
-    let challenge = app.proofs.for_decision(id, action, answered.again).await.ok()?;
+    let challenge = app.proofs.for_decision(id, action, answered).await.ok()?;
     add(&mut answered.json, b",\"challenge\":", &challenge);
     Some(challenge.id)
 }

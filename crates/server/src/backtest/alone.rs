@@ -62,6 +62,9 @@ fn compared<'a>(said: &Decision, rules: Vec<&'a str>) -> Compared<'a> {
     Compared { decision: said.verdict, score: said.score, policy: said.policy, rules }
 }
 
+/// Attempts of a customer and kind that are remembered as open at most.
+const OPEN_MAX: usize = 16;
+
 /// Every event in the order of its time, with its number in it, from 1.
 fn each_event(
     files: &[PathBuf],
@@ -77,26 +80,34 @@ fn each_event(
     Ok(())
 }
 
-/// Attempts whose success was not told yet: customer and kind, and when.
+/// Attempts of which it was not told yet how they ended: customer and kind, and when, the oldest first.
 #[derive(Default)]
-struct Questions(HashMap<(u64, EventKind), i64>);
+struct Questions(HashMap<(u64, EventKind), Vec<i64>>);
 
 impl Questions {
-    /// Whether an event stands for a question of its own.
+    /// Whether an event stands for a question of its own: an attempt, and what was done without one in the day before.
     fn is_one(&mut self, event: &Observed) -> bool {
         let kind = event.kind;
         let is_asked_about = kind.is_procedure()
             || matches!(kind, EventKind::Login | EventKind::Order | EventKind::PaymentInstruction);
-        if !is_asked_about || event.outcome == Outcome::Failed {
+        if !is_asked_about {
             return false;
         }
         let customer = event.customer.as_ref().map_or(0, |customer| text_key(customer.as_str()));
-        let (key, at_us) = ((customer, kind), event.time.as_us());
+        let at_us = event.time.as_us();
+        let open = self.0.entry((customer, kind)).or_default();
+        open.retain(|attempt_us| at_us.saturating_sub(*attempt_us) <= DAY_US);
         if event.outcome == Outcome::Attempted {
-            self.0.insert(key, at_us);
+            if open.len() >= OPEN_MAX {
+                open.remove(0);
+            }
+            open.push(at_us);
             return true;
         }
-        let attempt_us = self.0.remove(&key);
-        attempt_us.is_none_or(|attempt_us| at_us.saturating_sub(attempt_us) > DAY_US)
+        let ends_one = !open.is_empty();
+        if ends_one {
+            open.remove(0);
+        }
+        !ends_one && event.outcome != Outcome::Failed
     }
 }

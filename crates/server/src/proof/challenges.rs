@@ -15,6 +15,7 @@ use super::result::{self, About};
 use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
+use crate::sequencer::Answered;
 
 /// A challenge's identifier: `ch_` and 128 bits that nobody guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,12 +185,14 @@ impl Making {
         Ok(made)
     }
 
-    /// With the ways to answer that the customer has now.
+    /// With the ways to answer that the customer had when it was asked for, as far as they still have them: what was enrolled since may be a
+    /// thief's.
     pub(super) fn make(self, kept: &Kept<'_>) -> Result<Challenge, ProofError> {
         let Self { action, event, reached, settings, asked, .. } = self;
         let has: Vec<(Method, Time)> = kept
             .authenticators(&action.customer)?
             .iter()
+            .filter(|each| each.made <= asked)
             .map(|each| (each.kind.method(), each.counts_from()))
             .chain(reached)
             .collect();
@@ -244,16 +247,16 @@ impl Proofs {
     /// The challenge of a decision about this event: made once, however often the event comes.
     ///
     /// The first time it is only noted in memory, and made when somebody looks at it. If the process is killed before, it is gone, and the
-    /// event that comes again – `again` – has it made, durably.
+    /// event that comes again has it made, durably, as of when it was asked for first: what ended since – by time, by a report – stays ended.
     pub(crate) async fn for_decision(
         &self,
         event: &str,
         action: Action,
-        again: bool,
+        answered: &Answered,
     ) -> Result<Asked, ProofError> {
         let id = ChallengeId(self.keys.name("challenge", event));
-        let making = self.making(id, action, Some(event.to_owned())).await?;
-        match again {
+        let making = self.making(id, action, Some(event.to_owned()), answered.time).await?;
+        match answered.again {
             true => self.keeper.act(move |kept| making.keep(kept).map(drop)).await?,
             false => self.keeper.note(id.0, making.asked.plus_us(self.open_us()), making)?,
         }
@@ -262,8 +265,8 @@ impl Proofs {
 
     /// A challenge that the broker asks for.
     pub(crate) async fn for_broker(&self, action: Action) -> Result<Shown, ProofError> {
-        let making = self.making(ChallengeId(random()?), action, None).await?;
-        let now = making.asked;
+        let now = self.now();
+        let making = self.making(ChallengeId(random()?), action, None, now).await?;
         self.keeper.act(move |kept| Ok(show(making.id, &making.keep(kept)?, now))).await
     }
 
@@ -273,8 +276,8 @@ impl Proofs {
         id: ChallengeId,
         action: Action,
         event: Option<String>,
+        asked: Time,
     ) -> Result<Making, ProofError> {
-        let asked = self.now();
         let reached = self.ways_to_reach(&action.customer, asked).await?;
         Ok(Making { id, action, event, reached, settings: Arc::clone(&self.settings), asked })
     }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::ProofError;
 use super::challenges::Making;
-use super::fresh::Fresh;
+use super::fresh::{Added, Fresh};
 use super::kept::Kept;
 use super::keys::ProofKeys;
 use crate::log::with_sources;
@@ -76,20 +76,22 @@ impl Keeper {
         receiver.await.unwrap_or_else(|_gone| Err(self.ended()))
     }
 
-    /// Notes a challenge that is made when somebody looks at it, until it is over. Where there is no room for it, the oldest are made and kept
-    /// behind the answer; a failure is in the log.
+    /// Notes a challenge that is made when somebody looks at it, until it is over. Where too many are noted, the oldest are made and
+    /// kept behind the answer.
     pub(crate) fn note(&self, id: [u8; 16], over: Time, making: Making) -> Result<(), ProofError> {
         if self.failure.get().is_some() {
             return Err(self.ended());
         }
-        let leaving = self.desk.fresh().add(id, over, making, (self.clock)());
-        if leaving.is_empty() {
-            return Ok(());
+        let added = self.desk.fresh().add(id, over, making, (self.clock)());
+        match added {
+            Added::There => Ok(()),
+            Added::Full => Err(ProofError::Busy),
+            Added::Crowded => {
+                // Whatever is done makes room, see `Writer::write`; where much is to be done, nothing has to be asked for.
+                let _busy = self.acts.try_send(Box::new(|_sheet, _desk| Box::new(|_durable| ())));
+                Ok(())
+            }
         }
-        self.send(Box::new(move |sheet, desk| {
-            desk.keep(sheet, leaving);
-            Box::new(|_durable| ())
-        }))
     }
 
     fn send(&self, run: Run) -> Result<(), ProofError> {
@@ -122,13 +124,15 @@ impl Desk {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes and keeps challenges that were only noted.
-    fn keep(&self, sheet: &Sheet<'_>, noted: Vec<Making>) {
-        for making in noted {
-            if let Err(error) = sheet.attempt(|sheet| making.keep(&Kept::new(sheet, self)).map(drop)) {
-                crate::log::line("proof.not_done", &with_sources(&error));
-            }
-        }
+    /// Makes and keeps challenges that were only noted; gives those that are. A failure is in the log.
+    fn keep(&self, sheet: &Sheet<'_>, noted: Vec<([u8; 16], Making)>) -> Vec<[u8; 16]> {
+        let keep = |(id, making): ([u8; 16], Making)| {
+            let kept = sheet.attempt(|sheet| making.keep(&Kept::new(sheet, self)).map(drop));
+            kept.inspect_err(|error| crate::log::line("proof.not_done", &with_sources(error)))
+                .ok()
+                .map(|()| id)
+        };
+        noted.into_iter().filter_map(keep).collect()
     }
 }
 
@@ -160,7 +164,7 @@ impl Writer {
         // The server stops: what was only noted is kept.
         let rest = self.desk.fresh().all((self.clock)());
         let kept = self.vault.begin().and_then(|sheet| {
-            self.desk.keep(&sheet, rest);
+            let _kept = self.desk.keep(&sheet, rest);
             sheet.commit()
         });
         if let Err(error) = kept {
@@ -176,9 +180,14 @@ impl Writer {
         self.batches = self.batches.wrapping_add(1);
         let sheet = self.vault.begin()?;
         told.extend(acts.map(|run| run(&sheet, &self.desk)));
+        // They stay in memory until they are durable.
+        let leaving = self.desk.fresh().leaving();
+        let kept = self.desk.keep(&sheet, leaving);
         if self.batches.is_multiple_of(BATCHES_BETWEEN) {
             sheet.remove_ended((self.clock)().as_us(), ENDED_MAX)?;
         }
-        sheet.commit()
+        sheet.commit()?;
+        self.desk.fresh().left(&kept);
+        Ok(())
     }
 }

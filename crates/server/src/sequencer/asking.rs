@@ -6,6 +6,7 @@ use engine::input::Body;
 use engine::key::RecordKey;
 use engine::record::Record;
 use engine::{Policy, State};
+use model::Time;
 use tokio::sync::oneshot;
 
 use super::QUEUE_MAX;
@@ -50,6 +51,8 @@ impl Ask {
 pub struct Answered {
     /// The input's place in the journal.
     pub seq: u64,
+    /// When it arrived, the first time.
+    pub time: Time,
     /// The answer as JSON: a decision, or an empty object for what was only noted.
     pub json: Vec<u8>,
     /// Whether it had been answered before.

@@ -98,8 +98,8 @@ impl Committer {
                 return;
             }
         };
-        for (Pending { seq, ask, .. }, json) in pending.into_iter().zip(answers) {
-            tell(ask, Ok(Answered { seq, json, again: false }));
+        for (Pending { seq, time, ask, .. }, json) in pending.into_iter().zip(answers) {
+            tell(ask, Ok(Answered { seq, time, json, again: false }));
         }
         for twin in twins {
             let answered = self.answered_before(&twin);
@@ -193,7 +193,8 @@ pub(super) fn same_or_conflict(ask: &Ask, found: Found) -> Result<Answered, AskE
     if found.digest.as_deref() != Some(ask.digest.as_slice()) {
         return Err(AskError::Conflict { seq: found.seq });
     }
-    Ok(Answered { seq: found.seq, json: found.answer, again: true })
+    let time = Time::from_us(found.time).unwrap_or(Time::MIN);
+    Ok(Answered { seq: found.seq, time, json: found.answer, again: true })
 }
 
 pub(super) fn tell(ask: Ask, answered: Result<Answered, AskError>) {

@@ -458,6 +458,7 @@ impl Run {
     }
 
     fn rows(&self) -> impl Iterator<Item = (u8, KeyBytes, Option<&[u8]>)> {
+        // Ranges are of these bytes; no bytes at all would be told as damage when they are loaded.
         let bytes = |of: &Range<usize>| self.bytes.get(of.clone()).unwrap_or(&[]);
         self.records.iter().map(move |(key, of)| (key.kind(), key.bytes(), Some(bytes(of))))
     }

@@ -85,6 +85,8 @@ impl OwnedEntry {
 pub struct Found {
     /// See [`Entry::seq`].
     pub seq: u64,
+    /// See [`Entry::time`].
+    pub time: i64,
     /// See [`Entry::digest`].
     pub digest: Option<Vec<u8>>,
     /// See [`Entry::answer`].

@@ -144,8 +144,8 @@ pub(super) fn found(database: &Database, seq: u64, id: &str) -> Result<Option<Fo
 
 /// What is known of a row's id.
 pub(super) fn found_row(row: &Row<'_>) -> rusqlite::Result<Found> {
-    let Entry { seq, digest, answer, .. } = entry(row)?;
-    Ok(Found { seq, digest: digest.map(<[u8]>::to_vec), answer: answer.to_vec() })
+    let Entry { seq, time, digest, answer, .. } = entry(row)?;
+    Ok(Found { seq, time, digest: digest.map(<[u8]>::to_vec), answer: answer.to_vec() })
 }
 
 fn entry<'a>(row: &'a Row<'_>) -> rusqlite::Result<Entry<'a>> {
