@@ -1,7 +1,7 @@
 //! Devices that customers register as theirs, from pages and apps of the broker's own.
 
-use model::CustomerId;
 use model::client::DeviceId;
+use model::{Client as Browser, CustomerId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Again, Client, ClientError, percent_encoded};

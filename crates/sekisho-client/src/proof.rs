@@ -74,7 +74,7 @@ impl Action {
         })
     }
 
-    const fn bare(customer: CustomerId, kind: EventKind) -> Self {
+    fn bare(customer: CustomerId, kind: EventKind) -> Self {
         Self {
             customer,
             kind,
@@ -113,7 +113,7 @@ impl Action {
 
     /// That only registered devices are let in, or any again.
     #[must_use]
-    pub const fn restricting(customer: CustomerId, only_own_devices: bool) -> Self {
+    pub fn restricting(customer: CustomerId, only_own_devices: bool) -> Self {
         let only_own_devices = Some(only_own_devices);
         Self { only_own_devices, ..Self::bare(customer, EventKind::DeviceRestrict) }
     }
