@@ -201,8 +201,10 @@ fn a_confirmation_that_began_for_one_change_is_for_that() {
 fn who_removes_a_copy_without_another_factor_is_not_believed() {
     let broker = Broker::start("cooling_hours = 0");
     let reported = |id: &str| {
-        let login = broker.decides(&event(id, "login", "C1", &json!({"credential": "correct"})));
-        login["reasons"].to_string().contains("copied_passkey")
+        let login = event(id, "login", "C1", &json!({"credential": "correct"}));
+        broker.asks().post("/v1/decide", &login).unwrap().json()["reasons"]
+            .to_string()
+            .contains("copied_passkey")
     };
     let told = |count: usize| {
         let events = broker.by("reader").get("/v1/events?customer=C1").unwrap().body;

@@ -509,7 +509,11 @@ fn a_brokers_page_confirms_changes_by_the_client() {
     assert_eq!(refused(client.register_device(&customer, &other)), 409, "nor under another name");
     let registered = client.register_device(&customer, &NewDevice { challenge: Some(&id), ..new }).unwrap();
     let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
-    assert_eq!((&told["devices"][0]["has_key"], registered.name.as_str()), (&json!(true), "telephone"), "{told}");
+    assert_eq!(
+        (&told["devices"][0]["has_key"], registered.name.as_str()),
+        (&json!(true), "telephone"),
+        "{told}"
+    );
 
     let removed = broker.authenticators("C1")["authenticators"][0]["id"].as_str().unwrap().to_owned();
     for action in [
