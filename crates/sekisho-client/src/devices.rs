@@ -1,7 +1,7 @@
 //! Devices that customers register as theirs, from pages and apps of the broker's own.
 
-use model::CustomerId;
 use model::client::DeviceId;
+use model::{Client as Browser, CustomerId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Again, Client, ClientError, percent_encoded};
@@ -34,7 +34,7 @@ pub struct Device {
 pub struct NewDevice<'a> {
     /// The broker's identifier, as in `client.device`.
     pub device: &'a DeviceId,
-    /// What its owner calls it, at most 40 characters.
+    /// What its owner calls it, 1 to 40 characters.
     pub name: &'a str,
     /// Its public key, where it has one of its own: `SubjectPublicKeyInfo` of a P-256 key, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +42,9 @@ pub struct NewDevice<'a> {
     /// A challenge for this device that the customer passed: needed where they have a passkey that counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub challenge: Option<&'a str>,
+    /// The client that registers it, as the site sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<&'a Browser>,
 }
 
 impl Client {

@@ -6,7 +6,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Again, Challenge, Client, ClientError};
+use crate::{Again, Challenge, Client, ClientError, NewDevice};
 
 /// What is confirmed: the part of an event that binds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,22 +27,33 @@ pub struct Action {
     device: Option<Device>,
     #[serde(skip_serializing_if = "Option::is_none")]
     authenticator: Option<Authenticator>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only_own_devices: Option<bool>,
 }
 
-/// A device that is registered or taken back: the one that the event came from.
+/// A device that is registered or taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Device {
     device: DeviceId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 /// An authenticator that is enrolled or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Authenticator {
     factor: Factor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 impl Action {
-    /// What an event does; `None` if it names no customer.
+    /// What an event does; `None` if it names no customer. It says of a device or an authenticator what events do: no key, no name and
+    /// no `id`.
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         let of_device = matches!(event.kind, EventKind::DeviceRegister | EventKind::DeviceRemove);
@@ -57,9 +68,54 @@ impl Action {
             contact: event.contact.clone(),
             order: event.order.clone(),
             payment: event.payment.clone(),
-            device: device.map(|device| Device { device }),
-            authenticator: factor.map(|factor| Authenticator { factor }),
+            device: device.map(|device| Device { device, public_key: None, name: None }),
+            authenticator: factor.map(|factor| Authenticator { factor, id: None, name: None }),
+            only_own_devices: None,
         })
+    }
+
+    fn bare(customer: CustomerId, kind: EventKind) -> Self {
+        Self {
+            customer,
+            kind,
+            amount: None,
+            bank_account: None,
+            contact: None,
+            order: None,
+            payment: None,
+            device: None,
+            authenticator: None,
+            only_own_devices: None,
+        }
+    }
+
+    /// That this device is registered, by this key and name.
+    #[must_use]
+    pub fn registering(customer: CustomerId, new: &NewDevice<'_>) -> Self {
+        let (public_key, name) = (new.public_key.map(str::to_owned), Some(new.name.to_owned()));
+        let device = Some(Device { device: new.device.clone(), public_key, name });
+        Self { device, ..Self::bare(customer, EventKind::DeviceRegister) }
+    }
+
+    /// That an authenticator is enrolled, by this name if it is told.
+    #[must_use]
+    pub fn enrolling(customer: CustomerId, factor: Factor, name: Option<&str>) -> Self {
+        let authenticator = Some(Authenticator { factor, id: None, name: name.map(str::to_owned) });
+        Self { authenticator, ..Self::bare(customer, EventKind::FactorEnroll) }
+    }
+
+    /// That the authenticator with this `id` is removed.
+    #[must_use]
+    pub fn removing(customer: CustomerId, factor: Factor, id: &str) -> Self {
+        let authenticator = Some(Authenticator { factor, id: Some(id.to_owned()), name: None });
+        Self { authenticator, ..Self::bare(customer, EventKind::FactorRemove) }
+    }
+
+    /// That only registered devices are let in, or any again.
+    #[must_use]
+    pub fn restricting(customer: CustomerId, only_own_devices: bool) -> Self {
+        let only_own_devices = Some(only_own_devices);
+        Self { only_own_devices, ..Self::bare(customer, EventKind::DeviceRestrict) }
     }
 }
 

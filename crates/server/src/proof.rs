@@ -27,6 +27,7 @@ mod result;
 mod sending;
 mod sign_ins;
 mod tokens;
+mod uses;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,7 +37,7 @@ use model::{CustomerId, Time};
 use stepup::Refusal;
 
 pub use self::authenticators::Shown as ShownAuthenticator;
-pub(crate) use self::authenticators::parse_id as parse_authenticator_id;
+pub(crate) use self::authenticators::{named, parse_id as parse_authenticator_id};
 pub(crate) use self::calls::{Call, CallStep, FormSeen};
 pub use self::calls::{Shown as ShownCall, ShownConfirmation};
 pub(crate) use self::challenges::ChallengeId;

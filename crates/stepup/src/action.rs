@@ -110,7 +110,9 @@ impl Action {
                 holder: account.holder.as_ref().map(ToString::to_string),
             }
         });
-        let contact = event.contact.as_ref().map(|contact| {
+        // A type alone would be any contact of that type.
+        let told = event.contact.as_ref().filter(|contact| contact.old.is_some() || contact.new.is_some());
+        let contact = told.map(|contact| {
             let (old, new) = (contact.old.as_ref(), contact.new.as_ref());
             let text = |value: Option<&model::details::ContactValue>| {
                 value.map_or_else(String::new, |value| value.as_str().to_owned())
@@ -184,9 +186,20 @@ impl Action {
             EventKind::Withdrawal | EventKind::Transfer => {
                 &[("amount", self.amount.is_some()), ("bank_account", self.account.is_some())]
             }
+            EventKind::BankAccountRegister | EventKind::BankAccountChange => {
+                &[("bank_account", self.account.is_some())]
+            }
+            EventKind::ContactChange => &[("contact", self.contact.is_some())],
+            EventKind::Order => &[("order", self.order.is_some())],
+            EventKind::PaymentInstruction => &[
+                ("amount", self.amount.is_some()),
+                ("payment.payee_domain", self.payee.is_some() || self.account.is_some()),
+            ],
             EventKind::DeviceRegister | EventKind::DeviceRemove => &[("device", self.device.is_some())],
-            EventKind::FactorEnroll | EventKind::FactorRemove => {
-                &[("authenticator", self.authenticator.is_some())]
+            EventKind::FactorEnroll => &[("authenticator", self.authenticator.is_some())],
+            EventKind::FactorRemove => {
+                let which = self.authenticator.as_ref();
+                &[("authenticator.id", which.is_some_and(|which| which.id.is_some()))]
             }
             EventKind::DeviceRestrict => &[("only_own_devices", self.only_own_devices.is_some())],
             _ => &[],

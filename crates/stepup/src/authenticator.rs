@@ -87,8 +87,16 @@ impl Authenticator {
     /// Whether it may confirm this now.
     #[must_use]
     pub fn confirms(&self, kind: EventKind, now: Time) -> bool {
-        self.counts(now) || !needs_mature(kind)
+        answers(kind, self.counts_from(), now)
     }
+}
+
+/// Whether what counts from then on – `Time::MAX` if it looked like a copy – may answer for this now. A copy still signs in: who has
+/// nothing else would be locked out by a key that counts badly.
+#[must_use]
+pub fn answers(kind: EventKind, counts_from: Time, now: Time) -> bool {
+    let young = !needs_mature(kind) && counts_from < Time::MAX;
+    now >= counts_from || young || matches!(kind, EventKind::Login)
 }
 
 /// Whether only an authenticator that cooled off confirms it: what moves money or securities, or changes who can reach them.
@@ -97,16 +105,16 @@ pub const fn needs_mature(kind: EventKind) -> bool {
     kind.is_procedure() || matches!(kind, EventKind::PaymentInstruction)
 }
 
-/// A name as it is kept: without control characters, not longer than allowed; `None` if nothing is left, or if it holds signs that turn
-/// the direction of text, by which it would read as another one.
+/// A name as it is kept: without control characters; `None` if nothing is left, if it is longer than allowed, or if it holds signs that
+/// turn the direction of text, by which it would read as another one.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
     let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if text.contains(turns) {
         return None;
     }
-    let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-    Some(kept).filter(|kept| !kept.is_empty())
+    let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX + 1).collect();
+    (1..=NAME_CHARS_MAX).contains(&kept.chars().count()).then_some(kept)
 }
 
 #[cfg(test)]
@@ -114,7 +122,7 @@ mod tests {
     use model::time::HOUR_US;
     use model::{EventKind, Time};
 
-    use super::{Authenticator, name, needs_mature};
+    use super::{Authenticator, answers, name, needs_mature};
     use crate::challenge::{Method, Passed};
 
     #[test]
@@ -149,9 +157,26 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_copy_signs_in_and_nothing_else() {
+        let now = Time::from_us(1_600_000_000_000_000).unwrap();
+        for (kind, young, copied) in [
+            (EventKind::Login, true, true),
+            (EventKind::Order, true, false),
+            (EventKind::ProfileView, true, false),
+            (EventKind::Withdrawal, false, false),
+            (EventKind::PaymentInstruction, false, false),
+        ] {
+            assert_eq!(answers(kind, now.plus_us(1), now), young, "{kind:?}");
+            assert_eq!(answers(kind, Time::MAX, now), copied, "{kind:?}");
+            assert!(answers(kind, now, now), "{kind:?}");
+        }
+    }
+
+    #[test]
     fn names_are_short_and_plain() {
         assert_eq!(name("  母の\u{7}iPhone "), Some("母のiPhone".to_owned()));
-        assert_eq!(name(&"x".repeat(100)).unwrap().len(), 40);
+        assert_eq!(name(&"x".repeat(40)).unwrap().len(), 40);
+        assert_eq!(name(&"x".repeat(41)), None, "cut, it would be another one");
         assert_eq!(name(" \n"), None);
         assert_eq!(name("phone\u{202e}enim"), None, "it would read as mine");
         assert_eq!(name("\u{2067}phone\u{2069}"), None);

@@ -330,7 +330,7 @@ impl Challenge {
     pub fn pass(&mut self, passed: Passed, matures: Time) -> Result<(), Refusal> {
         let now = passed.at;
         self.takes(passed.method, now)?;
-        if !passed.matured && crate::authenticator::needs_mature(self.action.kind) {
+        if !passed.matured && !crate::authenticator::answers(self.action.kind, matures, now) {
             // What never counts is none that this is answered by.
             return Err(match matures {
                 Time::MAX => Refusal::Method(passed.method.as_str()),
@@ -410,7 +410,7 @@ impl Challenge {
 pub fn methods(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[Method]) -> Vec<Method> {
     let usable = |method: Method, matures: Time| {
         let recovers = method != Method::Recovery || !crate::authenticator::needs_mature(kind);
-        recovers && (now >= matures || !crate::authenticator::needs_mature(kind))
+        recovers && crate::authenticator::answers(kind, matures, now)
     };
     let usable: Vec<(Method, Time)> =
         has.iter().filter(|(method, matures)| usable(*method, *matures)).copied().collect();

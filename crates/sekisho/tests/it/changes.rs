@@ -17,7 +17,7 @@ fn start() -> (Broker, SoftPasskey) {
     (broker, passkey)
 }
 
-fn key(number: u8) -> String {
+pub(crate) fn key(number: u8) -> String {
     let key = SigningKey::from_slice(&[number; 32]).unwrap();
     BASE64.encode(key.verifying_key().to_public_key_der().unwrap().as_bytes())
 }
@@ -32,6 +32,19 @@ fn a_proof_for_one_device_registers_no_other() {
     let post = |path: &str, body: Value| {
         broker.asks().post(&format!("/v1/customers/C1/{path}"), &body.to_string()).unwrap()
     };
+    for name in ["phone\u{202e}enim", &"x".repeat(41), " "] {
+        let device = json!({"device": "phone", "name": name});
+        assert_eq!(post("devices", device.clone()).status, 422, "{name:?}");
+        assert_eq!(post("passkeys", json!({ "name": name })).status, 422, "{name:?}");
+        let authenticator = json!({"factor": "passkey", "name": name});
+        for meant in [
+            json!({"customer": "C1", "kind": "device.register", "device": device}),
+            json!({"customer": "C1", "kind": "factor.enroll", "authenticator": authenticator}),
+        ] {
+            let refused = broker.asks().post("/v1/challenges", &meant.to_string()).unwrap();
+            assert_eq!(refused.status, 422, "a name that cannot be one binds nothing: {refused:?}");
+        }
+    }
     let refused = post("devices", json!({"device": "phone", "name": "phone"}));
     assert_eq!(refused.status, 409, "{refused:?}");
     let meant = json!({"customer": "C1", "kind": "device.register",
@@ -161,6 +174,82 @@ fn what_is_confirmed_on_the_page_is_one_change_once() {
     assert_eq!(confirmer.post("/security/devices/only", &only(true)).status, 200);
 }
 
+/// What was begun for one change ends as no other.
+#[test]
+fn a_confirmation_that_began_for_one_change_is_for_that() {
+    let (broker, mut passkey) = start();
+    let handover = json!({
+        "customer": "C1", "page": "security", "language": "en", "client": {"ip": "203.0.113.7", "device": "phone"},
+    });
+    let mut browser = broker.browser_of(&handover);
+    let register = |name: &str| json!({"act": "register", "name": name});
+    for other in [register("mine"), json!({"act": "recovery"})] {
+        let begun = browser.post("/security/confirm", &json!({ "change": register("phone") }));
+        let credential = passkey.get(&begun.json()["options"]);
+        let ended =
+            browser.post("/security/confirm", &json!({"change": other, "credential": credential.clone()}));
+        assert_eq!(ended.status, 409, "{other}: {ended:?}");
+        let body = json!({"change": register("phone"), "credential": credential});
+        assert_eq!(browser.post("/security/confirm", &body).status, 200, "its own still does");
+    }
+    let odd = json!({"change": {"act": "register", "name": "phone", "device": "other"}});
+    assert_eq!(browser.post("/security/confirm", &odd).status, 422);
+}
+
+/// Two have what was copied, and either may be in the session: decisions forget a copy only by who is surely the customer.
+#[test]
+fn who_removes_a_copy_without_another_factor_is_not_believed() {
+    let broker = Broker::start("cooling_hours = 0");
+    let reported = |id: &str| {
+        let login = event(id, "login", "C1", &json!({"credential": "correct"}));
+        broker.asks().post("/v1/decide", &login).unwrap().json()["reasons"]
+            .to_string()
+            .contains("copied_passkey")
+    };
+    let told = |count: usize| {
+        let events = broker.by("reader").get("/v1/events?customer=C1").unwrap().body;
+        assert_eq!(events.matches("\"kind\":\"factor.copied\"").count(), count, "{events}");
+    };
+    let copied = |number: u32| {
+        let (mut passkey, mut copy) = (broker.passkey(number), broker.passkey(number));
+        assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+        let order = json!({"customer": "C1", "kind": "order",
+            "order": {"symbol": "7203", "side": "buy", "effect": "open", "quantity": 100}});
+        for _ in 0..2 {
+            broker.proven(&order, &mut passkey);
+        }
+        assert_eq!(broker.prove("C1", &mut copy).status, 422);
+        let shown = broker.asks().post("/v1/challenges", &order.to_string()).unwrap().json();
+        assert_eq!(shown["methods"], json!([]), "it signs in and nothing else");
+        let begin = format!("/v1/challenges/{}/passkey", shown["id"].as_str().unwrap());
+        assert_eq!(broker.asks().post(&begin, "{\"customer\":\"C1\"}").unwrap().status, 409);
+    };
+    let remove = |browser: &mut Browser, proof: Value| {
+        let id = broker.authenticators("C1")["authenticators"][0]["id"].clone();
+        assert_eq!(browser.post("/security/remove", &json!({"id": id, "proof": proof})).status, 200);
+    };
+    let mut browser = broker.browser_of(&json!({"customer": "C1", "page": "security", "language": "en"}));
+    copied(1);
+    remove(&mut browser, Value::Null);
+    assert!(reported("l-1"), "in the session alone");
+    told(1);
+
+    copied(2);
+    told(2);
+    let mut other = broker.passkey(3);
+    assert_eq!(broker.enrol("C1", &mut other).status, 201);
+    let has = broker.authenticators("C1");
+    let id = |cloned: bool| {
+        let all = has["authenticators"].as_array().unwrap().iter();
+        all.clone().find(|each| each["cloned"].is_string() == cloned).unwrap()["id"].clone()
+    };
+    let proof = confirm(&mut browser, &mut other, &json!({"act": "remove", "id": id(true)}));
+    let body = json!({"id": id(true), "proof": proof});
+    assert_eq!(browser.post("/security/remove", &body).status, 200);
+    told(3);
+    assert!(!reported("l-2"), "by a passkey that counts");
+}
+
 #[test]
 fn money_without_amount_or_account_is_nothing_to_confirm() {
     let (broker, _passkey) = start();
@@ -179,15 +268,24 @@ fn money_without_amount_or_account_is_nothing_to_confirm() {
         assert_eq!(decision["challenge_needs"], json!([field]), "{decision}");
         assert!(decision["challenge"].is_null(), "{decision}");
     }
-    for (kind, field) in [
-        ("device.register", "device"),
-        ("device.remove", "device"),
-        ("factor.enroll", "authenticator"),
-        ("factor.remove", "authenticator"),
-        ("device.restrict", "only_own_devices"),
+    for (kind, field, more) in [
+        ("bank_account.register", "bank_account", json!({})),
+        ("bank_account.change", "bank_account", json!({})),
+        ("contact.change", "contact", json!({})),
+        ("contact.change", "contact", json!({"contact": {"type": "email"}})),
+        ("order", "order", json!({})),
+        ("payment.instruction", "amount", json!({})),
+        ("payment.instruction", "payment.payee_domain", json!({"amount": {"minor": 1, "currency": "JPY"}})),
+        ("device.register", "device", json!({})),
+        ("device.remove", "device", json!({})),
+        ("factor.enroll", "authenticator", json!({})),
+        ("factor.remove", "authenticator.id", json!({})),
+        ("factor.remove", "authenticator.id", json!({"authenticator": {"factor": "passkey"}})),
+        ("device.restrict", "only_own_devices", json!({})),
     ] {
-        let action = json!({"customer": "C1", "kind": kind}).to_string();
-        let refused = broker.asks().post("/v1/challenges", &action).unwrap();
+        let mut action = more;
+        (action["customer"], action["kind"]) = (json!("C1"), json!(kind));
+        let refused = broker.asks().post("/v1/challenges", &action.to_string()).unwrap();
         assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
     }
 }

@@ -468,8 +468,61 @@ fn a_brokers_page_takes_codes_and_registers_devices_by_the_client() {
     assert_eq!(proof.factor, "sms");
 
     let device = "phone".parse().unwrap();
-    let new = NewDevice { device: &device, name: "telephone", public_key: None, challenge: None };
+    let browser = model::Client { device: Some("phone".parse().unwrap()), ..model::Client::default() };
+    let new = NewDevice {
+        device: &device,
+        name: "telephone",
+        public_key: None,
+        challenge: None,
+        client: Some(&browser),
+    };
     let registered = client.register_device(&customer, &new).unwrap();
     let has = client.devices(&customer).unwrap();
     assert!(has.devices == [registered] && has.devices[0].counts_from.is_some() && !has.only, "{has:?}");
+}
+
+/// Who has a passkey confirms with it what the broker's page does: one device with its key, one authenticator, the switch.
+#[test]
+fn a_brokers_page_confirms_changes_by_the_client() {
+    use sekisho_client::{Action, Client, ClientError, NewDevice, Options};
+    let broker = Broker::start("cooling_hours = 0");
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    let client = Client::new(Options::new(&format!("http://{}", broker.server.address), &broker.key));
+    let customer: model::CustomerId = "C1".parse().unwrap();
+    let (device, key) = ("phone".parse().unwrap(), crate::changes::key(7));
+    let new = NewDevice {
+        device: &device,
+        name: "telephone",
+        public_key: Some(&key),
+        challenge: None,
+        client: None,
+    };
+    let refused = |answer: Result<_, ClientError>| match answer {
+        Err(ClientError::Refused { status, .. }) => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(client.register_device(&customer, &new)), 409, "not without the passkey");
+    let id = client.challenge(&Action::registering(customer.clone(), &new)).unwrap().id;
+    broker.answer_with(&id, "C1", &mut passkey);
+    let other = NewDevice { name: "mine", challenge: Some(&id), ..new.clone() };
+    assert_eq!(refused(client.register_device(&customer, &other)), 409, "nor under another name");
+    let registered = client.register_device(&customer, &NewDevice { challenge: Some(&id), ..new }).unwrap();
+    let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    assert_eq!(
+        (&told["devices"][0]["has_key"], registered.name.as_str()),
+        (&json!(true), "telephone"),
+        "{told}"
+    );
+
+    let removed = broker.authenticators("C1")["authenticators"][0]["id"].as_str().unwrap().to_owned();
+    for action in [
+        Action::enrolling(customer.clone(), model::Factor::Passkey, Some("key")),
+        Action::removing(customer.clone(), model::Factor::Passkey, &removed),
+        Action::restricting(customer.clone(), true),
+    ] {
+        let id = client.challenge(&action).unwrap().id;
+        broker.answer_with(&id, "C1", &mut passkey);
+        assert_eq!(client.redeem(&id, &action).unwrap().unwrap().factor, "passkey", "{action:?}");
+    }
 }

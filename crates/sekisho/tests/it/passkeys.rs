@@ -55,7 +55,7 @@ impl Broker {
     }
 
     /// Answers a challenge of the customer's with a passkey.
-    fn prove(&self, customer: &str, passkey: &mut SoftPasskey) -> Answer {
+    pub(crate) fn prove(&self, customer: &str, passkey: &mut SoftPasskey) -> Answer {
         let challenge = self.challenge(customer);
         let options = self.begin_answer(&challenge, customer);
         self.end_answer(&challenge, customer, &passkey.get(&options))

@@ -59,7 +59,8 @@ pub(super) struct EnrolmentSent {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     credential: Option<Value>,
-    /// What its owner calls it, at most 40 characters; to end, unless a challenge named it.
+    /// What its owner calls it, 1 to 40 characters; `passkey` if nobody says. To begin, and to end: the same one, or none where a
+    /// challenge tells it.
     #[serde(default)]
     name: Option<String>,
     /// To begin: a challenge for `factor.enroll` of a passkey that the customer passed, by the same `name` if it told one. Needed where
@@ -113,7 +114,7 @@ pub(super) async fn enrol(
         let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
         let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
         let name = sent.name.as_deref().unwrap_or(NAME);
-        let change = adding(customer, Factor::Passkey, name);
+        let change = adding(customer, Factor::Passkey, name)?;
         let visit = app.proofs.visit_by_api(change, sent.client.as_ref(), challenge).await?;
         let options = app.proofs.begin_passkey(&visit, name).await?;
         let token = app.proofs.enrolment_token(&visit).unwrap_or_default();
@@ -179,6 +180,6 @@ pub(super) async fn remove(
         return Err(Problem::absent("the customer has no such authenticator"));
     }
     app.act("factor.remove", customer.as_str().to_owned(), holder.name.clone(), Some(sent.reason)).await?;
-    app.proofs.remove_for(&app.observer, &customer, bytes, None).await?;
+    app.proofs.remove_for(&app.observer, &customer, bytes).await?;
     Ok(StatusCode::NO_CONTENT)
 }

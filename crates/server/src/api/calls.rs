@@ -188,7 +188,7 @@ pub(super) async fn unmask(
         (status = 200, body = ShownCall, description = "The call as it stands now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such call"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-         description = "The call is not open, or the same person confirmed it before"),
+         description = "The call is not open, the same person confirmed it before, or did not ask for its number (`not_called`)"),
         (status = 413, body = Problem, content_type = "application/problem+json",
          description = "The body is too large, or did not come whole"),
         (status = 422, body = Problem, content_type = "application/problem+json",

@@ -11,7 +11,7 @@ use model::event::EventId;
 use model::{BankAccount, Contact, CustomerId, Event, EventKind, Factor, Money, Order, Outcome, Payment};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stepup::{Action, Method, action, authenticator};
+use stepup::{Action, Method, action};
 use utoipa::ToSchema;
 
 use super::App;
@@ -19,7 +19,7 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::proof::{ChallengeId, ShownChallenge, meant_by_broker, parse_authenticator_id};
+use crate::proof::{ChallengeId, ShownChallenge, meant_by_broker, named, parse_authenticator_id};
 
 /// Bytes of a body at most.
 const BODY_BYTES_MAX: usize = 16 << 10;
@@ -93,7 +93,7 @@ pub(super) struct AuthenticatorMeant {
     /// What it is, as in events: `passkey`, `totp`, `email`, `sms`; `none` for recovery codes.
     #[schema(value_type = String, example = "passkey")]
     factor: Factor,
-    /// Which one, to remove it: its `id`.
+    /// Which one: its `id`, needed to remove it. Of one that the broker keeps itself, 32 hexadecimal digits of its own.
     #[serde(default)]
     id: Option<String>,
     /// What its owner calls it; where it is told, it binds, too.
@@ -227,7 +227,7 @@ impl AuthenticatorMeant {
             parse_authenticator_id(id)
                 .ok_or_else(|| Problem::invalid("authenticator.id", "is not an `id` of one"))
         });
-        let name = self.name.as_deref().and_then(authenticator::name);
+        let name = self.name.as_deref().map(named).transpose()?;
         Ok(action::Authenticator { factor: self.factor, id: id.transpose()?, name })
     }
 }

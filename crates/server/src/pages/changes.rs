@@ -18,6 +18,7 @@ pub(super) const RECOVERY_NAME: &str = "security.recovery";
 
 /// What the script sends to confirm a change; no credential to begin.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ConfirmationSent {
     pub(super) change: ChangeSent,
     #[serde(default)]
@@ -26,7 +27,7 @@ pub(super) struct ConfirmationSent {
 
 /// A change.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "act", rename_all = "snake_case")]
+#[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ChangeSent {
     /// A passkey is added.
     Enrol,
@@ -50,9 +51,9 @@ impl ChangeSent {
         let (visit, texts) = (&visitor.visit, visitor.texts);
         let absent = |what| move || ProofError::Absent(what);
         match self {
-            Self::Enrol => Ok(visit.adding(Factor::Passkey, texts.of(PASSKEY_NAME))),
-            Self::Totp => Ok(visit.adding(Factor::Totp, texts.of(APP_NAME))),
-            Self::Recovery => Ok(visit.adding(Factor::None, texts.of(RECOVERY_NAME))),
+            Self::Enrol => visit.adding(Factor::Passkey, texts.of(PASSKEY_NAME)),
+            Self::Totp => visit.adding(Factor::Totp, texts.of(APP_NAME)),
+            Self::Recovery => visit.adding(Factor::None, texts.of(RECOVERY_NAME)),
             Self::Remove { id } => {
                 let id = parse_authenticator_id(&id).ok_or_else(absent("authenticator"))?;
                 app.proofs.removal(visit, id).await

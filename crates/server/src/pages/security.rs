@@ -141,7 +141,7 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
     let refused = |error| Refused::new(error, visitor.texts);
     let change = sent.change.action(&app, &visitor).await.map_err(refused)?;
     let Some(credential) = sent.credential else {
-        let options = app.proofs.begin_confirmation(&visitor.visit).await.map_err(refused)?;
+        let options = app.proofs.begin_confirmation(&visitor.visit, &change).await.map_err(refused)?;
         return Ok(Json(json!({ "options": options })).into_response());
     };
     let proof = app

@@ -12,10 +12,11 @@ use super::facts::Fact;
 use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::random;
-use super::passkeys::{Failed, Proven, credential_of};
+use super::passkeys::credential_of;
 use super::{ProofError, Proofs};
 use crate::envelope;
 use crate::observe::Observer;
+use crate::sequencer::AskError;
 
 /// An authenticator as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -88,7 +89,7 @@ impl Proofs {
 
     /// Begins to enrol a passkey on a visit: what the browser is given.
     pub(crate) async fn begin_passkey(&self, visit: &Visit, name: &str) -> Result<Value, ProofError> {
-        let has = self.may_add(visit, &visit.adding(Factor::Passkey, name)).await?;
+        let has = self.may_add(visit, &visit.adding(Factor::Passkey, name)?).await?;
         let credentials = passkeys_of(&has).iter().filter_map(|kept| credential_of(kept)).collect();
         let handle = self.keys.name("handle", visit.customer.as_str());
         self.passkeys.begin_enrolment(*visit.id(), handle, visit.customer.as_str(), credentials, self.now())
@@ -102,7 +103,7 @@ impl Proofs {
         answer: Value,
         name: &str,
     ) -> Result<Shown, ProofError> {
-        let change = visit.adding(Factor::Passkey, name);
+        let change = visit.adding(Factor::Passkey, name)?;
         self.may_add(visit, &change).await?;
         let now = self.now();
         let (credential, passkey) = self.passkeys.end_enrolment(visit.id(), answer, now)?;
@@ -128,7 +129,7 @@ impl Proofs {
     /// A new secret for an authenticator app. It is not kept before a code of it comes: until then it travels, sealed, with
     /// the page.
     pub(crate) async fn begin_totp(&self, visit: &Visit, name: &str) -> Result<TotpBegun, ProofError> {
-        self.may_add(visit, &visit.adding(Factor::Totp, name)).await?;
+        self.may_add(visit, &visit.adding(Factor::Totp, name)?).await?;
         let totp = Totp::new(random()?);
         let failed = |_error| ProofError::Broken("a secret cannot be sealed".to_owned());
         let bytes = postcard::to_allocvec(&totp).map_err(failed)?;
@@ -150,7 +151,7 @@ impl Proofs {
         given: &str,
         name: &str,
     ) -> Result<Shown, ProofError> {
-        let change = visit.adding(Factor::Totp, name);
+        let change = visit.adding(Factor::Totp, name)?;
         self.may_add(visit, &change).await?;
         let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
         let bytes =
@@ -162,14 +163,11 @@ impl Proofs {
             let problem = "the code is not one of this app; look whether its clock is right";
             return Err(ProofError::Invalid(problem.to_owned()));
         }
-        // One secret is enrolled once, however often its code is sent.
-        let (secret, good_until) = (self.keys.name("enrolment", token), self.now().plus_us(HOUR_US));
-        if !self.keeper.act(move |kept| kept.spend(&secret, good_until)).await? {
-            return Err(ProofError::Conflict("this app was added already".to_owned()));
-        }
         let with = self.use_proof(visit, &change).await?;
         let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name, with.as_ref())?;
-        self.keep_only_one(&enrolled).await?;
+        // One secret is enrolled once, however often its code is sent.
+        let secret = (self.keys.name("enrolment", token), self.now().plus_us(HOUR_US));
+        self.keep_only_one(&enrolled, Some(secret)).await?;
         self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
         Ok(Shown::from(&enrolled))
     }
@@ -181,12 +179,12 @@ impl Proofs {
         visit: &Visit,
         name: &str,
     ) -> Result<Vec<String>, ProofError> {
-        let change = visit.adding(Factor::None, name);
+        let change = visit.adding(Factor::None, name)?;
         self.may_add(visit, &change).await?;
         let (set, codes) = recovery::make(&self.keys.codes, &random()?);
         let with = self.use_proof(visit, &change).await?;
         let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name, with.as_ref())?;
-        self.keep_only_one(&enrolled).await?;
+        self.keep_only_one(&enrolled, None).await?;
         self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
         Ok(codes)
     }
@@ -226,8 +224,10 @@ impl Proofs {
         if !has.iter().any(|each| is_strong(each, now)) {
             self.check_unlocked(visit).await?;
         }
-        self.use_proof(visit, &change).await?;
-        self.remove_for(observer, &visit.customer, id, visit.client.as_deref()).await
+        let with = self.use_proof(visit, &change).await?;
+        // What looks like a copy never matures: it was another one.
+        let by_another = with.is_some_and(|passed| passed.matured && passed.authenticator != Some(id));
+        self.take_authenticator(observer, &visit.customer, id, (by_another, visit.client.as_deref())).await
     }
 
     /// Removes one for a customer who cannot.
@@ -236,107 +236,43 @@ impl Proofs {
         observer: &Observer,
         customer: &CustomerId,
         id: [u8; 16],
-        client: Option<&str>,
     ) -> Result<(), ProofError> {
-        let owner = customer.clone();
-        let removed = self.keeper.act(move |kept| {
-            let removed = one_of(kept, &owner, &id)?;
-            if let Kind::Passkey(passkey) = &removed.kind
-                && let Some(credential) = credential_of(passkey)
-            {
-                kept.remove_credential(&credential)?;
-            }
-            kept.remove_authenticator(&removed)?;
-            let others = kept.authenticators(&owner)?;
-            let was_last_copy = removed.cloned.is_some() && others.iter().all(|each| each.cloned.is_none());
-            Ok((removed, was_last_copy))
-        });
-        let (removed, was_last_copy) = removed.await?;
-        if was_last_copy {
-            self.tell_copied(observer, &removed, Outcome::Failed).await?;
-        }
-        self.tell_change(observer, &removed, EventKind::FactorRemove, client).await
+        self.take_authenticator(observer, customer, id, (true, None)).await
     }
 
-    /// Begins to prove, on a visit, that its customer has a passkey.
-    pub(crate) async fn begin_confirmation(&self, visit: &Visit) -> Result<Value, ProofError> {
-        let has = self.has(&visit.customer).await?;
-        self.passkeys.begin_proof(*visit.id(), &passkeys_of(&has), self.now())
-    }
-
-    /// Ends it: what the page brings with the change it is for.
-    pub(crate) async fn end_confirmation(
+    /// Decisions must know first: what is forgotten here could not be told any more. That a copy is gone they learn only from who is
+    /// surely not its other owner: `is_sure`.
+    async fn take_authenticator(
         &self,
         observer: &Observer,
-        visit: &Visit,
-        answer: Value,
-        change: Action,
-    ) -> Result<String, ProofError> {
-        let passed = |_kept: &Kept<'_>, passed, _matures| Ok(passed);
-        let passed = self.check_passkey(observer, visit.id(), &visit.customer, answer, passed).await?;
-        self.confirmation_token(visit, change, passed)
-    }
-
-    /// Checks a passkey's answer, notes its use, and in the same act does with the proof what `then` says, which is also told
-    /// when the passkey matures.
-    pub(super) async fn check_passkey<T: Send + 'static>(
-        &self,
-        observer: &Observer,
-        id: &[u8; 16],
         customer: &CustomerId,
-        answer: Value,
-        then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
-    ) -> Result<T, ProofError> {
+        id: [u8; 16],
+        (is_sure, client): (bool, Option<&str>),
+    ) -> Result<(), ProofError> {
         let has = self.has(customer).await?;
-        let proven = self.passkeys.end_proof(id, answer, &passkeys_of(&has), self.now());
-        self.note_use(observer, customer, proven, then).await
+        let removed = has.iter().find(|each| each.id == id).ok_or(ProofError::Absent("authenticator"))?;
+        let is_copy = |each: &Authenticator| each.cloned.is_some();
+        let is_last_copy = is_copy(removed) && !has.iter().any(|each| each.id != id && is_copy(each));
+        if is_last_copy && is_sure {
+            self.tell_copied(observer, removed, Outcome::Failed).await?;
+        }
+        self.tell_change(observer, removed, EventKind::FactorRemove, client).await?;
+        let removed = removed.clone();
+        self.keeper
+            .act(move |kept| {
+                if let Kind::Passkey(passkey) = &removed.kind
+                    && let Some(credential) = credential_of(passkey)
+                {
+                    kept.remove_credential(&credential)?;
+                }
+                kept.remove_authenticator(&removed)
+            })
+            .await
     }
 
     pub(super) async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
         let owner = customer.clone();
         self.keeper.act(move |kept| kept.authenticators(&owner)).await
-    }
-
-    /// Notes what came of a passkey's answer, and does with the proof it is what `then` says.
-    pub(super) async fn note_use<T: Send + 'static>(
-        &self,
-        observer: &Observer,
-        customer: &CustomerId,
-        proven: Result<Proven, Failed>,
-        then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
-    ) -> Result<T, ProofError> {
-        let now = self.now();
-        let proven = match proven {
-            Ok(proven) => proven,
-            Err(Failed::NotUnderWay) => {
-                return Err(ProofError::Conflict("no proof is under way; begin again".to_owned()));
-            }
-            Err(Failed::Unknown) => return Err(ProofError::UnknownPasskey),
-            Err(Failed::Refused(problem)) => {
-                return Err(ProofError::Invalid(format!("the passkey is refused: {problem}")));
-            }
-            Err(Failed::Copied(credential)) => {
-                self.note_copy(observer, customer, credential, now).await?;
-                return Err(ProofError::Invalid("the passkey is refused: it looks like a copy".to_owned()));
-            }
-        };
-        let owner = customer.clone();
-        self.keeper
-            .act(move |kept| {
-                let has = kept.authenticators(&owner)?;
-                let mut used = by_credential(has, &proven.credential).ok_or(ProofError::Absent("passkey"))?;
-                used.used = Some(now);
-                if let Some(passkey) = proven.changed {
-                    used.kind = Kind::Passkey(passkey);
-                }
-                kept.put_authenticator(&used)?;
-                let matured = used.counts(now);
-                let passed =
-                    Passed { method: Method::Passkey, authenticator: Some(used.id), at: now, matured };
-                // It was used, whatever comes of it.
-                Ok(then(kept, passed, used.counts_from()))
-            })
-            .await?
     }
 
     /// What the customer has, if the visit may change it so: who has a passkey that matured has confirmed this with one just now.
@@ -393,11 +329,20 @@ impl Proofs {
         })
     }
 
-    /// Keeps one in place of others of its method.
-    async fn keep_only_one(&self, enrolled: &Authenticator) -> Result<(), ProofError> {
+    /// Keeps one in place of others of its method, and spends with it what is good for one only, until it is good no more anyway.
+    async fn keep_only_one(
+        &self,
+        enrolled: &Authenticator,
+        spending: Option<([u8; 16], Time)>,
+    ) -> Result<(), ProofError> {
         let enrolled = enrolled.clone();
         self.keeper
             .act(move |kept| {
+                if let Some((secret, good_until)) = spending
+                    && !kept.spend(&secret, good_until)?
+                {
+                    return Err(ProofError::Conflict("this app was added already".to_owned()));
+                }
                 let method = enrolled.kind.method();
                 for other in kept.authenticators(&enrolled.customer)? {
                     if other.kind.method() == method {
@@ -417,7 +362,8 @@ impl Proofs {
         kind: EventKind,
         client: Option<&str>,
     ) -> Result<(), ProofError> {
-        let what = if kind == EventKind::FactorEnroll { "enrolled" } else { "removed" };
+        let is_removed = kind == EventKind::FactorRemove;
+        let what = if is_removed { "removed" } else { "enrolled" };
         let fact = Fact {
             id: format!("factor-{}-{what}", data_encoding::HEXLOWER.encode(&changed.id)),
             kind,
@@ -427,7 +373,11 @@ impl Proofs {
             reason: None,
             client,
         };
-        self.tell(observer, fact).await
+        match self.tell(observer, fact).await {
+            // It was told before it could be removed.
+            Err(ProofError::Ask(AskError::Conflict { .. })) if is_removed => Ok(()),
+            told => told,
+        }
     }
 }
 
@@ -437,7 +387,7 @@ pub(super) const fn factor_of(kind: &Kind) -> Factor {
 }
 
 /// Whether changes must be confirmed with it.
-fn is_strong(authenticator: &Authenticator, now: Time) -> bool {
+pub(super) fn is_strong(authenticator: &Authenticator, now: Time) -> bool {
     matches!(authenticator.kind, Kind::Passkey(_)) && authenticator.counts(now)
 }
 
@@ -471,7 +421,8 @@ pub(super) fn passkeys_of(has: &[Authenticator]) -> Vec<String> {
     has.iter().filter_map(passkey).collect()
 }
 
-fn named(name: &str) -> Result<String, ProofError> {
+/// A name that an owner gave, as it is kept.
+pub(crate) fn named(name: &str) -> Result<String, ProofError> {
     authenticator::name(name).ok_or_else(|| {
         ProofError::Invalid(
             "`name` cannot be one; allowed: 1 to 40 characters, none that turns the direction of text"

@@ -13,13 +13,13 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
 use serde::{Deserialize, Serialize};
 use stepup::device::{DEVICES_MAX, Device};
-use stepup::{Action, Method, Passed, action, authenticator};
+use stepup::{Action, Method, Passed, action};
 
 use super::facts::Fact;
 use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::random;
-use super::{ProofError, Proofs, tokens};
+use super::{ProofError, Proofs, named, tokens};
 use crate::observe::Observer;
 
 /// How long what a device is to sign is good.
@@ -40,7 +40,7 @@ pub struct Shown {
     /// When it was registered.
     #[schema(value_type = String, format = DateTime)]
     pub made: Time,
-    /// From when on decisions take it for the customer's own; absent if an event of the broker's took it back.
+    /// From when on decisions take it for the customer's own; null if an event of the broker's took it back.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub counts_from: Option<Time>,
     /// When its key last showed that it was there.
@@ -81,13 +81,7 @@ pub(crate) struct NewDevice {
 impl NewDevice {
     /// `key` is a public key as `SubjectPublicKeyInfo`, in base64.
     pub(crate) fn checked(device: DeviceId, name: &str, key: Option<&str>) -> Result<Self, ProofError> {
-        let name = authenticator::name(name).ok_or_else(|| {
-            ProofError::Invalid(
-                "`name` cannot be one; allowed: 1 to 40 characters, none that turns the direction of text"
-                    .to_owned(),
-            )
-        })?;
-        Ok(Self { device, name, key: key.map(public_key).transpose()? })
+        Ok(Self { device, name: named(name)?, key: key.map(public_key).transpose()? })
     }
 
     /// That it is registered.
@@ -103,8 +97,8 @@ pub(crate) fn meant_by_broker(
     key: Option<&str>,
     name: Option<&str>,
 ) -> Result<action::Device, ProofError> {
-    let key = key.map(public_key).transpose()?;
-    Ok(meant(device, key.as_deref(), name.and_then(authenticator::name).as_deref()))
+    let (key, name) = (key.map(public_key).transpose()?, name.map(named).transpose()?);
+    Ok(meant(device, key.as_deref(), name.as_deref()))
 }
 
 fn meant(device: &DeviceId, key: Option<&[u8]>, name: Option<&str>) -> action::Device {

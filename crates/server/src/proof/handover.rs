@@ -11,7 +11,7 @@ use stepup::action::Authenticator;
 use stepup::{Action, Passed};
 
 use super::keys::random;
-use super::{ChallengeId, ProofError, Proofs, tokens};
+use super::{ChallengeId, ProofError, Proofs, named, tokens};
 
 const HANDOVER_S: i64 = 120;
 const VISIT_S: i64 = 15 * 60;
@@ -58,6 +58,8 @@ pub(crate) struct Visit {
 struct Proven {
     action: Action,
     passed: Passed,
+    /// For so long from then on.
+    since: Time,
     id: [u8; 16],
 }
 
@@ -84,7 +86,7 @@ impl Visit {
     /// The proof of this change, if it was given lately.
     pub(super) fn proven(&self, change: &Action, now: Time) -> Option<&Passed> {
         let proven = self.proven.as_ref().filter(|proven| proven.action.differences(change).is_empty())?;
-        (now < good_until(&proven.passed)).then_some(&proven.passed)
+        (now < proven.good_until()).then_some(&proven.passed)
     }
 
     /// The name in what was proven, if there was one.
@@ -93,7 +95,7 @@ impl Visit {
     }
 
     /// That an authenticator is added.
-    pub(crate) fn adding(&self, factor: Factor, name: &str) -> Action {
+    pub(crate) fn adding(&self, factor: Factor, name: &str) -> Result<Action, ProofError> {
         adding(self.customer.clone(), factor, name)
     }
 
@@ -105,14 +107,15 @@ impl Visit {
 }
 
 /// That an authenticator of this name is added.
-pub(crate) fn adding(customer: CustomerId, factor: Factor, name: &str) -> Action {
-    let name = stepup::authenticator::name(name);
-    let authenticator = Some(Authenticator { factor, id: None, name });
-    Action { authenticator, ..Action::bare(customer, EventKind::FactorEnroll) }
+pub(crate) fn adding(customer: CustomerId, factor: Factor, name: &str) -> Result<Action, ProofError> {
+    let authenticator = Some(Authenticator { factor, id: None, name: Some(named(name)?) });
+    Ok(Action { authenticator, ..Action::bare(customer, EventKind::FactorEnroll) })
 }
 
-fn good_until(passed: &Passed) -> Time {
-    passed.at.plus_us(PROVEN_S * SECOND_US)
+impl Proven {
+    fn good_until(&self) -> Time {
+        self.since.plus_us(PROVEN_S * SECOND_US)
+    }
 }
 
 impl Proofs {
@@ -154,7 +157,8 @@ impl Proofs {
         let proven = match challenge {
             Some(id) => {
                 let (action, passed) = self.redeem_for_change(id, change).await?;
-                Some(Proven { action, passed, id: random()? })
+                // It waited to be redeemed; an operator's for an hour.
+                Some(Proven { action, passed, since: now, id: random()? })
             }
             None => None,
         };
@@ -206,7 +210,7 @@ impl Proofs {
         action: Action,
         passed: Passed,
     ) -> Result<String, ProofError> {
-        let proven = Proven { action, passed, id: random()? };
+        let proven = Proven { action, since: passed.at, passed, id: random()? };
         let token =
             tokens::make(&self.keys.tokens, "confirmation", &Confirmation { visit: visit.id, proven });
         token.ok_or_else(|| ProofError::Broken("a confirmation cannot be told".to_owned()))
@@ -229,8 +233,8 @@ impl Proofs {
         if visit.proven(change, self.now()).is_none() {
             return Ok(None);
         }
-        let Some(Proven { passed, id, .. }) = visit.proven.clone() else { return Ok(None) };
-        let ends = good_until(&passed);
+        let Some(proven) = visit.proven.clone() else { return Ok(None) };
+        let (ends, Proven { passed, id, .. }) = (proven.good_until(), proven);
         if !self.keeper.act(move |kept| kept.spend(&id, ends)).await? {
             return Err(ProofError::Conflict("the proof was used for this before; confirm anew".to_owned()));
         }
@@ -262,5 +266,40 @@ impl Proofs {
             Some(browser) => format!("browser {}", data_encoding::HEXLOWER.encode(&browser.id)),
             None => STRANGER.to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Time;
+    use model::time::SECOND_US;
+    use stepup::{Method, Passed};
+
+    use super::{PROVEN_S, Page, Proven, Visit, adding};
+
+    /// What operators confirmed waits an hour for the customer to come back.
+    #[test]
+    fn a_redeemed_proof_is_good_from_when_it_was_redeemed() {
+        let at = |seconds: i64| Time::from_us((1_600_000_000 + seconds) * SECOND_US).unwrap();
+        let customer: model::CustomerId = "C1".parse().unwrap();
+        let action = adding(customer.clone(), model::Factor::Passkey, "telephone").unwrap();
+        let passed = Passed { method: Method::Phone, authenticator: None, at: at(0), matured: true };
+        let proven = Proven { action: action.clone(), passed, since: at(3_000), id: [1; 16] };
+        let visit = Visit {
+            customer: customer.clone(),
+            page: Page::Security,
+            signed_in: true,
+            return_to: None,
+            japanese: true,
+            client: None,
+            ends: at(9_000),
+            id: [2; 16],
+            proven: Some(proven),
+        };
+        for (now, good) in [(3_000, true), (2_999 + PROVEN_S, true), (3_000 + PROVEN_S, false)] {
+            assert_eq!(visit.proven(&action, at(now)).is_some(), good, "after {now} s");
+        }
+        let other = adding(customer, model::Factor::Passkey, "mine").unwrap();
+        assert!(visit.proven(&other, at(3_000)).is_none());
     }
 }

@@ -59,6 +59,47 @@ fn what_was_not_let_through_is_over_with_a_report_of_something_else() {
     }
 }
 
+/// What says too little to be bound is not asked to be confirmed.
+#[test]
+fn an_action_says_what_it_misses() {
+    let event = |kind: &str, more: &str| {
+        let bare = r#"{"id":"e","time":"2020-09-16T03:00:00Z","customer":"C1","outcome":"attempted","kind":"#;
+        action(&format!("{bare}\"{kind}\"{more}}}"))
+    };
+    let (amount, account, payee, contact, order) = (
+        r#","amount":{"minor":1,"currency":"JPY"}"#,
+        r#","bank_account":{"bank":"0001","branch":"001","number":"1234567"}"#,
+        r#","payment":{"payee_domain":"example.co.jp"}"#,
+        r#","contact":{"type":"email","new":"b@example.jp"}"#,
+        r#","order":{"symbol":"7203","side":"buy","quantity":100}"#,
+    );
+    let paying = format!("{amount}{payee}");
+    let paying_to = format!("{amount}{account}");
+    for (kind, more, missing) in [
+        ("withdrawal", "", vec!["amount", "bank_account"]),
+        ("transfer", amount, vec!["bank_account"]),
+        ("withdrawal", &paying_to, vec![]),
+        ("bank_account.register", "", vec!["bank_account"]),
+        ("bank_account.change", "", vec!["bank_account"]),
+        ("bank_account.change", account, vec![]),
+        ("contact.change", "", vec!["contact"]),
+        ("contact.change", r#","contact":{"type":"email"}"#, vec!["contact"]),
+        ("contact.change", contact, vec![]),
+        ("order", "", vec!["order"]),
+        ("order", order, vec![]),
+        ("payment.instruction", "", vec!["amount", "payment.payee_domain"]),
+        ("payment.instruction", amount, vec!["payment.payee_domain"]),
+        ("payment.instruction", &paying, vec![]),
+        ("payment.instruction", &paying_to, vec![]),
+        ("device.register", "", vec!["device"]),
+        ("factor.enroll", "", vec!["authenticator"]),
+        ("factor.remove", r#","factor":"passkey""#, vec!["authenticator.id"]),
+        ("login", "", vec![]),
+    ] {
+        assert_eq!(event(kind, more).missing(), missing, "{kind} {more}");
+    }
+}
+
 /// What is added or taken back binds: which device, by which key, which authenticator, under which name.
 #[test]
 fn a_change_binds_what_is_changed() {
@@ -270,7 +311,11 @@ fn nobody_chooses_a_weaker_way_than_the_customer_has() {
     let (login, withdrawal) = (EventKind::Login, EventKind::Withdrawal);
     /// What a customer has, what is done, the fallback, and what is asked for.
     type Case<'a> = (&'a [(Method, Time)], EventKind, &'a [Method], &'a [Method]);
-    let cases: [Case<'_>; 11] = [
+    let (copied, order) = (Time::MAX, EventKind::Order);
+    let cases: [Case<'_>; 14] = [
+        (&[(Passkey, copied)], order, &[], &[]),
+        (&[(Passkey, copied), (Sms, young)], order, &[], &[Sms]),
+        (&[(Passkey, copied)], login, &[], &[Passkey]),
         (&[(Sms, old), (Totp, old)], withdrawal, &[], &[Totp, Sms]),
         (&[(Sms, old), (Passkey, old), (Totp, old)], withdrawal, &[], &[Passkey]),
         (&[(Passkey, old), (Totp, old), (Mail, old)], withdrawal, &[Totp], &[Passkey, Totp]),
