@@ -304,7 +304,10 @@ impl Proofs {
             challenge.takes(Method::Passkey, now)?;
             let kind = challenge.action().kind;
             let mut has = kept.authenticators(&by)?;
-            has.retain(|each| matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now));
+            has.retain(|each| {
+                let is_older = each.made <= challenge.made();
+                is_older && matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now)
+            });
             // As between methods: a new one does not answer where an old one does.
             if has.iter().any(|each| each.counts(now)) {
                 has.retain(|each| each.counts(now));
@@ -443,7 +446,8 @@ fn look_at(
         let right = challenge.is_code(method, &keys.codes, &id.to_string(), &code::typed(given), now)?;
         return Ok(right.then(|| passed(None, now)));
     }
-    for mut each in kept.authenticators(&challenge.action().customer)? {
+    let has = kept.authenticators(&challenge.action().customer)?;
+    for mut each in has.into_iter().filter(|each| each.made <= challenge.made()) {
         let right = match &mut each.kind {
             Kind::Totp(totp) if method == Method::Totp => totp.take(&code::typed(given), now),
             Kind::Recovery(set) if method == Method::Recovery => set.take(&keys.codes, given),
