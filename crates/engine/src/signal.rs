@@ -233,7 +233,7 @@ signals! {
         "sbi-2020; JSDA guideline 2025: the account is locked at once, and unlocked after a fresh check of identity.",
         "A customer who forgot what they asked for; somebody with the customer's session who locks them out.";
     FactorCopiedHours = "factor.copied_within_h", Hours, procedure::copied,
-        "Hours since a factor of the customer, a passkey, looked like a copy: its counter went back (factor.copied). Says nothing once it was removed.",
+        "Hours since a factor of the customer, a passkey, looked like a copy: its counter went back (factor.copied). Says nothing once it was told to be gone.",
         "A passkey that was copied answers where its owner's does; Web Authentication, section 6.1.1.",
         "Security keys that count badly, or were reset. Synced passkeys have no counter: of their copies nothing is said.";
     ContactChangedHours = "contact.changed_within_h", Hours, procedure::contact_changed,
