@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MIB")]
     memory_mib: Option<u32>,
     /// How many inputs a restart after a crash may have to replay, about; when more are not written back, answers slow down
-    /// [default: 100000].
+    /// [default: 150000].
     #[arg(long, value_name = "INPUTS")]
     replay_max: Option<u32>,
     /// How many days inputs stay in the journal at least, from 1. So long a repeated id is recognised and `state verify` can

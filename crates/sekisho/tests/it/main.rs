@@ -15,6 +15,7 @@ mod calls;
 mod centre;
 mod centre_pages;
 mod changes;
+mod client;
 mod codes;
 mod demo;
 mod devices;

@@ -9,7 +9,8 @@
 //! rounds follow each other without rest, and from half of it on inputs are slowed, the more the further records lag behind.
 //! The first comes well before the second, since a round that is under way counts until it ends, and so does what comes meanwhile.
 
-use std::ops::Range;
+mod parts;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
@@ -17,11 +18,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use engine::State;
-use engine::key::{KeyBytes, RecordKey};
+use engine::key::RecordKey;
 use engine::state::Copies;
 use model::Time;
 use store::{State as Stored, StoreError};
 
+use self::parts::{Parts, Run};
 use super::committing::Failure;
 use super::residence::Residence;
 use super::retention::Retention;
@@ -48,10 +50,6 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 const CHUNKS_MAX: usize = 4;
 /// Records a chunk has about.
 const CHUNK_RECORDS: usize = 4_096;
-/// Memory for records that are put in order and written at once: the more, the fewer pages are written twice.
-const RUN_BYTES: usize = 128 << 20;
-/// Bytes of it that are kept for the next ones.
-const RUN_BYTES_KEPT: usize = 32 << 20;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
 /// How long the thread is idle before it looks for stored records that count as none.
@@ -383,15 +381,14 @@ impl Writer {
     /// Writes one round, as its parts come.
     fn write(&mut self, first: Chunk, chunks: &Receiver<Chunk>) -> Report {
         let seq = first.seq;
-        let mut parts =
-            Parts { first: Some(first), chunks, rooms: &self.rooms, keys: Vec::new(), ended: false };
+        let mut parts = Parts::new(first, chunks, &self.rooms);
         let written = match self.journal_reaches(seq) {
             true => write_parts(&mut self.stored, seq, &mut parts, &mut self.run, &self.audit),
             false => Err(StoreError::GivenUp),
         };
         // What was not written is known by its keys.
         while parts.fill(&mut self.run).is_ok_and(|filled| filled) {}
-        let keys = parts.keys;
+        let keys = parts.into_keys();
         self.run.clear();
         match written {
             Ok(()) => {
@@ -432,82 +429,6 @@ fn write_parts(
     }
     checkpoint.put(audit.up_to(seq).into_iter().map(|(key, bytes)| (Audit::KIND, key, Some(bytes))))?;
     checkpoint.finish()
-}
-
-/// Records that are put in order and written at once, and the memory for them.
-#[derive(Default)]
-struct Run {
-    /// Of all of them.
-    bytes: Vec<u8>,
-    /// Each with where its bytes are.
-    records: Vec<(RecordKey, Range<usize>)>,
-}
-
-impl Run {
-    fn add(&mut self, copies: &Copies) {
-        for (key, record) in copies.iter() {
-            let from = self.bytes.len();
-            self.bytes.extend_from_slice(record);
-            self.records.push((key, from..self.bytes.len()));
-        }
-    }
-
-    /// In the order in which they are stored: within a kind that of keys is that of their bytes.
-    fn sort(&mut self) {
-        self.records.sort_unstable_by_key(|(key, _)| *key);
-    }
-
-    fn rows(&self) -> impl Iterator<Item = (u8, KeyBytes, Option<&[u8]>)> {
-        // Ranges are of these bytes; no bytes at all would be told as damage when they are loaded.
-        let bytes = |of: &Range<usize>| self.bytes.get(of.clone()).unwrap_or(&[]);
-        self.records.iter().map(move |(key, of)| (key.kind(), key.bytes(), Some(bytes(of))))
-    }
-
-    fn taken(&self) -> usize {
-        let row_bytes = size_of::<(RecordKey, Range<usize>)>();
-        self.bytes.len().saturating_add(self.records.len().saturating_mul(row_bytes))
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(RUN_BYTES_KEPT);
-        self.records.clear();
-    }
-}
-
-/// The parts of a round as they come.
-struct Parts<'a> {
-    first: Option<Chunk>,
-    chunks: &'a Receiver<Chunk>,
-    rooms: &'a SyncSender<Copies>,
-    /// Of all that came.
-    keys: Vec<RecordKey>,
-    ended: bool,
-}
-
-impl Parts<'_> {
-    /// Puts the records of the next parts in order; false after the last. A round whose end does not come is given up.
-    fn fill(&mut self, run: &mut Run) -> Result<bool, StoreError> {
-        run.clear();
-        if self.ended {
-            return Ok(false);
-        }
-        while !self.ended && run.taken() < RUN_BYTES {
-            let chunk = self.first.take().map_or_else(|| self.chunks.recv(), Ok);
-            let Chunk { mut copies, last, .. } = chunk.map_err(|_gone| {
-                self.ended = true;
-                StoreError::GivenUp
-            })?;
-            self.ended = last;
-            self.keys.extend(copies.iter().map(|(key, _)| key));
-            run.add(&copies);
-            copies.clear();
-            // Where there are enough of them it is not needed.
-            let _enough = self.rooms.try_send(copies);
-        }
-        run.sort();
-        Ok(true)
-    }
 }
 
 #[cfg(test)]
