@@ -426,6 +426,7 @@ fn every_signal_has_a_case_and_an_explanation() {
     let source = [
         include_str!("signals.rs"),
         include_str!("signals/campaigns.rs"),
+        include_str!("signals/factors.rs"),
         include_str!("signals/orders.rs"),
         include_str!("feedback.rs"),
         include_str!("learned.rs"),
