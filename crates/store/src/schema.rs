@@ -110,6 +110,8 @@ pub(crate) const STATE: Schema = Schema {
         Anew,
         // Customers keep when a factor of theirs looked like a copy.
         Anew,
+        // Clusters keep when each of their names was counted.
+        Anew,
     ],
     page_bytes: 1_024,
     synchronous: "NORMAL",

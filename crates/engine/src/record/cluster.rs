@@ -2,7 +2,7 @@
 //! they have in common, nor what is done about it.
 //!
 //! A table of fixed size: clusters stand in [`BUCKETS`] buckets of at most [`BUCKET_CLUSTERS`]; in a full one the cluster touched
-//! longest ago makes room, one of a campaign three days later. 131,072 clusters of 120 bytes are 16 MB at most.
+//! longest ago makes room, one of a campaign three days later. 131,072 clusters of 144 bytes are 19 MB at most.
 
 use model::Time;
 use model::time::{DAY_US, HOUR_US};
@@ -91,6 +91,8 @@ pub struct Cluster {
     first_s: u32,
     /// Names tried last, the lowest bit set where it failed.
     names: [u32; NAMES],
+    /// The hour in which each of them was counted, since 1970, its lowest 16 bits.
+    hours: [u16; NAMES],
     /// Addresses seen last.
     addresses: [u32; ADDRESSES],
     /// The campaign it belongs to, whether on or over; 0 for none.
@@ -128,6 +130,9 @@ impl Cluster {
         self.names.rotate_left(1);
         let [.., last] = &mut self.names;
         *last = if failed { as_failed } else { as_done };
+        self.hours.rotate_left(1);
+        let [.., last] = &mut self.hours;
+        *last = low_hours(self.at_us);
         self.hour.add(failed);
         self.day.add(failed);
         self.month.add(failed);
@@ -252,9 +257,15 @@ impl Cluster {
     pub fn lately(&self, time: Time, name: u32) -> (f64, f64) {
         let passed = time.as_us().saturating_sub(self.at_us).max(0);
         let mut day = self.day;
-        if let Some(known) = self.names.iter().find(|known| **known | 1 == name | 1) {
-            day.all = day.all.saturating_sub(ONE);
-            day.failed = day.failed.saturating_sub(if known & 1 == 1 { ONE } else { 0 });
+        if let Some((known, hour)) =
+            self.names.iter().zip(self.hours).find(|(known, _)| **known | 1 == name | 1)
+        {
+            // What is left by now of the visit that was counted.
+            let hours = i64::from(low_hours(self.at_us).wrapping_sub(hour));
+            let own = Visits { all: ONE, failed: if known & 1 == 1 { ONE } else { 0 } };
+            let own = own.after(hours.saturating_mul(HOUR_US), DAY_US);
+            day.all = day.all.saturating_sub(own.all);
+            day.failed = day.failed.saturating_sub(own.failed);
         }
         let day = day.after(passed, DAY_US);
         (count(day.all), count(day.failed))
@@ -272,6 +283,11 @@ fn remembered(age_hours: f64, hours: f64) -> f64 {
 fn usual(before: f64, window_hours: f64, age_hours: f64) -> f64 {
     let hours = remembered(age_hours, MONTH_HOURS) - remembered(age_hours, WEEK_HOURS);
     before * window_hours / hours.max(window_hours)
+}
+
+/// Hours since 1970, the lowest 16 bits: they come again after seven years.
+fn low_hours(at_us: i64) -> u16 {
+    u16::try_from((at_us / HOUR_US).rem_euclid(1 << 16)).unwrap_or(0)
 }
 
 fn count(parts: u32) -> f64 {
@@ -406,6 +422,19 @@ mod tests {
         assert_eq!((all * 2.0, failed * 2.0), (51.0, 50.0), "who found the password did not fail");
     }
 
+    /// Who came a while ago takes off what is left of that visit, not a whole one.
+    #[test]
+    fn ones_own_visit_counts_for_nobody_however_old() {
+        let mut cluster = Cluster::default();
+        cluster.note(at(0), true, (8, 1));
+        visits(&mut cluster, 48, 3, 3);
+        let (all, failed) = cluster.lately(at(48), 8);
+        assert_eq!((all.round(), failed.round()), (3.0, 3.0));
+        assert!(all >= 3.0 && cluster.rush(at(48), 8) >= 3.0, "three others, and no less than three: {all}");
+        let (all, _) = cluster.lately(at(24 * 40), 8);
+        assert!(all < 0.01, "{all}");
+    }
+
     #[test]
     fn what_is_unusual_is_known_after_a_week() {
         let mut cluster = Cluster::default();
@@ -430,6 +459,6 @@ mod tests {
         bucket.touch(200).unwrap().note(at(9), true, (2, 1));
         assert!(bucket.get(100).is_some() && bucket.get(101).is_none() && bucket.get(200).is_some());
         assert!(bucket.heap_bytes() <= BUCKET_CLUSTERS * size_of::<Cluster>());
-        assert!(size_of::<Cluster>() <= 128);
+        assert!(size_of::<Cluster>() <= 144);
     }
 }
