@@ -89,10 +89,10 @@ impl Facet {
         matches!(self, Self::Abroad | Self::Rented | Self::Nobody)
     }
 
-    /// Whether it is of strangers from a country that few customers sign in from: an attack is recognised by two names less.
+    /// Whether it is of strangers from countries that few customers sign in from: an attack is recognised by two names less.
     #[must_use]
     pub const fn is_seldom(self) -> bool {
-        matches!(self, Self::Country)
+        matches!(self, Self::Country | Self::Abroad)
     }
 
     /// Whether an attack can be recognised by it: one address alone is a rule's work.

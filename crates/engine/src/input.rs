@@ -9,7 +9,7 @@ use model::customer::text_key;
 use model::event::{EventId, Reason, Share, UsernameHash};
 use model::{
     Address, Channel, ContactType, Credential, CustomerId, Disposition, Event, EventKind, Factor, Invalid,
-    Money, OrderSide, Outcome, Time,
+    Money, OrderSide, Outcome, Time, Verification,
 };
 use serde::{Deserialize, Serialize};
 
@@ -228,6 +228,8 @@ pub struct Account {
     pub key: u64,
     /// Of the holder's name in its comparable form, if it came.
     pub holder: Option<u64>,
+    /// How far the check of it is, if that came.
+    pub verification: Option<Verification>,
 }
 
 /// What is kept of a customer beside their events, as far as signals ask for it.

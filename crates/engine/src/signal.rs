@@ -34,6 +34,8 @@ pub enum Unit {
     Speed,
     /// A score without unit: higher is stranger.
     Score,
+    /// One of some states, by its number.
+    State,
 }
 
 impl Unit {
@@ -48,6 +50,7 @@ impl Unit {
             Self::Days => "days",
             Self::Speed => "km/h",
             Self::Score => "score",
+            Self::State => "state, by its number",
         }
     }
 }
@@ -264,6 +267,10 @@ signals! {
         "A bank told of this bank account (bank.notice) within 365 days.",
         "sbi-2020: banks found the accounts that were opened with forged papers; what one bank knows, the next victim's broker should.",
         "A notice about somebody who was robbed themselves. Says nothing of withdrawals that do not name the account.";
+    BankVerification = "bank.verification", State, procedure::bank_verification,
+        "How far the check of the bank account is that the broker makes through the bank, as the last event told that named the account: 1 failed, 2 asked and not answered, 3 confirmed. An event that names no account is about the one whose check was told last.",
+        "sbi-2020: money left for accounts that nobody had asked the banks about.",
+        "A forged account is confirmed by its bank. Says nothing where no check was told (`bank_account.verification` of an event).";
     MatchChangeIp = "match.change_ip", Flag, procedure::match_change,
         "The withdrawal account was changed within 30 days from a place that was not the customer's own, address, network or device. A later change from home does not undo it. Says nothing where the customer had no past.",
         "D5: (a) of the daily comparison on every withdrawal and transfer.",

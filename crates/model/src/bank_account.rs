@@ -17,6 +17,21 @@ pub struct BankAccount {
     /// Holder's name in kana.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<HolderName>,
+    /// How far the broker is with making sure, through the bank, that the account is the customer's; absent where nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+}
+
+/// How far a check of a bank account is: by the bank's own sign-in, a small transfer with a code, or a question to the bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verification {
+    /// The bank does not know the account, or knows it as somebody else's.
+    Failed,
+    /// Asked, not answered.
+    Pending,
+    /// The bank says that it is the customer's.
+    Confirmed,
 }
 
 impl BankAccount {

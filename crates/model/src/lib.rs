@@ -20,7 +20,7 @@ pub mod time;
 mod wire;
 mod words;
 
-pub use bank_account::{AccountNumber, BankAccount};
+pub use bank_account::{AccountNumber, BankAccount, Verification};
 pub use client::{Address, Client, Network};
 pub use customer::{Customer, CustomerId, CustomerKey};
 pub use details::{Contact, ContactType, Domain, Order, OrderEffect, OrderSide, Payment};

@@ -123,7 +123,11 @@ fn event(number: u64, time: Time) -> anyhow::Result<Observed> {
         customer % 20,
     );
     let additions = Additions {
-        account: (kind == "withdrawal").then_some(Account { key: customer, holder: None }),
+        account: (kind == "withdrawal").then_some(Account {
+            key: customer,
+            holder: None,
+            verification: None,
+        }),
         agent: Some(Agent { text: customer % 30, browser: 1, system: 1, device_type: 1, automation: false }),
         place: Place { country: Some(*b"JP"), asn: Some(64_500), ..Place::default() },
         asked: number.is_multiple_of(2),

@@ -31,7 +31,7 @@ use self::taken::{Base, Taken, digest, taken};
 use crate::observe::Observer;
 use crate::past::{Memory, PastError, load_all};
 use crate::secret::Secret;
-use crate::sequencer::{Audit, INPUT_V2, StartError, recovery};
+use crate::sequencer::{Audit, INPUT_V3, StartError, recovery};
 
 /// The state as the last bootstrap left it, in the data folder.
 pub use store::BASE_FILE;
@@ -246,7 +246,7 @@ fn note_act(
     journal.append(&[Entry {
         seq: input.seq,
         id: None,
-        kind: INPUT_V2,
+        kind: INPUT_V3,
         time: input.time.as_us(),
         digest: None,
         input: &bytes,

@@ -81,6 +81,7 @@ impl Observer {
                     .holder
                     .as_ref()
                     .and_then(|holder| Some(self.secret.holder_key(&holder.comparable()?))),
+                verification: account.verification,
             }),
             bank_branch: event
                 .bank_account

@@ -39,7 +39,7 @@ use self::asking::Message;
 pub use self::asking::{Answered, Answering, Ask, AskError};
 pub(crate) use self::audit::{Acted, Audit};
 use self::committing::Committer;
-pub(crate) use self::committing::INPUT_V2;
+pub(crate) use self::committing::INPUT_V3;
 use self::merging::Merging;
 use self::residence::Residence;
 use self::trim::Trimming;

@@ -31,7 +31,7 @@ impl Default for Limits {
             blob_bytes_max: 1 << 20,
             journal_cache_bytes: 8 << 20,
             state_cache_bytes: 64 << 20,
-            wal_bytes: 64 << 20,
+            wal_bytes: 128 << 20,
             trim_rows: 4_096,
             file_bytes_max: None,
         }

@@ -110,10 +110,10 @@ pub(crate) const STATE: Schema = Schema {
         Anew,
         // Customers keep when a factor of theirs looked like a copy.
         Anew,
-        // Clusters keep when each of their names was counted.
+        // Clusters keep when each of their names was counted; customers, what a bank said of their account.
         Anew,
     ],
-    page_bytes: 1_024,
+    page_bytes: 2_048,
     synchronous: "NORMAL",
     progress: "SELECT coalesce((SELECT hex(value) FROM meta WHERE name = 'seq'), '')",
 };

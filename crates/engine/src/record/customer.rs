@@ -4,7 +4,7 @@
 
 use model::event::EventId;
 use model::time::{DAY_US, SECOND_US};
-use model::{Address, Time};
+use model::{Address, Time, Verification};
 use serde::{Deserialize, Serialize};
 
 use super::familiar::{Feature, Place, Trait};
@@ -222,6 +222,19 @@ pub struct Dealings {
     pub copied_us: i64,
     /// When the last such factor was removed, microseconds since 1970; 0 for never.
     pub uncopied_us: i64,
+    /// The last check of a bank account that was told.
+    pub bank_check: Option<BankCheck>,
+}
+
+/// What is known of the check of a customer's bank account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankCheck {
+    /// When, microseconds since 1970.
+    pub at_us: i64,
+    /// Which account, hashed.
+    pub account: u64,
+    /// How far it is.
+    pub verification: Verification,
 }
 
 impl Dealings {
@@ -243,6 +256,7 @@ impl Dealings {
         unrestricted_us: 0,
         copied_us: 0,
         uncopied_us: 0,
+        bank_check: None,
     };
 
     /// Whether only registered devices are let in.

@@ -1,6 +1,7 @@
 //! Signals about procedures: what was changed before, where money goes, and the comparison of D5 on every withdrawal and
 //! transfer – who changed the account, who asks now, and the customer's own past year.
 
+use model::Verification;
 use model::time::DAY_US;
 
 use super::{View, flag};
@@ -59,6 +60,19 @@ pub(super) fn bank_listed(view: &View<'_>) -> Option<f64> {
     view.event.account.as_ref()?;
     let (listed_us, now_us) = (as_us(view.account.listed_s), view.time().as_us());
     flag(listed_us > 0 && now_us.saturating_sub(listed_us) <= LISTED_FOR_US)
+}
+
+pub(super) fn bank_verification(view: &View<'_>) -> Option<f64> {
+    let named = view.event.account.as_ref();
+    let known = view.customer.dealings().bank_check;
+    let known = known.filter(|known| named.is_none_or(|named| named.key == known.account));
+    let verification = named.and_then(|named| named.verification).or(known.map(|known| known.verification))?;
+    Some(match verification {
+        // What says nothing is 0 in a policy.
+        Verification::Failed => 1.0,
+        Verification::Pending => 2.0,
+        Verification::Confirmed => 3.0,
+    })
 }
 
 pub(super) fn only_own_devices(view: &View<'_>) -> Option<f64> {

@@ -10,8 +10,8 @@ use crate::input::Observed;
 use crate::key::RecordKey;
 use crate::record::Ip;
 use crate::record::customer::{
-    Change, Customer, DEVICE_WAITS_US, IPS_MAX, OWN_DEVICES_MAX, OwnDevice, Seen, Session, Whereabouts,
-    as_us, seconds,
+    BankCheck, Change, Customer, DEVICE_WAITS_US, IPS_MAX, OWN_DEVICES_MAX, OwnDevice, Seen, Session,
+    Whereabouts, as_us, seconds,
 };
 use crate::record::familiar::{Feature, Place, Trait, country};
 use crate::record::retention::Forgotten as _;
@@ -250,6 +250,7 @@ impl Customer {
         {
             self.note_own_device(event, device);
         }
+        self.note_bank_check(event);
         if event.kind.moves_money() && event.outcome == Outcome::Succeeded {
             self.dealings_mut().withdrawals.add(1, event.time, VELOCITY_HALF_LIFE_US);
         }
@@ -319,6 +320,17 @@ impl Customer {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whatever becomes of the event, what the bank said of the account it names stands.
+    fn note_bank_check(&mut self, event: &Observed) {
+        let Some(account) = &event.account else { return };
+        let Some(verification) = account.verification else { return };
+        let at_us = event.time.as_us();
+        let slot = &mut self.dealings_mut().bank_check;
+        if slot.is_none_or(|known| known.at_us <= at_us) {
+            *slot = Some(BankCheck { at_us, account: account.key, verification });
         }
     }
 

@@ -99,6 +99,40 @@ fn where_feedback_comes_from_is_nobodys_place() {
     assert!(customer.at("203.0.113.9".parse().unwrap()).is_none());
 }
 
+/// What the bank said is kept for the account it was about, until it says otherwise.
+#[test]
+fn money_waits_on_its_way_to_an_account_that_the_bank_did_not_confirm() {
+    use model::Verification as V;
+    let mut world = settled();
+    let asked = |kind: &str, hours: i64| home(kind, hours).with("outcome", "attempted");
+    let signal = |world: &World, hours: i64, key: Option<u64>| {
+        let event = asked("withdrawal", hours);
+        let event = key.map_or(event.clone(), |key| event.account(key, None));
+        world.state.signal(Signal::BankVerification, &event.observed())
+    };
+    assert_eq!(signal(&world, 0, Some(7)), None, "nobody asked");
+    for (hours, verification, expected) in [(1, V::Pending, 2.0), (2, V::Confirmed, 3.0)] {
+        let decision =
+            world.ask(asked("bank_account.change", hours).account(7, None).verification(verification));
+        assert!(!world.fired(&decision).contains(&"account_check_failed"), "{verification:?}");
+        assert_eq!(signal(&world, 3, Some(7)), Some(expected));
+    }
+    assert_eq!(signal(&world, 3, None), Some(3.0), "the account whose check was told last");
+    assert_eq!(signal(&world, 3, Some(8)), None, "of another nothing is known");
+    // Told as a fact; what was told earlier and comes later changes nothing.
+    world.apply(home("bank_account.change", 5).account(7, None).verification(V::Failed));
+    world.apply(home("bank_account.change", 4).account(7, None).verification(V::Confirmed));
+    for (at, account) in (6..).zip([Some(7), None]) {
+        let event = asked("withdrawal", at);
+        let event = account.map_or(event.clone(), |key| event.account(key, None));
+        let decision = world.ask(event);
+        assert_eq!(decision.verdict, Verdict::Hold, "{account:?}");
+        assert!(world.fired(&decision).contains(&"account_check_failed"), "{account:?}");
+    }
+    let other = world.ask(asked("withdrawal", 8).account(8, None));
+    assert!(!world.fired(&other).contains(&"account_check_failed"));
+}
+
 /// A bank knows the account, not the customers whose money went there.
 #[test]
 fn money_waits_on_its_way_to_an_account_that_a_bank_told_of() {

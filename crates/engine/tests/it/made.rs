@@ -91,7 +91,15 @@ impl Made {
     }
 
     pub(crate) fn account(mut self, key: u64, holder: Option<&str>) -> Self {
-        self.additions.account = Some(Account { key, holder: holder.map(text_key) });
+        self.additions.account = Some(Account { key, holder: holder.map(text_key), verification: None });
+        self
+    }
+
+    /// What a bank said of the account.
+    pub(crate) fn verification(mut self, verification: model::Verification) -> Self {
+        if let Some(account) = &mut self.additions.account {
+            account.verification = Some(verification);
+        }
         self
     }
 

@@ -174,6 +174,7 @@ fn bank_account(draw: &mut Draw) -> Result<BankAccount, Invalid> {
         branch: format!("{:03}", draw.below(1_000)).parse::<BranchCode>()?,
         number: format!("{:07}", draw.below(10_000_000)).parse::<AccountNumber>()?,
         holder: None,
+        verification: None,
     })
 }
 

@@ -153,13 +153,13 @@ mod tests {
             split.check(seeds, attacks).err().map(|error| error.to_string())
         };
         assert_eq!(refused(Split::Tune, &[1, 2], &[Attack::Sbi2020]), None);
-        assert_eq!(refused(Split::Report, &[131], &[Attack::Okasan2020]), None);
+        assert_eq!(refused(Split::Report, &[151], &[Attack::Okasan2020]), None);
         assert_eq!(refused(Split::Report, &[900], &[Attack::Okasan2020]), None, "anybody's own");
-        let seed = refused(Split::Tune, &[1, 131], &[]).unwrap();
-        assert!(seed.starts_with("seed 131 is not for --split tune: seeds 131 to 150"), "{seed}");
+        let seed = refused(Split::Tune, &[1, 151], &[]).unwrap();
+        assert!(seed.starts_with("seed 151 is not for --split tune: seeds 151 to 170"), "{seed}");
         for split in [Split::Tune, Split::Report] {
             let seed = refused(split, &[110], &[]).unwrap();
-            assert!(seed.ends_with("seeds 101 to 130 were reported on and looked at"), "{seed}");
+            assert!(seed.ends_with("seeds 101 to 150 were reported on and looked at"), "{seed}");
         }
         let attack = refused(Split::Tune, &[1], &[Attack::Gmo2020]).unwrap();
         assert!(attack.starts_with("attack gmo-2020 is not for --split tune"), "{attack}");

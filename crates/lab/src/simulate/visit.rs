@@ -382,5 +382,6 @@ pub(super) fn bank_account(dice: &mut Dice, holder: HolderName) -> Result<Rc<Ban
         branch: format!("{:03}", dice.between(1, 899)).parse()?,
         number: format!("{:07}", dice.below(10_000_000)).parse()?,
         holder: Some(holder),
+        verification: None,
     }))
 }

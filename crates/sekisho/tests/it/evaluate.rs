@@ -53,7 +53,7 @@ fn a_server_answers_as_the_engine_in_process_does() {
 #[test]
 fn seeds_and_attacks_of_the_other_part_are_refused() {
     for (arguments, told) in [
-        (["--split", "tune", "--seed", "131"], "seed 131 is not for --split tune"),
+        (["--split", "tune", "--seed", "151"], "seed 151 is not for --split tune"),
         (["--split", "report", "--seed", "7"], "seed 7 is not for --split report"),
         (["--split", "tune", "--attack", "gmo-2020"], "attack gmo-2020 is not for --split tune"),
         (["--attacker", "careless", "--seeds", "1"], "attacker: came \"careless\"; allowed: naive, vpn"),

@@ -144,6 +144,21 @@ pub(super) struct BankAccountSent {
     /// The holder's name in kana.
     #[schema(min_length = 1, max_length = 192)]
     holder: Option<String>,
+    /// How far the broker is with making sure, through the bank, that the account is the customer's; absent where nobody asked.
+    verification: Option<VerificationWord>,
+}
+
+/// How far a check of a bank account is.
+#[derive(Debug, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Verification)]
+pub(super) enum VerificationWord {
+    /// The bank does not know the account, or knows it as somebody else's.
+    Failed,
+    /// Asked, not answered.
+    Pending,
+    /// The bank says that it is the customer's.
+    Confirmed,
 }
 
 /// A change of contact, with `contact.change`.

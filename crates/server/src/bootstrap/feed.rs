@@ -300,7 +300,7 @@ impl Observing<'_> {
         let place = event.client.ip.map(|ip| self.place(ip)).unwrap_or_default();
         let agent = event.client.user_agent.as_ref().map(|text| self.agent(text.as_str()));
         let additions = Additions {
-            account: beside.account_key.map(|key| Account { key, holder: None }),
+            account: beside.account_key.map(|key| Account { key, holder: None, verification: None }),
             agent,
             place: Place {
                 country: place.country.or(beside.recorded.country),

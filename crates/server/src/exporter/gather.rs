@@ -10,7 +10,7 @@ use store::{Entry, JournalReader};
 
 use super::row::Rows;
 use super::{ExportError, ExportOptions};
-use crate::sequencer::INPUT_V2;
+use crate::sequencer::INPUT_V3;
 
 /// Inputs read in one transaction: the journal's log cannot begin anew meanwhile, and a decision may have to wait for that.
 const READ_ROWS: usize = 2_048;
@@ -79,7 +79,7 @@ impl File<'_> {
         if *self.day.get_or_insert(day) != day || (bytes > self.bytes_max && self.bytes > 0) {
             return false;
         }
-        let body = (entry.kind == INPUT_V2).then(|| Body::decode(entry.input).ok()).flatten();
+        let body = (entry.kind == INPUT_V3).then(|| Body::decode(entry.input).ok()).flatten();
         let Some(body) = body else {
             self.problem = Some(ExportError::Unreadable { seq: entry.seq });
             return false;

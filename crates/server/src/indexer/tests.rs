@@ -57,7 +57,7 @@ impl World {
     fn append_one(&mut self, id: Option<&str>, body: &Body, answer: &str) {
         let (seq, time, input) = (self.journal.last_seq() + 1, 0, body.encode().unwrap());
         let (input, answer) = (input.as_slice(), answer.as_bytes());
-        let entry = Entry { seq, id, kind: crate::sequencer::INPUT_V2, time, digest: None, input, answer };
+        let entry = Entry { seq, id, kind: crate::sequencer::INPUT_V3, time, digest: None, input, answer };
         self.journal.append(&[entry]).unwrap();
     }
 

@@ -18,8 +18,8 @@ use super::trim::Trimming;
 use super::{Clock, Gauges};
 use crate::log::with_sources;
 
-/// The kind under which the journal keeps inputs of [`engine::input::Body`]'s encoding, version 2. Version 1 was never released.
-pub(crate) const INPUT_V2: u8 = 2;
+/// The kind under which the journal keeps inputs of [`engine::input::Body`]'s encoding, version 3. Those before were never released.
+pub(crate) const INPUT_V3: u8 = 3;
 
 /// Why nothing is taken any more. Records in memory are ahead of the journal from then on: they must not be written back,
 /// and only a restart, which replays the journal, is right again.
@@ -179,7 +179,7 @@ impl Pending {
         Entry {
             seq: self.seq,
             id: self.ask.id.as_deref(),
-            kind: INPUT_V2,
+            kind: INPUT_V3,
             time: self.time.as_us(),
             digest: self.ask.id.is_some().then_some(self.ask.digest.as_slice()),
             input: &self.ask.input,

@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 use model::Time;
 use store::{Entry, FolderView, Journal, JournalReader, OwnedEntry, State as Stored, StateReader};
 
-use super::committing::INPUT_V2;
+use super::committing::INPUT_V3;
 use super::residence::decode;
 use super::{Audit, StartError};
 use crate::policies::{FILE, PREFIX as POLICIES};
@@ -134,7 +134,7 @@ impl Recovered {
         let entry = Entry {
             seq: input.seq,
             id: None,
-            kind: INPUT_V2,
+            kind: INPUT_V3,
             time: input.time.as_us(),
             digest: None,
             input: &bytes,
@@ -241,7 +241,7 @@ pub(crate) fn damaged(problem: String) -> StartError {
 
 /// The input of a row of the journal.
 pub(crate) fn input(entry: &OwnedEntry) -> Result<Input, StartError> {
-    let body = (entry.kind == INPUT_V2).then(|| Body::decode(&entry.input).ok()).flatten();
+    let body = (entry.kind == INPUT_V3).then(|| Body::decode(&entry.input).ok()).flatten();
     match (body, Time::from_us(entry.time)) {
         (Some(body), Some(time)) => Ok(Input { seq: entry.seq, time, body }),
         _ => Err(StartError::Unreadable { seq: entry.seq }),

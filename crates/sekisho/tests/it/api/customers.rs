@@ -1,6 +1,6 @@
 //! What is known of a customer: the ledger, and a profile that is sealed at rest and masked when shown.
 
-use super::{Api, good, refused, take_over};
+use super::{Api, event, good, refused, take_over};
 
 const PROFILE: &str = r#"{"holder":"ヤマダ タロウ","language":"ja","opened":"2019-04-01T00:00:00+09:00",
     "contacts":[{"type":"email","value":"taro.yamada@example.jp"},{"type":"phone","value":"090-1234-5678"}]}"#;
@@ -83,4 +83,29 @@ fn a_profile_is_sealed_masked_and_survives() {
             assert!(!found, "{secret} in {}", path.display());
         }
     }
+}
+
+/// What the bank said of the account is told once, and weighs on withdrawals that do not name it, also after a crash.
+#[test]
+fn a_bank_account_that_the_bank_did_not_confirm() {
+    let api = Api::start();
+    let told = |id: &str, word: &str| {
+        let change = event(id, "bank_account.change", "C1", "198.51.100.7");
+        let account = format!(
+            r#""bank_account":{{"bank":"0001","branch":"001","number":"1234567","verification":"{word}"}}}}"#
+        );
+        format!("{},{account}", change.strip_suffix('}').unwrap())
+    };
+    let mut sender = api.of("sender");
+    let wrong = refused(sender.post("/v1/decide", &told("w", "perhaps")), 422);
+    assert_eq!(wrong["field"], "bank_account.verification", "{wrong}");
+    good(sender.post("/v1/events", &told("c", "failed")));
+    let api = api.killed();
+    let withdrawal = |id: &str| event(id, "withdrawal", "C1", "198.51.100.7");
+    let held = good(api.of("sender").post("/v1/decide", &withdrawal("w-1")));
+    assert_eq!(held["decision"], "hold", "{held}");
+    assert!(held.to_string().contains("The bank did not confirm"), "{held}");
+    good(api.of("sender").post("/v1/events", &told("d", "confirmed")));
+    let asked = good(api.of("sender").post("/v1/decide", &withdrawal("w-2")));
+    assert!(!asked.to_string().contains("The bank did not confirm"), "{asked}");
 }
