@@ -18,7 +18,7 @@ use crate::texts::Texts;
 const STYLE: &str = "main{max-width:30rem;margin:0 auto;padding:1rem;font:1.0625rem/1.6 system-ui,sans-serif}\
     form{border-top:1px solid #ccc;padding:.75rem 0}label{display:block;margin:.5rem 0}\
     input,button{display:block;box-sizing:border-box;width:100%;min-height:3rem;padding:.5rem;font:inherit}\
-    button{margin:.75rem 0}[hidden]{display:none}.lang{text-align:right}";
+    button{margin:.75rem 0}[hidden]{display:none}h1{font-size:1.5rem;line-height:1.3}.lang{text-align:right}";
 
 /// Anything that went wrong is the site's, not the customer's.
 pub(crate) struct Failed(anyhow::Error);
