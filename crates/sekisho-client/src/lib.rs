@@ -25,6 +25,7 @@ mod codes;
 mod decision;
 mod devices;
 mod proof;
+mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub use self::decision::{
 };
 pub use self::devices::{Device, Devices, NewDevice};
 pub use self::proof::{Action, Handover, Page, Proof};
+pub use self::sign_in::{SignIn, SignedIn};
 
 /// Bytes of an answer at most.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
@@ -160,6 +162,13 @@ impl Client {
             .build();
         let breaker = Arc::new(Breaker::new(options.failures_max, options.rest));
         Self { options: Arc::new(options), agent: config.into(), breaker }
+    }
+
+    /// The same client for a customer who reads Japanese, or else English.
+    #[must_use]
+    pub fn speaking(&self, japanese: bool) -> Self {
+        let options = Options { japanese, ..Options::clone(&self.options) };
+        Self { options: Arc::new(options), ..self.clone() }
     }
 
     /// What to do about an event. The same event may be asked again: the answer is the same. Where the server does not answer, the

@@ -114,6 +114,7 @@ struct GatewayConfig {
 struct CallConfig {
     offered: Option<bool>,
     two_persons_above: Option<u64>,
+    one_person_daily_yen: Option<u64>,
     open_hours: Option<u32>,
 }
 
@@ -173,6 +174,7 @@ pub(crate) fn proof_settings(config: Option<&Path>, port: u16) -> anyhow::Result
         calls: CallSettings {
             offered: told.calls.offered.unwrap_or(usual.calls.offered),
             two_persons_above: told.calls.two_persons_above.unwrap_or(usual.calls.two_persons_above),
+            one_person_daily_yen: told.calls.one_person_daily_yen.unwrap_or(usual.calls.one_person_daily_yen),
             open_hours: told.calls.open_hours.unwrap_or(usual.calls.open_hours),
         },
         hardware,

@@ -24,6 +24,7 @@ mod passkeys;
 mod reach;
 mod reports;
 mod result;
+mod room;
 mod sending;
 mod sign_ins;
 mod tokens;
@@ -91,7 +92,9 @@ pub(crate) enum ProofError {
     #[error("do it from a registered device that counts already, or confirm with a passkey first")]
     OtherDevice,
     /// Nobody would be let in any more.
-    #[error("it is the last registered device, and nothing else is let in; let other devices in first")]
+    #[error(
+        "it is the last registered device that counts, and nothing else is let in; let other devices in first"
+    )]
     LastDevice,
     /// No contact can be used for it.
     #[error(
@@ -214,8 +217,12 @@ impl Proofs {
 
     /// Lets the security page be made once more. Browsers that are known are counted by themselves: nobody else keeps the customer from
     /// seeing it.
-    pub(crate) fn may_look(&self, customer: &CustomerId, browser: Option<&str>) -> Result<(), ProofError> {
-        let who = text_key(&format!("{customer} {}", self.guesser(customer, browser)));
+    pub(crate) async fn may_look(
+        &self,
+        customer: &CustomerId,
+        browser: Option<&str>,
+    ) -> Result<(), ProofError> {
+        let who = text_key(&format!("{customer} {}", self.guesser(customer, browser).await?));
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         looks.take(who, self.now().as_us()).map_err(|wait_us| {
             let wait_s = wait_us.saturating_add(SECOND_US - 1) / SECOND_US;

@@ -13,6 +13,7 @@ pub mod device;
 pub mod guesses;
 pub mod password;
 pub mod recovery;
+pub mod sum;
 pub mod totp;
 
 pub use action::Action;

@@ -1,9 +1,11 @@
-//! A tiny broker's site: sign in, change the bank account, withdraw, order. It shows where a broker's systems meet Sekisho, and
+//! A tiny broker's site: sign in by password or passkey, change the bank account, withdraw, order. It shows where a broker's systems meet Sekisho, and
 //! nothing else: passwords stand in the source, accounts are in memory. Read `protect.rs` first.
 
 mod accounts;
 mod pages;
+mod passkeys;
 mod protect;
+mod texts;
 
 use std::sync::Arc;
 
@@ -23,7 +25,8 @@ struct Site {
     origin: String,
 }
 
-/// Serves the site until the process ends. Sekisho's `return_origins` must name `http://localhost:PORT`.
+/// Serves the site until the process ends. Sekisho's `return_origins` and, for passkeys on the login page, `related_origins` must name
+/// `http://localhost:PORT`.
 ///
 /// # Errors
 /// The listener fails.
@@ -33,6 +36,9 @@ pub async fn serve(listener: TcpListener, sekisho: Options) -> std::io::Result<(
     let routes = Router::new()
         .route("/", get(pages::front))
         .route("/login", post(pages::login))
+        .route("/passkeys.js", get(passkeys::script))
+        .route("/passkeys", post(passkeys::begin))
+        .route("/passkeys/{id}", post(passkeys::end))
         .route("/home", get(pages::home))
         .route("/security", get(pages::security))
         .route("/withdraw", post(pages::withdraw))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use model::{CustomerId, Event, EventKind};
 use serde::Deserialize;
@@ -12,11 +12,13 @@ use serde_json::json;
 use crate::Site;
 use crate::accounts::Accounts;
 use crate::protect::{self, Answer};
+use crate::texts::Texts;
 
 /// Enough to be used on a telephone.
 const STYLE: &str = "main{max-width:30rem;margin:0 auto;padding:1rem;font:1.0625rem/1.6 system-ui,sans-serif}\
     form{border-top:1px solid #ccc;padding:.75rem 0}label{display:block;margin:.5rem 0}\
-    input,button{display:block;box-sizing:border-box;width:100%;min-height:3rem;padding:.5rem;font:inherit}";
+    input,button{display:block;box-sizing:border-box;width:100%;min-height:3rem;padding:.5rem;font:inherit}\
+    button{margin:.75rem 0}[hidden]{display:none}h1{font-size:1.5rem;line-height:1.3}.lang{text-align:right}";
 
 /// Anything that went wrong is the site's, not the customer's.
 pub(crate) struct Failed(anyhow::Error);
@@ -29,16 +31,18 @@ impl<E: Into<anyhow::Error>> From<E> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        let text = "お手続きできません。しばらくしてからもう一度お試しください。";
-        let page = page(&format!("<h1>{text}</h1><!-- {} -->", escaped(&self.0.to_string())));
+        // Whose request failed is not known here: both languages.
+        let [ja, en] = ["ja", "en"].map(|word| Texts::of(&HeaderMap::new(), Some(word)));
+        let why = escaped(&self.0.to_string());
+        let page = page(ja, &format!("<h1>{}</h1><p lang=en>{}</p><!-- {why} -->", ja.failed, en.failed));
         (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
     }
 }
 
-type Shown = Result<Response, Failed>;
+pub(crate) type Shown = Result<Response, Failed>;
 
 /// Who asks: their session and their device, each a cookie.
-struct Asker {
+pub(crate) struct Asker {
     session: String,
     device: String,
     customer: Option<CustomerId>,
@@ -51,22 +55,52 @@ impl Asker {
         Self { session, device: cookie(headers, "device").unwrap_or_default(), customer }
     }
 
+    /// Who signs in now, in a session of their own.
+    pub(crate) fn new_session(headers: &HeaderMap) -> Self {
+        let device = cookie(headers, "device").unwrap_or_else(|| protect::random("device"));
+        Self { session: protect::random("session"), device, customer: None }
+    }
+
+    /// Keeps session and device in the browser.
+    pub(crate) fn keep(&self, response: &mut Response) -> anyhow::Result<()> {
+        for (name, value) in [("session", &self.session), ("device", &self.device)] {
+            let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
+            response.headers_mut().append(header::SET_COOKIE, cookie.parse()?);
+        }
+        Ok(())
+    }
+
     fn signed_in(&self) -> Result<&CustomerId, Redirect> {
         self.customer.as_ref().ok_or_else(|| Redirect::to("/"))
     }
 
-    fn event(&self, headers: &HeaderMap, kind: EventKind, customer: &CustomerId) -> anyhow::Result<Event> {
+    pub(crate) fn event(
+        &self,
+        headers: &HeaderMap,
+        kind: EventKind,
+        customer: &CustomerId,
+    ) -> anyhow::Result<Event> {
         protect::event(kind, customer, protect::browser(headers, &self.device, &self.session))
     }
 }
 
-pub(crate) async fn front() -> Html<String> {
-    page(
-        "<h1>関所証券</h1><form method=post action=/login>\
-         <label>お客さま名<input name=name autocomplete='username webauthn'></label>\
-         <label>パスワード<input name=password type=password autocomplete=current-password></label>\
-         <button id=login>ログイン</button></form>",
-    )
+/// The language, where it is chosen.
+#[derive(Deserialize)]
+pub(crate) struct Chosen {
+    lang: Option<String>,
+}
+
+pub(crate) async fn front(headers: HeaderMap, Query(chosen): Query<Chosen>) -> Response {
+    let texts = Texts::of(&headers, chosen.lang.as_deref());
+    let Texts { broker, name, password, sign_in, sign_in_by_passkey, .. } = texts;
+    let shown = format!(
+        "<h1>{broker}</h1><p id=problem role=alert></p><form method=post action=/login>\
+         <label>{name}<input name=name autocomplete='username webauthn'></label>\
+         <label>{password}<input name=password type=password autocomplete=current-password></label>\
+         <button id=login>{sign_in}</button><button id=passkey type=button hidden>{sign_in_by_passkey}</button></form>\
+         <script src=/passkeys.js defer></script>"
+    );
+    in_language(texts, chosen, "/", &shown)
 }
 
 #[derive(Deserialize)]
@@ -80,9 +114,8 @@ pub(crate) async fn login(
     headers: HeaderMap,
     Form(form): Form<LoginForm>,
 ) -> Shown {
-    let device = cookie(&headers, "device").unwrap_or_else(|| protect::random("device"));
-    let asker = Asker { session: protect::random("session"), device, customer: None };
-    let wrong = || (StatusCode::FORBIDDEN, page("<h1>ログインできません</h1>")).into_response();
+    let (asker, texts) = (Asker::new_session(&headers), Texts::of(&headers, None));
+    let wrong = || stopped(StatusCode::FORBIDDEN, texts, texts.not_signed_in, "/");
     let Some((customer, right)) = Accounts::check(&form.name, &form.password) else { return Ok(wrong()) };
     let mut event = asker.event(&headers, EventKind::Login, &customer)?;
     if !right {
@@ -90,31 +123,36 @@ pub(crate) async fn login(
         return Ok(wrong());
     }
     event.credential = Some(model::Credential::Correct);
-    let mut response = ask(&site, &asker, event).await?;
-    for (name, value) in [("session", &asker.session), ("device", &asker.device)] {
-        let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
-        response.headers_mut().append(header::SET_COOKIE, cookie.parse()?);
-    }
+    let mut response = told(&ask(&site, &asker, event, texts).await?, texts);
+    asker.keep(&mut response)?;
     Ok(response)
 }
 
-pub(crate) async fn home(State(site): State<Arc<Site>>, headers: HeaderMap) -> Shown {
-    let asker = Asker::of(&site, &headers);
+pub(crate) async fn home(
+    State(site): State<Arc<Site>>,
+    headers: HeaderMap,
+    Query(chosen): Query<Chosen>,
+) -> Shown {
+    let (asker, texts) = (Asker::of(&site, &headers), Texts::of(&headers, chosen.lang.as_deref()));
     let customer = match asker.signed_in() {
         Ok(customer) => customer,
         Err(redirect) => return Ok(redirect.into_response()),
     };
-    let (money, branch, orders) = site.accounts.shown(customer);
+    let (money, account, placed) = site.accounts.shown(customer);
+    let (account, money) = (escaped(&account), texts.yen(money));
+    let Texts { balance, branch, orders, security, amount, withdraw, branch_number, .. } = texts;
+    let Texts { account_number, change_account, symbol, quantity, buy, .. } = texts;
     let shown = format!(
-        "<h1>{customer}</h1><p id=money>残高 {money}円</p><p id=branch>出金先支店 {branch}</p><p id=orders>注文 {orders}件</p>\
-         <p><a id=security href=/security>セキュリティ設定</a></p>\
-         <form method=post action=/withdraw><label>出金額<input name=amount value=50000></label><button id=withdraw>出金する</button></form>\
-         <form method=post action=/bank-account><label>支店番号<input name=branch value=002></label>\
-         <label>口座番号<input name=number value=7654321></label><button id=bank>出金先を変更する</button></form>\
-         <form method=post action=/order><label>銘柄<input name=symbol value=7203></label>\
-         <label>株数<input name=quantity value=100></label><button id=order>買う</button></form>"
+        "<h1>{customer}</h1><p id=money>{balance} {money}</p><p id=branch>{branch} {account}</p><p id=orders>{orders} {placed}</p>\
+         <p><a id=security href=/security>{security}</a></p>\
+         <form method=post action=/withdraw><label>{amount}<input name=amount value=50000></label>\
+         <button id=withdraw>{withdraw}</button></form>\
+         <form method=post action=/bank-account><label>{branch_number}<input name=branch value=002></label>\
+         <label>{account_number}<input name=number value=7654321></label><button id=bank>{change_account}</button></form>\
+         <form method=post action=/order><label>{symbol}<input name=symbol value=7203></label>\
+         <label>{quantity}<input name=quantity value=100></label><button id=order>{buy}</button></form>"
     );
-    Ok(page(&shown).into_response())
+    Ok(in_language(texts, chosen, "/home", &shown))
 }
 
 pub(crate) async fn security(State(site): State<Arc<Site>>, headers: HeaderMap) -> Shown {
@@ -124,7 +162,8 @@ pub(crate) async fn security(State(site): State<Arc<Site>>, headers: HeaderMap) 
         Err(redirect) => return Ok(redirect.into_response()),
     };
     let browser = protect::browser(&headers, &asker.device, &asker.session);
-    Ok(Redirect::to(&protect::security(&site, customer, browser).await?).into_response())
+    let japanese = Texts::of(&headers, None).japanese;
+    Ok(Redirect::to(&protect::security(&site, customer, browser, japanese).await?).into_response())
 }
 
 #[derive(Deserialize)]
@@ -198,14 +237,14 @@ pub(crate) async fn returned(
     headers: HeaderMap,
     Query(query): Query<Returned>,
 ) -> Shown {
-    let asker = Asker::of(&site, &headers);
+    let (asker, texts) = (Asker::of(&site, &headers), Texts::of(&headers, None));
     let Some(event) = site.accounts.take(&query.sekisho_challenge, &asker.session) else {
-        return Ok(told(&Answer::Refused));
+        return Ok(told(&Answer::Refused, texts));
     };
     let session = asker.session.clone();
     let accounts = Arc::clone(&site);
     let done = move |event: &Event| accounts.accounts.carry_out(&session, event);
-    Ok(told(&protect::returned(&site, query.sekisho_challenge, event, done).await?))
+    Ok(told(&protect::returned(&site, query.sekisho_challenge, event, done).await?, texts))
 }
 
 /// A signed-in customer wants something.
@@ -222,35 +261,61 @@ async fn wants(
     };
     let mut event = asker.event(headers, kind, customer)?;
     details(&mut event, customer)?;
-    ask(site, &asker, event).await
+    let texts = Texts::of(headers, None);
+    Ok(told(&ask(site, &asker, event, texts).await?, texts))
 }
 
-async fn ask(site: &Arc<Site>, asker: &Asker, event: Event) -> Shown {
+/// Asks about an event, and keeps it where it waits for proof.
+pub(crate) async fn ask(
+    site: &Arc<Site>,
+    asker: &Asker,
+    event: Event,
+    texts: &Texts,
+) -> anyhow::Result<Answer> {
     let (session, accounts) = (asker.session.clone(), Arc::clone(site));
     let done = move |event: &Event| accounts.accounts.carry_out(&session, event);
-    let (answer, event) = protect::protect(site, event, done).await?;
+    let (answer, event) = protect::protect(site, event, texts.japanese, done).await?;
     if let Answer::Prove { challenge, .. } = &answer {
         site.accounts.wait(challenge.clone(), &asker.session, event);
     }
-    Ok(told(&answer))
+    Ok(answer)
 }
 
-fn told(answer: &Answer) -> Response {
+fn told(answer: &Answer, texts: &Texts) -> Response {
     match answer {
         Answer::Done => Redirect::to("/home").into_response(),
         Answer::Prove { url, .. } => Redirect::to(url).into_response(),
-        Answer::Waits => page("<h1>受付を保留しました</h1><p><a href=/home>戻る</a></p>").into_response(),
-        Answer::Refused => {
-            (StatusCode::FORBIDDEN, page("<h1>お手続きできません</h1><p><a href=/home>戻る</a></p>"))
-                .into_response()
-        }
+        Answer::Waits => stopped(StatusCode::OK, texts, texts.waits, "/home"),
+        Answer::Refused => stopped(StatusCode::FORBIDDEN, texts, texts.refused, "/home"),
     }
 }
 
-fn page(main: &str) -> Html<String> {
+/// Says that something was not done, and leads back.
+fn stopped(status: StatusCode, texts: &Texts, text: &str, back: &str) -> Response {
+    let shown = format!("<h1>{text}</h1><p><a href={back}>{}</a></p>", texts.back);
+    (status, page(texts, &shown)).into_response()
+}
+
+/// A page that can be read in the other language, too; the one that was chosen is kept.
+fn in_language(texts: &Texts, chosen: Chosen, path: &str, shown: &str) -> Response {
+    let (other, name) = texts.other;
+    let switch = format!("<p class=lang><a id=lang href='{path}?lang={other}' lang={other}>{name}</a></p>");
+    let mut response = page(texts, &format!("{switch}{shown}")).into_response();
+    let kept = format!("lang={}; Path=/; Max-Age=34560000; SameSite=Lax", texts.language);
+    if chosen.lang.is_some()
+        && let Ok(kept) = HeaderValue::try_from(kept)
+    {
+        response.headers_mut().append(header::SET_COOKIE, kept);
+    }
+    response
+}
+
+fn page(texts: &Texts, main: &str) -> Html<String> {
+    let Texts { language, broker, .. } = texts;
     Html(format!(
-        "<!doctype html><html lang=ja><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'>\
-         <title>関所証券</title><style>{STYLE}</style><main>{main}</main></html>"
+        "<!doctype html><html lang={language}><meta charset=utf-8>\
+         <meta name=viewport content='width=device-width, initial-scale=1'>\
+         <title>{broker}</title><style>{STYLE}</style><main>{main}</main></html>"
     ))
 }
 
@@ -258,7 +323,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('-', "&#45;")
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(each, _)| *each == name).map(|(_, value)| value.to_owned())

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use model::{Channel, Client as Browser, CustomerId, Event, EventKind, Outcome};
-use sekisho_client::{Action, ClientError, Page, Verdict};
+use model::{Channel, Client as Browser, CustomerId, Event, EventKind, Factor, Outcome};
+use sekisho_client::{Action, ClientError, Page, SignIn, Verdict};
 
 use crate::Site;
 
@@ -35,6 +35,7 @@ pub(crate) fn event(kind: EventKind, customer: &CustomerId, browser: Browser) ->
 pub(crate) async fn protect(
     site: &Arc<Site>,
     event: Event,
+    japanese: bool,
     done: impl FnOnce(&Event) + Send,
 ) -> anyhow::Result<(Answer, Event)> {
     let (decision, event) = waiting(site, move |site| Ok((site.sekisho.decide(&event)?, event))).await?;
@@ -51,7 +52,7 @@ pub(crate) async fn protect(
                 let Some(customer) = customer else { return Ok(String::new()) };
                 let back = format!("{}/returned", site.origin);
                 let page = Page::Verify(&challenge.id);
-                Ok(site.sekisho.hand_over(&customer, page, Some(&back), &browser)?.url)
+                Ok(site.sekisho.speaking(japanese).hand_over(&customer, page, Some(&back), &browser)?.url)
             });
             Answer::Prove { url: url.await?, challenge: id }
         }
@@ -82,19 +83,38 @@ pub(crate) async fn security(
     site: &Arc<Site>,
     customer: CustomerId,
     browser: Browser,
+    japanese: bool,
 ) -> anyhow::Result<String> {
     let url = waiting(site, move |site| {
         let back = format!("{}/home", site.origin);
-        site.sekisho.hand_over(&customer, Page::Security, Some(&back), &browser)
+        site.sekisho.speaking(japanese).hand_over(&customer, Page::Security, Some(&back), &browser)
     });
     Ok(url.await?.url)
 }
 
+/// What the browser is given to ask for a passkey.
+pub(crate) async fn begin_sign_in(site: &Arc<Site>) -> anyhow::Result<SignIn> {
+    waiting(site, |site| site.sekisho.begin_sign_in()).await
+}
+
+/// Who signed in by passkey, and the factor to tell with the login; `None` if the passkey is refused.
+pub(crate) async fn end_sign_in(
+    site: &Arc<Site>,
+    id: String,
+    credential: serde_json::Value,
+) -> anyhow::Result<Option<(CustomerId, Option<Factor>)>> {
+    let ended = waiting(site, move |site| match site.sekisho.end_sign_in(&id, &credential) {
+        Err(ClientError::Refused { .. }) => Ok(None),
+        ended => ended.map(Some),
+    });
+    Ok(ended.await?.map(|signed_in| (signed_in.customer, signed_in.passed.factor.parse().ok())))
+}
+
 /// Tells what was done, under an identifier of its own: a fact is another event than the question.
-async fn tell(site: &Arc<Site>, mut event: Event, factor: Option<model::Factor>) -> anyhow::Result<()> {
+async fn tell(site: &Arc<Site>, mut event: Event, factor: Option<Factor>) -> anyhow::Result<()> {
     event.id = random("done").parse()?;
     event.outcome = Outcome::Succeeded;
-    event.factor = factor;
+    event.factor = factor.or(event.factor);
     // A broker keeps what could not be told and tells it later.
     waiting(site, move |site| site.sekisho.tell(&[event])).await?;
     Ok(())

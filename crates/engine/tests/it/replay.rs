@@ -64,7 +64,6 @@ fn journal(events: Vec<Made>) -> Vec<Input> {
     let profile = Profile {
         customer: "C1".parse().unwrap(),
         holder: Some(text_key("ヤマダ")),
-        verification: Some(model::Verification::Pending),
         opened: Some(day(0)),
         sealed: vec![1, 2, 3],
     };

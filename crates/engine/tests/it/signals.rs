@@ -400,7 +400,6 @@ fn of_bank_accounts() {
         sealed: Vec::new(),
         customer: "C1".parse().unwrap(),
         holder: Some(model::customer::text_key("ヤマダ")),
-        verification: None,
         opened: None,
     };
     assert_eq!(

@@ -62,6 +62,7 @@ impl Chromium {
         ];
         let options = json!({
             "binary": program("SEKISHO_CHROMIUM", "chromium"), "args": arguments,
+            "prefs": {"intl.accept_languages": language},
             "mobileEmulation": {"deviceMetrics": {"width": width, "height": 915, "pixelRatio": 2.0, "touch": true}},
         });
         let wanted = json!({"capabilities": {"alwaysMatch": {
@@ -76,7 +77,7 @@ impl Chromium {
 
     fn call(&mut self, method: &str, path: &str, body: &Value) -> Result<Value, Value> {
         let path = format!("/session/{}{path}", self.session);
-        let body = if method == "GET" { String::new() } else { body.to_string() };
+        let body = if method == "POST" { body.to_string() } else { String::new() };
         let answer = self.connection.send(method, &path, &[], &body).unwrap();
         let value = answer.json()["value"].clone();
         if answer.status == 200 { Ok(value) } else { Err(value) }
@@ -118,6 +119,11 @@ impl Chromium {
 
     pub(crate) fn open(&mut self, url: &str) {
         self.must("POST", "/url", &json!({"url": url}));
+    }
+
+    /// As if it had never been here; passkeys stay.
+    pub(crate) fn forget_cookies(&mut self) {
+        self.must("DELETE", "/cookie", &Value::Null);
     }
 
     pub(crate) fn url(&mut self) -> String {

@@ -37,19 +37,33 @@ impl Centre {
     fn called(&self, id: &str) -> (String, u64) {
         let decision = self.broker.withdrawal(id, "C1");
         assert_eq!(self.broker.methods(&decision), json!(["phone"]), "{decision}");
-        let challenge = decision["challenge"]["id"].as_str().unwrap().to_owned();
-        let asked = self.ask(&challenge);
+        self.called_for("C1", decision["challenge"]["id"].as_str().unwrap())
+    }
+
+    /// The same for a challenge that no decision asked for.
+    fn called_by(&self, customer: &str) -> (String, u64) {
+        let body = withdrawal(customer).to_string();
+        let made = self.broker.asks().post("/v1/challenges", &body).unwrap().json();
+        self.called_for(customer, made["id"].as_str().unwrap())
+    }
+
+    fn called_for(&self, customer: &str, challenge: &str) -> (String, u64) {
+        let asked = self.ask_by(customer, challenge);
         assert_eq!(asked.status, 202, "{asked:?}");
         let asked = asked.json();
         assert_eq!(
             (&asked["call"]["status"], &asked["call"]["to"]),
             (&"open".into(), &"•••••••••••78".into())
         );
-        (challenge, asked["call"]["number"].as_u64().unwrap())
+        (challenge.to_owned(), asked["call"]["number"].as_u64().unwrap())
     }
 
     fn ask(&self, challenge: &str) -> Answer {
-        let body = json!({"customer": "C1"}).to_string();
+        self.ask_by("C1", challenge)
+    }
+
+    fn ask_by(&self, customer: &str, challenge: &str) -> Answer {
+        let body = json!({ "customer": customer }).to_string();
         self.broker.asks().post(&format!("/v1/challenges/{challenge}/call"), &body).unwrap()
     }
 
@@ -198,6 +212,34 @@ fn one_operator_lets_no_large_sum_through_in_parts() {
     assert_eq!(centre.broker.redeem(&challenge, &withdrawal("C1")).status, 409);
     assert_eq!(say(centre.sato(), third, "confirm").json()["status"], "confirmed");
     assert_eq!(centre.broker.redeem(&challenge, &withdrawal("C1")).status, 200);
+}
+
+/// What one operator lets through alone adds up over all customers; beyond it they are the first of two.
+#[test]
+fn one_operator_lets_no_large_sum_through_for_many_customers() {
+    let limits = "two_persons_above = 5000000\none_person_daily_yen = 10000000\n";
+    let centre = Centre::start(&format!("{OFFERED}{limits}"));
+    for number in 2..=5 {
+        tell_contacts(&centre.broker, &format!("C{number}"), "ja", &[("phone", "090-1234-5678")]);
+    }
+    for customer in ["C1", "C2"] {
+        let (challenge, number) = centre.called_by(customer);
+        assert_eq!(say(centre.suzuki(), number, "confirm").json()["status"], "confirmed", "{customer}");
+        assert_eq!(centre.broker.redeem(&challenge, &withdrawal(customer)).status, 200);
+    }
+    let broker = centre.broker.killed_and_started_again();
+    let centre = Centre { broker, keys: centre.keys };
+    let (challenge, third) = centre.called_by("C3");
+    let first = say(centre.suzuki(), third, "confirm").json();
+    assert_eq!((&first["status"], &first["persons"]), (&"open".into(), &2.into()), "{first}");
+    assert_eq!(centre.broker.redeem(&challenge, &withdrawal("C3")).status, 409);
+    assert_eq!(say(centre.sato(), third, "confirm").json()["status"], "confirmed");
+    assert_eq!(centre.broker.redeem(&challenge, &withdrawal("C3")).status, 200);
+    // What two let through is no sum of either's; and suzuki's is not sato's.
+    for customer in ["C4", "C5"] {
+        let (_, number) = centre.called_by(customer);
+        assert_eq!(say(centre.sato(), number, "confirm").json()["status"], "confirmed", "{customer}");
+    }
 }
 
 #[test]

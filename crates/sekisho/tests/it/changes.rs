@@ -289,3 +289,118 @@ fn money_without_amount_or_account_is_nothing_to_confirm() {
         assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
     }
 }
+
+/// What there is no room for costs no proof: neither a challenge nor a confirmation on the page.
+#[test]
+fn a_proof_is_not_lost_where_there_is_no_room() {
+    let broker = Broker::start("cooling_hours = 0");
+    let register = |number: u8| {
+        let body = json!({"device": format!("d-{number}"), "name": "x"}).to_string();
+        broker.asks().post("/v1/customers/C1/devices", &body).unwrap()
+    };
+    for number in 1..=8 {
+        assert_eq!(register(number).status, 201);
+    }
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    let meant = |name: &str| json!({"customer": "C1", "kind": "factor.enroll", "authenticator": {"factor": "passkey", "name": name}});
+    let begin = |challenge: &str, name: &str| {
+        let body = json!({"challenge": challenge, "name": name}).to_string();
+        broker.asks().post("/v1/customers/C1/passkeys", &body).unwrap()
+    };
+    for number in 2..=20 {
+        let name = format!("key {number}");
+        let begun = begin(&broker.proven(&meant(&name), &mut passkey), &name).json();
+        let credential = broker.passkey(number).create(&begun["options"]);
+        let body = json!({"token": begun["token"], "credential": credential}).to_string();
+        assert_eq!(broker.asks().post("/v1/customers/C1/passkeys", &body).unwrap().status, 201, "{number}");
+    }
+    let challenge = broker.proven(&meant("one more"), &mut passkey);
+    let full = begin(&challenge, "one more");
+    assert!(full.status == 409 && full.body.contains("at most 20"), "{full:?}");
+    let has = broker.authenticators("C1");
+    let other =
+        has["authenticators"].as_array().unwrap().iter().find(|each| each["name"] == "key 7").unwrap();
+    let path = format!("/v1/customers/C1/authenticators/{}/remove", other["id"].as_str().unwrap());
+    assert_eq!(broker.by("operator").post(&path, "{\"reason\":\"lost\"}").unwrap().status, 204);
+    assert_eq!(begin(&challenge, "one more").status, 202, "the proof still is one");
+
+    let mut browser = broker.browser_of(&json!({
+        "customer": "C1", "page": "security", "language": "en", "client": {"ip": "203.0.113.7", "device": "phone"},
+    }));
+    let proof = confirm(&mut browser, &mut passkey, &json!({"act": "register", "name": "phone"}));
+    let add = json!({"name": "phone", "proof": proof});
+    assert_eq!(browser.post("/security/devices", &add).status, 409, "eight are kept");
+    let devices = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    let path = format!("/v1/customers/C1/devices/{}/remove", devices["devices"][0]["id"].as_str().unwrap());
+    assert_eq!(broker.by("operator").post(&path, "{\"reason\":\"lost\"}").unwrap().status, 204);
+    assert_eq!(browser.post("/security/devices", &add).status, 200);
+}
+
+/// A policy that asks for proof of everything.
+fn ask_always(broker: &Broker) {
+    let kinds: Vec<&str> = model::EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let policy = format!(
+        "[thresholds]\nstep_up = 30\nhold = 70\ndeny = 101\n[[rule]]\nname = \"always\"\nkinds = {kinds:?}\n\
+         when = \"true\"\npoints = 30\nreason = {{ ja = \"常に\", en = \"always\" }}\n"
+    );
+    let body = json!({"mode": "activate", "policy": policy}).to_string();
+    let taken = broker.by("admin").post("/v1/policies", &body).unwrap();
+    assert_eq!(taken.status, 200, "{taken:?}");
+}
+
+/// Whatever the kind: a decision names what the event lacked, or has the challenge; and what events have no words for it always lacks.
+#[test]
+fn a_decision_says_of_every_kind_what_the_event_lacked() {
+    let (broker, _passkey) = start();
+    ask_always(&broker);
+    let account = json!({"bank": "0001", "branch": "001", "number": "1234567"});
+    let yen = json!({"minor": 5_000_000, "currency": "JPY"});
+    let order = json!({"symbol": "7203", "side": "buy", "effect": "open", "quantity": 100});
+    let device = json!({"client": {"ip": "203.0.113.7", "device": "phone"}});
+    let none: &[&str] = &[];
+    let money: &[&str] = &["amount", "bank_account"];
+    // The kind, what it lacks when it says nothing, what it says when it says all, and what it lacks then.
+    let cases = [
+        ("login", none, json!({}), none),
+        ("session.activity", none, json!({}), none),
+        ("password.change", none, json!({}), none),
+        ("password.reset", none, json!({}), none),
+        ("contact.change", &["contact"], json!({"contact": {"type": "email", "new": "a@example.jp"}}), none),
+        ("factor.enroll", &["authenticator"], json!({"factor": "totp"}), none),
+        ("factor.remove", &["authenticator.id"], json!({"factor": "totp"}), &["authenticator.id"]),
+        ("device.register", &["device"], device.clone(), none),
+        ("device.remove", &["device"], device, none),
+        ("bank_account.register", &["bank_account"], json!({ "bank_account": account }), none),
+        ("bank_account.change", &["bank_account"], json!({ "bank_account": account }), none),
+        ("withdrawal", money, json!({"amount": yen, "bank_account": account}), none),
+        ("transfer", money, json!({"amount": yen, "bank_account": account}), none),
+        ("order", &["order"], json!({ "order": order }), none),
+        ("profile.view", none, json!({}), none),
+        (
+            "payment.instruction",
+            &["amount", "payment.payee_domain"],
+            json!({"amount": yen, "payment": {"payee_domain": "payee.example"}}),
+            none,
+        ),
+        ("customer.report", none, json!({}), none),
+        ("bank.notice", none, json!({}), none),
+        ("case.disposition", none, json!({}), none),
+        ("device.restrict", &["only_own_devices"], json!({}), &["only_own_devices"]),
+        ("factor.copied", none, json!({}), none),
+    ];
+    let told: Vec<&str> = cases.iter().map(|(kind, ..)| *kind).collect();
+    let all: Vec<&str> = model::EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(told, all, "every kind, in the order of the model");
+    for (place, (kind, lacks, says, lacks_still)) in cases.into_iter().enumerate() {
+        for (number, (details, lacks)) in [(json!({}), lacks), (says, lacks_still)].into_iter().enumerate() {
+            // A customer for each: reports and copies change what is decided of the next.
+            let (customer, id) = (format!("C-{place}"), format!("{kind} {number}"));
+            let decision = broker.decides(&event(&id, kind, &customer, &details));
+            let challenged = decision["challenge"]["id"].is_string();
+            let needs = decision.get("challenge_needs").cloned();
+            let expected = (!lacks.is_empty()).then(|| json!(lacks));
+            assert_eq!((needs, challenged), (expected, lacks.is_empty()), "{kind} {details}: {decision}");
+        }
+    }
+}

@@ -438,3 +438,44 @@ fn a_known_browser_is_not_kept_out_by_strangers_on_pages_of_the_brokers_own() {
     let right = post(&id, "answer", &known, typed(&code));
     assert_eq!((right.status, &right.json()["known_browser"]), (200, &Value::Null), "{right:?}");
 }
+
+/// Who was in the account before *this was not me* may have been the thief: their browser is a stranger's from then on.
+#[test]
+fn a_browser_known_before_a_report_is_a_strangers() {
+    let gateway = Gateway::start();
+    let broker = Broker::start(&format!("cooling_hours = 0\n{}", gateway.config()));
+    tell_contacts(&broker, "C1", "en", &[("phone", NUMBER)]);
+    let post = |id: &str, what: &str, known: &Value, code: Option<&str>| {
+        let mut body = json!({"customer": "C1", "method": "sms", "known_browser": known});
+        if let Some(code) = code {
+            body["code"] = code.into();
+        }
+        broker.asks().post(&format!("/v1/challenges/{id}/{what}"), &body.to_string()).unwrap()
+    };
+    let made = || {
+        let made = broker.asks().post("/v1/challenges", &withdrawal("C1").to_string()).unwrap();
+        made.json()["id"].as_str().unwrap().to_owned()
+    };
+    let proven = |known: &Value| {
+        let (id, sent) = (made(), gateway.came().len());
+        assert_eq!(post(&id, "send", known, None).status, 202);
+        let answered = post(&id, "answer", known, Some(&gateway.until(sent + 1).code()));
+        assert_eq!(answered.status, 200, "{answered:?}");
+        answered.json()["known_browser"].clone()
+    };
+    let before = proven(&Value::Null);
+    assert_eq!(proven(&before), Value::Null, "it is known");
+    let report = event("r-1", "customer.report", "C1", &json!({"outcome": "succeeded"}));
+    assert_eq!(broker.asks().post("/v1/events", &report).unwrap().status, 200);
+    let reason = "{\"reason\":\"identified by telephone\"}";
+    assert_eq!(broker.by("operator").post("/v1/customers/C1/unlock", reason).unwrap().status, 200);
+    let after = proven(&before);
+    assert!(after.is_string(), "the old token counts for nothing, so there is a new one");
+    let id = made();
+    for _ in 0..4 {
+        post(&id, "answer", &Value::Null, Some("000000"));
+    }
+    for (known, reason) in [(&before, "wait"), (&after, "wrong")] {
+        assert_eq!(post(&made(), "answer", known, Some("000000")).json()["reason"], reason);
+    }
+}

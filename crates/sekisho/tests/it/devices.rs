@@ -97,6 +97,29 @@ fn only_registered_devices_are_let_in_by_the_customers_own_switch() {
     }
 }
 
+/// A device that cools is let in by no decision yet: it is none that stays when the last one goes.
+#[test]
+fn the_last_device_that_counts_is_not_taken_back() {
+    let broker = Broker::start("");
+    settle(&broker, "C1");
+    let mut browser = security(&broker, "C1", "phone");
+    assert_eq!(browser.post("/security/devices", &json!({"name": "phone"})).status, 200);
+    assert_eq!(browser.post("/security/devices/only", &json!({"only": true})).status, 200);
+    let tablet = json!({"device": "tablet", "name": "tablet", "client": client("phone")}).to_string();
+    let added = broker.asks().post("/v1/customers/C1/devices", &tablet).unwrap();
+    assert_eq!(added.status, 201, "{added:?}");
+    assert!(added.json()["counts_from"].as_str().unwrap() > days_ago(0).as_str(), "it cools: {added:?}");
+    let told = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    let id = |name: &str| {
+        let devices = told["devices"].as_array().unwrap();
+        devices.iter().find(|each| each["device"] == name).unwrap()["id"].clone()
+    };
+    let last = browser.post("/security/devices/remove", &json!({"id": id("phone")}));
+    assert_eq!((last.status, last.body.contains("last registered device")), (409, true), "{last:?}");
+    assert_eq!(browser.post("/security/devices/remove", &json!({"id": id("tablet")})).status, 200);
+    assert_eq!(decided(&broker, "l-1", "login", "phone")["decision"], "allow");
+}
+
 /// A thief in a session registers a device of their own: it does not count, and keeps nobody out.
 #[test]
 fn a_new_device_turns_no_switch_and_locked_accounts_change_no_devices() {

@@ -20,6 +20,7 @@ mod codes;
 mod demo;
 mod devices;
 mod evaluate;
+mod example_site;
 mod export;
 mod forward;
 mod front_ends;

@@ -123,13 +123,10 @@ fn claims(broker: &Broker, result: &str) -> Value {
 }
 
 /// The example broker on a thread of its own; gives its address.
-fn example_broker(listener: std::net::TcpListener, broker: &Broker, japanese: bool) -> String {
+pub(crate) fn example_broker(listener: std::net::TcpListener, broker: &Broker) -> String {
     let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
     listener.set_nonblocking(true).unwrap();
-    let options = sekisho_client::Options {
-        japanese,
-        ..sekisho_client::Options::new(&format!("http://{}", broker.server.address), &broker.key)
-    };
+    let options = sekisho_client::Options::new(&format!("http://{}", broker.server.address), &broker.key);
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -140,10 +137,10 @@ fn example_broker(listener: std::net::TcpListener, broker: &Broker, japanese: bo
     origin
 }
 
-const HOME: &str = "198.51.100.7";
+pub(crate) const HOME: &str = "198.51.100.7";
 
 /// A customer who signed in from home, with a device of their own, once a month for a year.
-fn tell_past(broker: &Broker) {
+pub(crate) fn tell_past(broker: &Broker) {
     let login = |month: u64| {
         json!({
             "id": format!("past-{month}"), "time": crate::serve::days_ago(30 * month), "kind": "login", "customer": "C-TARO",
@@ -155,16 +152,19 @@ fn tell_past(broker: &Broker) {
     assert_eq!(told.json()["accepted"], 12, "{told:?}");
 }
 
-fn sign_in(browser: &mut Chromium, site: &str) {
+pub(crate) fn sign_in(browser: &mut Chromium, site: &str) {
     browser.open(site);
     browser.type_into("[name=name]", "taro");
     browser.type_into("[name=password]", "correct horse battery");
     browser.click("#login");
 }
 
-/// Words of Sekisho's pages; the broker's own are Japanese.
+/// Words of Sekisho's pages and of the broker's own.
 struct BrokerWords {
     language: &'static str,
+    branch: &'static str,
+    money: &'static str,
+    refused: &'static str,
     security: &'static str,
     change: &'static str,
     amount: &'static str,
@@ -176,6 +176,9 @@ fn a_brokers_site_is_protected_from_sign_in_to_withdrawal() {
     for words in [
         BrokerWords {
             language: "ja",
+            branch: "出金先支店 002",
+            money: "残高 9,950,000円",
+            refused: "お手続きできません",
             security: "セキュリティ設定",
             change: "出金先口座の変更",
             amount: "50,000円",
@@ -183,6 +186,9 @@ fn a_brokers_site_is_protected_from_sign_in_to_withdrawal() {
         },
         BrokerWords {
             language: "en",
+            branch: "Paid out to branch 002",
+            money: "Balance JPY 9,950,000",
+            refused: "This cannot be done",
             security: "Your security",
             change: "Change the bank account",
             amount: "JPY 50,000",
@@ -200,7 +206,7 @@ fn protect_a_site(words: &BrokerWords) {
         "cooling_hours = 0\nname = \"関所証券\"\nreturn_origins = [\"http://localhost:{port}\"]"
     ));
     tell_past(&broker);
-    let site = example_broker(listener, &broker, words.language == "ja");
+    let site = example_broker(listener, &broker);
     let mut own = Chromium::of_width(&broker.place, words.language, 360);
     own.add_authenticator();
     own.come_from(HOME);
@@ -223,12 +229,12 @@ fn protect_a_site(words: &BrokerWords) {
     own.picture(&format!("verify-bank-account-{}", words.language));
     assert!(!own.scrolls_sideways(), "it fits the window");
     own.click("[data-act=passkey]");
-    own.until_text("出金先支店 002");
+    own.until_text(words.branch);
     own.come_from("192.0.2.50");
     own.click("#withdraw");
     own.until_text(words.amount);
     own.click("[data-act=passkey]");
-    own.until_text("残高 9950000円");
+    own.until_text(words.money);
 
     // Somebody with the password, another device and a passkey of their own gets no money.
     let mut thief = Chromium::of_width(&broker.place, words.language, 360);
@@ -236,7 +242,7 @@ fn protect_a_site(words: &BrokerWords) {
     thief.come_from("203.0.113.9");
     sign_in(&mut thief, &site);
     let stopped = |text: &str| {
-        ["ご本人の確認", "Confirm it is you", "受付を保留しました", "お手続きできません"]
+        ["ご本人の確認", "Confirm it is you", "受付を保留しました", "it waits for a check", words.refused]
             .into_iter()
             .any(|each| text.contains(each))
     };
@@ -254,7 +260,7 @@ fn protect_a_site(words: &BrokerWords) {
         thief.until_text(words.cancelled);
     }
     thief.open(&format!("{site}/returned?sekisho_challenge=ch_AAAAAAAAAAAAAAAAAAAAAA"));
-    thief.until_text("お手続きできません");
+    thief.until_text(words.refused);
     own.open(&format!("{site}/home"));
-    own.until_text("残高 9950000円");
+    own.until_text(words.money);
 }

@@ -344,15 +344,16 @@ pub(super) async fn answer(
     let method = Method::of(&sent.method).filter(|method| method.is_guessed());
     let method =
         method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: totp, sms, mail, recovery"))?;
-    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref());
+    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
     let challenge = app.proofs.answer(id, &sent.customer, guesser, method, &sent.code).await?;
-    Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, sent.known_browser.as_deref())))
+    let known = sent.known_browser.as_deref();
+    Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, known).await))
 }
 
 impl AnsweredForm {
     /// With a token for the browser, unless it has one.
-    fn new(app: &App, challenge: ShownChallenge, customer: &CustomerId, known: Option<&str>) -> Self {
-        let known_browser = app.proofs.new_browser_token(customer, known);
+    async fn new(app: &App, challenge: ShownChallenge, customer: &CustomerId, known: Option<&str>) -> Self {
+        let known_browser = app.proofs.new_browser_token(customer, known).await;
         Self { challenge, known_browser }
     }
 }
@@ -386,7 +387,7 @@ pub(super) async fn send(
     let sent: SendSent = read_json(request, BODY_BYTES_MAX).await?;
     let method = Method::of(&sent.method).filter(|method| method.is_sent());
     let method = method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: sms, mail"))?;
-    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref());
+    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
     let shown = app.proofs.send_code(id, &sent.customer, guesser, method).await?;
     Ok((StatusCode::ACCEPTED, Json(shown)))
 }
@@ -417,7 +418,7 @@ pub(super) async fn call(
     app.authorize(request.headers(), Role::may_send)?;
     let id: ChallengeId = name(id)?;
     let sent: CallSent = read_json(request, BODY_BYTES_MAX).await?;
-    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref());
+    let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
     Ok((StatusCode::ACCEPTED, Json(app.proofs.ask_call(id, &sent.customer, guesser).await?)))
 }
 
@@ -458,7 +459,7 @@ pub(super) async fn passkey(
         Some(credential) => {
             let challenge = app.proofs.end_answer(&app.observer, id, &sent.customer, credential).await?;
             let known = sent.known_browser.as_deref();
-            Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, known)).into_response())
+            Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, known).await).into_response())
         }
     }
 }

@@ -100,7 +100,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let (visit, texts) = (&visitor.visit, visitor.texts);
     let now = (app.clock)();
     let refused = |error| Refused::new(error, texts).on_page(texts);
-    app.proofs.may_look(&visit.customer, visitor.browser.as_deref()).map_err(refused)?;
+    app.proofs.may_look(&visit.customer, visitor.browser.as_deref()).await.map_err(refused)?;
     let has = app.proofs.authenticators(&visit.customer).await.map_err(refused)?;
     let signals = app.proofs.signals(&visit.customer).await.map_err(refused)?;
     let reports = app.proofs.reports(&visit.customer).await.map_err(refused)?;
@@ -150,7 +150,7 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
         .await
         .map_err(refused)?;
     let mut response = Json(json!({ "proof": proof })).into_response();
-    keep_browser(&app.proofs, &visitor, &mut response);
+    keep_browser(&app.proofs, &visitor, &mut response).await;
     Ok(response)
 }
 

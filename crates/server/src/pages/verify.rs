@@ -189,7 +189,7 @@ pub(super) async fn send(
     let method = Method::of(&sent.method).filter(|method| method.is_sent());
     let method = method.ok_or_else(|| refused(ProofError::Invalid("method".to_owned())))?;
     let customer = &visitor.visit.customer;
-    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref());
+    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
     let shown = app.proofs.send_code(id, customer, guesser, method).await.map_err(refused)?;
     Ok(Json(json!({ "status": shown.status })).into_response())
 }
@@ -204,7 +204,7 @@ pub(super) async fn call(
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse(&id).map_err(refused)?;
     let customer = &visitor.visit.customer;
-    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref());
+    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
     let shown = app.proofs.ask_call(id, customer, guesser).await.map_err(refused)?;
     Ok(Json(json!({ "status": shown.status })).into_response())
 }
@@ -258,7 +258,7 @@ pub(super) async fn answer(
     let method = Method::of(&sent.method).filter(|method| method.is_guessed());
     let method = method.ok_or_else(|| refused(ProofError::Invalid("method".to_owned())))?;
     let customer = &visitor.visit.customer;
-    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref());
+    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
     let answered = app.proofs.answer(id, customer, guesser, method, &sent.code).await;
     done(&app, &visitor, id, &answered.map_err(refused)?).await
 }
@@ -292,7 +292,7 @@ async fn done(
     let next = next(app, visitor, id, &found.challenge);
     let told = json!({ "status": shown.status, "text": visitor.texts.of("verify.passed"), "next": next });
     let mut response = Json(told).into_response();
-    keep_browser(&app.proofs, visitor, &mut response);
+    keep_browser(&app.proofs, visitor, &mut response).await;
     Ok(response)
 }
 

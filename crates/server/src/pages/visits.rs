@@ -98,8 +98,9 @@ pub(super) fn keep_visit(proofs: &Proofs, visit: &Visit, response: &mut Response
 }
 
 /// Keeps in a browser that its customer proved themselves in it.
-pub(super) fn keep_browser(proofs: &Proofs, visitor: &Visitor, response: &mut Response) {
-    if let Some(token) = proofs.new_browser_token(&visitor.visit.customer, visitor.browser.as_deref()) {
+pub(super) async fn keep_browser(proofs: &Proofs, visitor: &Visitor, response: &mut Response) {
+    let browser = visitor.browser.as_deref();
+    if let Some(token) = proofs.new_browser_token(&visitor.visit.customer, browser).await {
         keep(proofs, BROWSER_COOKIE, &token, BROWSER_SECONDS, response);
     }
 }

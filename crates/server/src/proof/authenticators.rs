@@ -9,10 +9,11 @@ use stepup::totp::Totp;
 use stepup::{Action, Authenticator, Kind, Method, Passed, action, authenticator, code, recovery};
 
 use super::facts::Fact;
-use super::handover::Visit;
+use super::handover::{Given, Visit};
 use super::kept::Kept;
 use super::keys::random;
 use super::passkeys::credential_of;
+use super::room::room_for;
 use super::{ProofError, Proofs};
 use crate::envelope;
 use crate::observe::Observer;
@@ -89,7 +90,9 @@ impl Proofs {
 
     /// Begins to enrol a passkey on a visit: what the browser is given.
     pub(crate) async fn begin_passkey(&self, visit: &Visit, name: &str) -> Result<Value, ProofError> {
-        let has = self.may_add(visit, &visit.adding(Factor::Passkey, name)?).await?;
+        let change = visit.adding(Factor::Passkey, name)?;
+        let has = self.may_add(visit, &change).await?;
+        self.check_room(&change).await?;
         let credentials = passkeys_of(&has).iter().filter_map(|kept| credential_of(kept)).collect();
         let handle = self.keys.name("handle", visit.customer.as_str());
         self.passkeys.begin_enrolment(*visit.id(), handle, visit.customer.as_str(), credentials, self.now())
@@ -108,15 +111,16 @@ impl Proofs {
         let now = self.now();
         let (credential, passkey) = self.passkeys.end_enrolment(visit.id(), answer, now)?;
         let handle = self.keys.name("handle", visit.customer.as_str());
-        let with = self.use_proof(visit, &change).await?;
-        let enrolled = self.new_authenticator(visit, Kind::Passkey(passkey), name, with.as_ref())?;
+        let given = visit.given(&change, now);
+        let enrolled = self.new_authenticator(visit, Kind::Passkey(passkey), name, given.passed())?;
         let kept = enrolled.clone();
         self.keeper
             .act(move |vault| {
                 if vault.credential(&credential)?.is_some() {
                     return Err(ProofError::Conflict("this passkey is enrolled already".to_owned()));
                 }
-                room_for(vault, &kept)?;
+                room_for(vault, &change)?;
+                given.use_up(vault)?;
                 vault.put_credential(&credential, &kept.customer)?;
                 vault.put_handle(&handle, &kept.customer)?;
                 vault.put_authenticator(&kept)
@@ -129,7 +133,9 @@ impl Proofs {
     /// A new secret for an authenticator app. It is not kept before a code of it comes: until then it travels, sealed, with
     /// the page.
     pub(crate) async fn begin_totp(&self, visit: &Visit, name: &str) -> Result<TotpBegun, ProofError> {
-        self.may_add(visit, &visit.adding(Factor::Totp, name)?).await?;
+        let change = visit.adding(Factor::Totp, name)?;
+        self.may_add(visit, &change).await?;
+        self.check_room(&change).await?;
         let totp = Totp::new(random()?);
         let failed = |_error| ProofError::Broken("a secret cannot be sealed".to_owned());
         let bytes = postcard::to_allocvec(&totp).map_err(failed)?;
@@ -163,11 +169,11 @@ impl Proofs {
             let problem = "the code is not one of this app; look whether its clock is right";
             return Err(ProofError::Invalid(problem.to_owned()));
         }
-        let with = self.use_proof(visit, &change).await?;
-        let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name, with.as_ref())?;
+        let given = visit.given(&change, self.now());
+        let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name, given.passed())?;
         // One secret is enrolled once, however often its code is sent.
         let secret = (self.keys.name("enrolment", token), self.now().plus_us(HOUR_US));
-        self.keep_only_one(&enrolled, Some(secret)).await?;
+        self.keep_only_one(&enrolled, (change, given), Some(secret)).await?;
         self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
         Ok(Shown::from(&enrolled))
     }
@@ -182,9 +188,9 @@ impl Proofs {
         let change = visit.adding(Factor::None, name)?;
         self.may_add(visit, &change).await?;
         let (set, codes) = recovery::make(&self.keys.codes, &random()?);
-        let with = self.use_proof(visit, &change).await?;
-        let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name, with.as_ref())?;
-        self.keep_only_one(&enrolled, None).await?;
+        let given = visit.given(&change, self.now());
+        let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name, given.passed())?;
+        self.keep_only_one(&enrolled, (change, given), None).await?;
         self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
         Ok(codes)
     }
@@ -333,6 +339,7 @@ impl Proofs {
     async fn keep_only_one(
         &self,
         enrolled: &Authenticator,
+        (change, given): (Action, Given),
         spending: Option<([u8; 16], Time)>,
     ) -> Result<(), ProofError> {
         let enrolled = enrolled.clone();
@@ -343,13 +350,14 @@ impl Proofs {
                 {
                     return Err(ProofError::Conflict("this app was added already".to_owned()));
                 }
+                room_for(kept, &change)?;
+                given.use_up(kept)?;
                 let method = enrolled.kind.method();
                 for other in kept.authenticators(&enrolled.customer)? {
                     if other.kind.method() == method {
                         kept.remove_authenticator(&other)?;
                     }
                 }
-                room_for(kept, &enrolled)?;
                 kept.put_authenticator(&enrolled)
             })
             .await
@@ -389,16 +397,6 @@ pub(super) const fn factor_of(kind: &Kind) -> Factor {
 /// Whether changes must be confirmed with it.
 pub(super) fn is_strong(authenticator: &Authenticator, now: Time) -> bool {
     matches!(authenticator.kind, Kind::Passkey(_)) && authenticator.counts(now)
-}
-
-fn room_for(kept: &Kept<'_>, one: &Authenticator) -> Result<(), ProofError> {
-    if kept.authenticators(&one.customer)?.len() < authenticator::AUTHENTICATORS_MAX {
-        return Ok(());
-    }
-    Err(ProofError::Conflict(format!(
-        "at most {} are kept; remove one first",
-        authenticator::AUTHENTICATORS_MAX
-    )))
 }
 
 fn one_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Authenticator, ProofError> {

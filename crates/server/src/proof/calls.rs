@@ -7,8 +7,9 @@ use stepup::challenge::{Call as Asked, moved_yen, persons};
 use stepup::{Action, Challenge, Method, Refusal};
 
 use super::challenges::{ChallengeId, Shown as ShownChallenge, own_challenge, show as show_challenge};
-use super::kept::Kept;
+use super::kept::{Kept, Whose};
 use super::reports::Reports;
+use super::settings::CallSettings;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
 
@@ -104,7 +105,7 @@ impl Proofs {
         if !settings.offered {
             return Err(Refusal::Method(Method::Phone.as_str()).into());
         }
-        let (now, two_above, open_s) = (self.now(), settings.two_persons_above, settings.open_s());
+        let (now, limits, open_s) = (self.now(), settings.clone(), settings.open_s());
         let to = self.reach(by, now).await?.masked(Method::Phone);
         let to = to.ok_or(ProofError::NoContact("telephone number"))?;
         let (reports, by) = (self.reports(by).await?, by.clone());
@@ -118,7 +119,7 @@ impl Proofs {
                     challenge.takes(Method::Phone, now)?;
                     kept.take_allowance(&by, &format!("call {guesser}"), CALLS_A_DAY, now)?;
                     let number = kept.next_call(OPEN_MAX)?.ok_or(ProofError::Busy)?;
-                    let persons = persons_now(kept, &challenge, two_above, now)?;
+                    let persons = persons_now(kept, &challenge, &limits, None, now)?;
                     challenge.ask_call(Asked::new(number, now, to, persons), open_s)?;
                     kept.put_challenge(&id.0, &challenge)?;
                 }
@@ -202,7 +203,7 @@ impl Proofs {
         by: &str,
         keep: bool,
     ) -> Result<Call, ProofError> {
-        let (now, by, two_above) = (self.now(), by.to_owned(), self.settings.calls.two_persons_above);
+        let (now, by, limits) = (self.now(), by.to_owned(), self.settings.calls.clone());
         // Nobody can have been called at a number that is gone.
         if step == CallStep::Confirm {
             self.call_number(&self.call(number).await?).await?;
@@ -218,7 +219,7 @@ impl Proofs {
                 let mut challenge = reports.applied(challenge);
                 match step {
                     CallStep::Confirm => {
-                        let persons = persons_now(kept, &challenge, two_above, now)?;
+                        let persons = persons_now(kept, &challenge, &limits, Some(&by), now)?;
                         challenge.confirm_call(&by, persons, now)?;
                     }
                     CallStep::Refuse => challenge.refuse_call()?,
@@ -226,9 +227,8 @@ impl Proofs {
                 }
                 if keep {
                     kept.put_challenge(&id.0, &challenge)?;
-                    let yen = moved_yen(challenge.action());
-                    if step == CallStep::Confirm && challenge.passed().is_some() && yen > 0 {
-                        kept.add_confirmed_yen(&challenge.action().customer, yen, now)?;
+                    if step == CallStep::Confirm && challenge.passed().is_some() {
+                        note_confirmed(kept, &challenge, &by, now)?;
                     }
                 }
                 let shown = show(id, &challenge, now).ok_or(ProofError::Absent("call"))?;
@@ -271,11 +271,32 @@ impl Proofs {
 }
 
 /// How many persons confirm it now: what they confirmed for this customer in the day before counts with it, or one of them could let
-/// everything through in parts.
-fn persons_now(kept: &Kept<'_>, challenge: &Challenge, two_above: u64, now: Time) -> Result<u8, ProofError> {
-    let action = challenge.action();
-    let before = if moved_yen(action) > 0 { kept.confirmed_yen(&action.customer, now)? } else { 0 };
-    Ok(persons(action, two_above.saturating_sub(before)))
+/// everything through in parts; and so does what `by` let through alone for whomever, or they could for many customers.
+fn persons_now(
+    kept: &Kept<'_>,
+    challenge: &Challenge,
+    limits: &CallSettings,
+    by: Option<&str>,
+    now: Time,
+) -> Result<u8, ProofError> {
+    let (action, yen) = (challenge.action(), moved_yen(challenge.action()));
+    let before = |whose| if yen > 0 { Ok(kept.confirmed(whose)?.total(now)) } else { Ok::<_, ProofError>(0) };
+    let needed =
+        persons(action, limits.two_persons_above.saturating_sub(before(Whose::Customer(&action.customer))?));
+    let Some(by) = by.filter(|_| yen > 0) else { return Ok(needed) };
+    let alone = before(Whose::Operator(by))?.saturating_add(yen);
+    Ok(if alone > limits.one_person_daily_yen { needed.max(2) } else { needed })
+}
+
+/// Notes what a call let through.
+fn note_confirmed(kept: &Kept<'_>, challenge: &Challenge, by: &str, now: Time) -> Result<(), ProofError> {
+    let (action, yen) = (challenge.action(), moved_yen(challenge.action()));
+    if yen == 0 {
+        return Ok(());
+    }
+    kept.add_confirmed(Whose::Customer(&action.customer), yen, now)?;
+    let alone = challenge.call().is_some_and(|call| call.confirmed().len() == 1);
+    if alone { kept.add_confirmed(Whose::Operator(by), yen, now) } else { Ok(()) }
 }
 
 fn call_of(kept: &Kept<'_>, number: u64) -> Result<(ChallengeId, Challenge), ProofError> {

@@ -12,6 +12,7 @@ use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, ch
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
 use super::result::{self, About};
+use super::room::room_for;
 use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
@@ -408,6 +409,7 @@ impl Proofs {
         let reports = self.reports(&customer).await?;
         let redeemed = self.keeper.act(move |kept| {
             let mut challenge = reports.applied(own_challenge(kept, id, &change.customer)?);
+            room_for(kept, &change)?;
             let passed = challenge.redeem(&change, now)?;
             kept.put_challenge(&id.0, &challenge)?;
             Ok((challenge.action().clone(), passed, challenge.made()))

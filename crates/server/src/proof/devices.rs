@@ -12,13 +12,14 @@ use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
 use serde::{Deserialize, Serialize};
-use stepup::device::{DEVICES_MAX, Device};
+use stepup::device::Device;
 use stepup::{Action, Method, Passed, action};
 
 use super::facts::Fact;
 use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::random;
+use super::room::room_for;
 use super::{ProofError, Proofs, named, tokens};
 use crate::observe::Observer;
 
@@ -161,6 +162,13 @@ impl Proofs {
         Ok(self.let_in(customer, None).await?.any)
     }
 
+    /// Whether a device counts by now that is not the one this change is about.
+    async fn lets_in_without(&self, change: &Action) -> Result<bool, ProofError> {
+        let gone = change.device.as_ref().map(|device| text_key(&device.device));
+        let (count, now) = (self.counting(&change.customer).await?, self.now());
+        Ok(count.iter().any(|(each, from)| Some(*each) != gone && from.is_some_and(|from| from <= now)))
+    }
+
     async fn let_in(&self, customer: &CustomerId, device: Option<DeviceId>) -> Result<LetIn, ProofError> {
         let (key, asked, now) = (RecordKey::customer(customer.as_str()), customer.clone(), self.now());
         let device = device.map(|device| text_key(device.as_str()));
@@ -184,7 +192,8 @@ impl Proofs {
         let change = new.registering(&visit.customer);
         self.may_add(visit, &change).await?;
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
-        let confirmed = confirmed_by(self.use_proof(visit, &change).await?);
+        let given = visit.given(&change, self.now());
+        let confirmed = confirmed_by(given.passed());
         if let_in.only && !let_in.this && confirmed.is_none() {
             return Err(ProofError::OtherDevice);
         }
@@ -192,12 +201,10 @@ impl Proofs {
         let (customer, id, made) = (visit.customer.clone(), random()?, self.now());
         let new = Device { id, customer, device, name, key, made, used: None };
         let registered = self.keeper.act(move |kept| {
+            room_for(kept, &change)?;
+            given.use_up(kept)?;
             let has = kept.devices(&new.customer)?;
             let Some(known) = has.iter().find(|each| each.device == new.device) else {
-                if has.len() >= DEVICES_MAX {
-                    let problem = format!("at most {DEVICES_MAX} devices are kept; take one back first");
-                    return Err(ProofError::Conflict(problem));
-                }
                 kept.put_device(&new)?;
                 return Ok(new);
             };
@@ -233,7 +240,7 @@ impl Proofs {
     ) -> Result<(), ProofError> {
         let change = self.taking_back(visit, id).await?;
         self.may_change(visit, &change).await?;
-        let confirmed = confirmed_by(self.use_proof(visit, &change).await?);
+        let confirmed = confirmed_by(visit.proven(&change, self.now()));
         if confirmed.is_none() {
             self.check_unlocked(visit).await?;
         }
@@ -241,9 +248,10 @@ impl Proofs {
         if let_in.only && !let_in.this && confirmed.is_none() {
             return Err(ProofError::OtherDevice);
         }
-        if let_in.only && self.devices(&visit.customer).await?.len() <= 1 {
+        if let_in.only && !self.lets_in_without(&change).await? {
             return Err(ProofError::LastDevice);
         }
+        self.use_proof(visit, &change).await?;
         self.take_device(observer, &visit.customer, id, (confirmed, visit.client.as_deref())).await
     }
 
@@ -281,11 +289,13 @@ impl Proofs {
     ) -> Result<(), ProofError> {
         let change = visit.restricting(only);
         self.may_add(visit, &change).await?;
-        let confirmed = confirmed_by(self.use_proof(visit, &change).await?);
+        let confirmed = confirmed_by(visit.proven(&change, self.now()));
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
         if !let_in.this && confirmed.is_none() {
             return Err(ProofError::OtherDevice);
         }
+        check_anybody(only, let_in)?;
+        self.use_proof(visit, &change).await?;
         self.restrict(observer, &visit.customer, only, (confirmed, visit.client.as_deref())).await
     }
 
@@ -306,11 +316,7 @@ impl Proofs {
         only: bool,
         (factor, client): (Option<Factor>, Option<&str>),
     ) -> Result<(), ProofError> {
-        if only && !self.lets_anybody_in(customer).await? {
-            return Err(ProofError::Conflict(
-                "no registered device counts yet: nobody would be let in".to_owned(),
-            ));
-        }
+        check_anybody(only, self.let_in(customer, None).await?)?;
         let fact = Fact {
             id: format!("devices-{}", HEXLOWER.encode(&random::<16>()?)),
             kind: EventKind::DeviceRestrict,
@@ -399,8 +405,17 @@ impl Proofs {
     }
 }
 
+/// Who lets in registered devices only must have one that counts.
+fn check_anybody(only: bool, let_in: LetIn) -> Result<(), ProofError> {
+    if only && !let_in.any {
+        let problem = "no registered device counts yet: nobody would be let in";
+        return Err(ProofError::Conflict(problem.to_owned()));
+    }
+    Ok(())
+}
+
 /// The factor that confirmed a change.
-fn confirmed_by(passed: Option<Passed>) -> Option<Factor> {
+fn confirmed_by(passed: Option<&Passed>) -> Option<Factor> {
     let passed = passed.filter(|passed| passed.matured)?;
     (passed.method == Method::Passkey).then_some(Factor::Passkey)
 }

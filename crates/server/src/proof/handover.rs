@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use stepup::action::Authenticator;
 use stepup::{Action, Passed};
 
+use super::kept::Kept;
 use super::keys::random;
 use super::{ChallengeId, ProofError, Proofs, named, tokens};
 
@@ -63,6 +64,26 @@ struct Proven {
     id: [u8; 16],
 }
 
+/// The proof of a change, if there is one, to be used up in the act that makes the change: what that act refuses does not cost it.
+#[derive(Debug, Clone)]
+pub(super) struct Given(Option<Proven>);
+
+impl Given {
+    pub(super) fn passed(&self) -> Option<&Passed> {
+        self.0.as_ref().map(|proven| &proven.passed)
+    }
+
+    /// It is good once.
+    pub(super) fn use_up(&self, kept: &Kept<'_>) -> Result<(), ProofError> {
+        match &self.0 {
+            Some(proven) if !kept.spend(&proven.id, proven.good_until())? => {
+                Err(ProofError::Conflict("the proof was used for this before; confirm anew".to_owned()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 /// A proof on its way through the page: for the visit on which it was given.
 #[derive(Serialize, Deserialize)]
 struct Confirmation {
@@ -77,6 +98,12 @@ struct Browser {
     ends: Time,
 }
 
+impl Browser {
+    fn made(&self) -> Time {
+        self.ends.plus_us(-BROWSER_DAYS * DAY_US)
+    }
+}
+
 impl Visit {
     /// By which what is under way on it is known.
     pub(crate) const fn id(&self) -> &[u8; 16] {
@@ -87,6 +114,11 @@ impl Visit {
     pub(super) fn proven(&self, change: &Action, now: Time) -> Option<&Passed> {
         let proven = self.proven.as_ref().filter(|proven| proven.action.differences(change).is_empty())?;
         (now < proven.good_until()).then_some(&proven.passed)
+    }
+
+    /// The same, to be used up.
+    pub(super) fn given(&self, change: &Action, now: Time) -> Given {
+        Given(self.proven.clone().filter(|_| self.proven(change, now).is_some()))
     }
 
     /// The name in what was proven, if there was one.
@@ -230,15 +262,10 @@ impl Proofs {
         visit: &Visit,
         change: &Action,
     ) -> Result<Option<Passed>, ProofError> {
-        if visit.proven(change, self.now()).is_none() {
-            return Ok(None);
-        }
-        let Some(proven) = visit.proven.clone() else { return Ok(None) };
-        let (ends, Proven { passed, id, .. }) = (proven.good_until(), proven);
-        if !self.keeper.act(move |kept| kept.spend(&id, ends)).await? {
-            return Err(ProofError::Conflict("the proof was used for this before; confirm anew".to_owned()));
-        }
-        Ok(Some(passed))
+        let given = visit.given(change, self.now());
+        let passed = given.passed().cloned();
+        self.keeper.act(move |kept| given.use_up(kept)).await?;
+        Ok(passed)
     }
 
     /// A token for a browser in which this customer proved themselves.
@@ -252,20 +279,32 @@ impl Proofs {
     }
 
     /// The same, for a browser that brought none that is good.
-    pub(crate) fn new_browser_token(&self, customer: &CustomerId, browser: Option<&str>) -> Option<String> {
-        let is_known = self.guesser(customer, browser) != STRANGER;
-        if is_known { None } else { self.browser_token(customer) }
+    pub(crate) async fn new_browser_token(
+        &self,
+        customer: &CustomerId,
+        browser: Option<&str>,
+    ) -> Option<String> {
+        // The answer stands, whatever comes of this: where it cannot be told, there is a token the next time.
+        let guesser = self.guesser(customer, browser).await.ok()?;
+        if guesser == STRANGER { self.browser_token(customer) } else { None }
     }
 
-    /// Who guesses: this customer's known browser, or a stranger.
-    pub(crate) fn guesser(&self, customer: &CustomerId, browser: Option<&str>) -> String {
+    /// Who guesses: this customer's known browser, or a stranger. A browser that was known before the customer said that it was not them
+    /// may be the thief's.
+    pub(crate) async fn guesser(
+        &self,
+        customer: &CustomerId,
+        browser: Option<&str>,
+    ) -> Result<String, ProofError> {
         let known: Option<Browser> =
             browser.and_then(|token| tokens::read(&self.keys.tokens, "browser", token));
-        let name = self.keys.name("customer", customer.as_str());
-        match known.filter(|browser| browser.customer == name && self.now() < browser.ends) {
-            Some(browser) => format!("browser {}", data_encoding::HEXLOWER.encode(&browser.id)),
-            None => STRANGER.to_owned(),
+        let (name, now) = (self.keys.name("customer", customer.as_str()), self.now());
+        let known = known.filter(|browser| browser.customer == name && now < browser.ends);
+        let Some(browser) = known else { return Ok(STRANGER.to_owned()) };
+        if self.reports(customer).await?.end(browser.made()) {
+            return Ok(STRANGER.to_owned());
         }
+        Ok(format!("browser {}", data_encoding::HEXLOWER.encode(&browser.id)))
     }
 }
 

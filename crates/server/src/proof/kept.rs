@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use stepup::allowance::Allowance;
 use stepup::device::Device;
 use stepup::guesses::Guesses;
+use stepup::sum::DaySum;
 use stepup::{Authenticator, Challenge};
 use store::Sheet;
 
@@ -30,6 +31,7 @@ enum Sort {
     Allowance,
     Count,
     Confirmed,
+    ConfirmedAlone,
 }
 
 impl Sort {
@@ -48,6 +50,7 @@ impl Sort {
             Self::Allowance => 23,
             Self::Count => 24,
             Self::Confirmed => 26,
+            Self::ConfirmedAlone => 27,
         }
     }
 }
@@ -56,6 +59,15 @@ impl Sort {
 const CHALLENGE_KEPT_US: i64 = DAY_US;
 /// How long wrong answers are kept: until their count is surely halved to none.
 const GUESSES_KEPT_US: i64 = 32 * DAY_US;
+
+/// Whose sum of what was confirmed on the telephone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Whose<'a> {
+    /// By whomever, for this customer.
+    Customer(&'a CustomerId),
+    /// By this operator alone, for all customers together.
+    Operator(&'a str),
+}
 
 /// What is kept, within one act.
 pub(crate) struct Kept<'a> {
@@ -125,30 +137,25 @@ impl<'a> Kept<'a> {
         Ok(Some(number))
     }
 
-    /// How many yen operators confirmed on the telephone for a customer in the day before.
-    pub(crate) fn confirmed_yen(&self, customer: &CustomerId, now: Time) -> Result<u64, ProofError> {
-        let confirmed = self.confirmed(customer, now)?;
-        Ok(confirmed.iter().fold(0, |sum, (_, yen)| sum.saturating_add(*yen)))
+    /// How many yen operators confirmed on the telephone in the day before, for a customer or alone.
+    pub(crate) fn confirmed(&self, whose: Whose<'_>) -> Result<DaySum, ProofError> {
+        let (sort, key) = self.of(whose);
+        Ok(self.get(sort, &key)?.unwrap_or_default())
     }
 
-    /// Notes that they confirmed so many more.
-    pub(crate) fn add_confirmed_yen(
-        &self,
-        customer: &CustomerId,
-        yen: u64,
-        now: Time,
-    ) -> Result<(), ProofError> {
-        let mut confirmed = self.confirmed(customer, now)?;
-        confirmed.push((now, yen));
-        self.put(Sort::Confirmed, &self.customer(customer), &confirmed, Some(now.plus_us(DAY_US)))
+    /// Notes that so many more were.
+    pub(crate) fn add_confirmed(&self, whose: Whose<'_>, yen: u64, now: Time) -> Result<(), ProofError> {
+        let mut sum = self.confirmed(whose)?;
+        sum.add(yen, now);
+        let (sort, key) = self.of(whose);
+        self.put(sort, &key, &sum, sum.over())
     }
 
-    /// Of one day there are as many as calls are allowed in it.
-    fn confirmed(&self, customer: &CustomerId, now: Time) -> Result<Vec<(Time, u64)>, ProofError> {
-        let confirmed: Option<Vec<(Time, u64)>> = self.get(Sort::Confirmed, &self.customer(customer))?;
-        let mut confirmed = confirmed.unwrap_or_default();
-        confirmed.retain(|(at, _)| now < at.plus_us(DAY_US));
-        Ok(confirmed)
+    fn of(&self, whose: Whose<'_>) -> (Sort, [u8; 16]) {
+        match whose {
+            Whose::Customer(customer) => (Sort::Confirmed, self.customer(customer)),
+            Whose::Operator(name) => (Sort::ConfirmedAlone, self.keys.name("operator", name)),
+        }
     }
 
     /// Takes one of what a customer is allowed so often a day; `of` says what, and by whom.

@@ -105,13 +105,20 @@ pub struct CallSettings {
     pub offered: bool,
     /// Up to so many yen, for one customer in 24 hours, one person is enough.
     pub two_persons_above: u64,
+    /// Up to so many yen, for all customers in 24 hours, one person lets through alone.
+    pub one_person_daily_yen: u64,
     /// How many hours a challenge stays open for a call, or for the second who read a form.
     pub open_hours: u32,
 }
 
 impl Default for CallSettings {
     fn default() -> Self {
-        Self { offered: false, two_persons_above: 1_000_000, open_hours: 24 }
+        Self {
+            offered: false,
+            two_persons_above: 1_000_000,
+            one_person_daily_yen: 10_000_000,
+            open_hours: 24,
+        }
     }
 }
 

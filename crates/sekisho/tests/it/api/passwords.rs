@@ -48,6 +48,16 @@ fn candidates_are_judged_with_what_is_known_of_the_customer() {
     assert!(rules(&good(sender.post(CHECK, &told.to_string()))).contains(&"personal_part"), "{told}");
 }
 
+/// What docs/passwords.md shows is what is answered today.
+#[test]
+fn the_example_of_the_guide_is_answered_as_it_says() {
+    let guide = include_str!("../../../../../docs/passwords.md");
+    let example = guide.split("```").nth(1).unwrap();
+    let (asked, answered) = example.split_once("--data '").unwrap().1.split_once('\'').unwrap();
+    let expected: Value = serde_json::from_str(answered).unwrap();
+    assert_eq!(good(Api::start().of("sender").post(CHECK, asked)), expected);
+}
+
 #[test]
 fn the_other_password_is_known_by_its_verifier() {
     let api = Api::start();
