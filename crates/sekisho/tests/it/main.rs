@@ -21,6 +21,7 @@ mod demo;
 mod devices;
 mod evaluate;
 mod export;
+mod fields;
 mod forward;
 mod front_ends;
 mod gateway;
