@@ -36,7 +36,7 @@ pub use campaigns::{AttackCampaigns, CampaignFigures, Recognised};
 pub use counts::{AttackFigures, Intended, Noticed, RuleWork};
 pub use curves::{Curve, Curves, CurvesOptions, Point, curves};
 pub use error::EvaluateError;
-pub use figures::{Bar, HonestFigures, Interval};
+pub use figures::{Bar, BarResult, HonestFigures, Interval};
 pub use output::{write, write_curves};
 pub use split::Split;
 pub use swap::Swapped;

@@ -21,7 +21,7 @@ use history::{HistoryError, Watch};
 use intel::Intel;
 use model::{EventKind, Time};
 
-pub use answer::{Answered, Decided};
+pub use answer::{Answered, Decided, Reason};
 pub use ids::Ids;
 pub use pace::Pace;
 pub use summary::{Refused, ReplaySummary};

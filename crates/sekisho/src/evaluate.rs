@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use engine::Policy;
 use lab::evaluate::{
-    AttackFigures, CampaignFigures, CurvesOptions, EvaluateOptions, Evaluation, HISTORY_DAYS, Interval,
+    AttackFigures, Bar, CampaignFigures, CurvesOptions, EvaluateOptions, Evaluation, HISTORY_DAYS, Interval,
     Split, curves, evaluate, evaluate_against, evaluate_with_model, without_rule, write, write_curves,
     write_intel,
 };
@@ -165,11 +165,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     if let Some(out) = &args.out {
         write(&evaluation, out)?;
     }
-    Ok(if evaluation.bars.iter().all(lab::evaluate::Bar::held) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if evaluation.bars.iter().any(Bar::is_missed) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The rules alone, and with a model.
@@ -315,12 +311,16 @@ fn show(evaluation: &Evaluation) {
     say::table(&rows);
     say::line("(login/change/withdrawal/order)");
     for bar in &evaluation.bars {
-        let (sign, word) = if bar.at_least { ("≥", "held") } else { ("≤", "held") };
-        let word = if bar.held() { word } else { "MISSED" };
-        let (bar_is, is) = (bar.bar_per_mille / 10.0, bar.per_mille / 10.0);
+        let (sign, bar_is) = (if bar.at_least { "≥" } else { "≤" }, bar.bar_per_mille / 10.0);
+        let Some(per_mille) = bar.per_mille else {
+            say::line(format!("–       {}: nothing to measure (bar {sign} {bar_is} %)", bar.name));
+            continue;
+        };
+        let word = if bar.is_missed() { "MISSED" } else { "held" };
         say::line(format!(
-            "{word:<7} {}: {is:.2} % of {} (bar {sign} {bar_is} %)",
+            "{word:<7} {}: {:.2} % of {} (bar {sign} {bar_is} %)",
             bar.name,
+            per_mille / 10.0,
             say::thousands(bar.of)
         ));
     }
@@ -445,12 +445,15 @@ fn ablation(options: &EvaluateOptions, whole: &Evaluation, session: &Session) ->
 }
 
 fn ablation_row(name: &str, evaluation: &Evaluation) -> Vec<String> {
-    let bar = |place: usize| evaluation.bars.get(place).map_or(0.0, |bar| bar.per_mille);
+    let bar = |place: usize| {
+        let measured = evaluation.bars.get(place).and_then(|bar| bar.per_mille);
+        measured.map_or("–".to_owned(), |per_mille| format!("{per_mille:.1} ‰"))
+    };
     let honest = &evaluation.honest;
     vec![
         name.to_owned(),
-        format!("{:.1} ‰", bar(0)),
-        format!("{:.1} ‰", bar(1)),
+        bar(0),
+        bar(1),
         format!("{:.2} ‰", honest.login_step_up.per_mille),
         format!("{:.2} ‰", honest.withdrawal_step_up.per_mille),
         format!("{:.2} ‰", honest.stopped.per_mille),

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use engine::Policy;
@@ -77,6 +78,9 @@ pub(crate) struct BacktestArgs {
     /// With --history-alone: the policy (TOML) to compare with; the shipped policy without it.
     #[arg(long, requires = "history_alone")]
     against: Option<PathBuf>,
+    /// With --history-alone: country, autonomous systems, lists as of today; see docs/intel.md. A server recorded them with its events.
+    #[arg(long, requires = "history_alone")]
+    intel: Option<PathBuf>,
     #[command(flatten)]
     past: PastArgs,
     /// Print the result as JSON.
@@ -117,8 +121,9 @@ fn run_backtest(args: &BacktestArgs, session: &Session) -> anyhow::Result<ExitCo
     let found = if args.history_alone {
         let against = args.against.as_deref().map_or_else(|| Ok(Policy::SHIPPED.to_owned()), read)?;
         let against = Policy::compile(&against, 0).context("the policy of --against is refused")?;
+        let intel = Arc::new(inputs::intel(args.intel.as_deref(), None)?);
         session.watched("backtest", false, |watch| {
-            backtest_history(history, (&against, &candidate), &options, watch)
+            backtest_history(history, intel, (&against, &candidate), &options, watch)
         })
     } else {
         session.watched("backtest", false, |watch| {
@@ -168,6 +173,10 @@ fn tell(found: &Backtest, seconds: f64) {
         say::thousands(found.inputs)
     ));
     tell_base(&found.base);
+    if found.questions == 0 {
+        say::line(format!("there is nothing to compare: {}", no_questions(found)));
+        return;
+    }
     if found.unreadable > 0 {
         say::line(format!(
             "{} answers cannot be read by this version and are not compared",
@@ -199,6 +208,14 @@ fn tell(found: &Backtest, seconds: f64) {
                 example.candidate.rules.join(", ")
             ));
         }
+    }
+}
+
+/// Why there may be none, and what to do.
+const fn no_questions(found: &Backtest) -> &'static str {
+    match found.inputs {
+        0 => "there are no events",
+        _ => "no questions in this span; look at --from, --to and --timezone, or leave them out",
     }
 }
 
@@ -247,7 +264,7 @@ fn tell_rules(found: &Backtest) {
     say::line("");
     say::table(&rows);
     if found.rules.len() > RULES_TOLD {
-        say::line(format!("and {} more with --json", found.rules.len().saturating_sub(RULES_TOLD)));
+        say::line(format!("{RULES_TOLD} of {} rules are shown; --json has all", found.rules.len()));
     }
 }
 

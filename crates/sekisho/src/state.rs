@@ -63,13 +63,20 @@ fn verify(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
         say::line(serde_json::to_string_pretty(&verified)?);
     } else {
         say::line(format!(
-            "{} inputs applied again up to {}: {} records and {} decisions compared, {} differ",
+            "{} inputs applied again, to the journal's end: {} decisions and {} stored records compared, {} differ",
             say::thousands(verified.inputs),
-            say::thousands(verified.state_seq),
-            say::thousands(verified.records),
             say::thousands(verified.decisions),
+            say::thousands(verified.records),
             say::thousands(verified.differences)
         ));
+        if verified.state_seq < verified.journal_seq {
+            say::line(format!(
+                "the stored records are as of input {} of {}: the rest is in the journal, and is applied when a server starts; nothing \
+                 is missing",
+                say::thousands(verified.state_seq),
+                say::thousands(verified.journal_seq)
+            ));
+        }
         if verified.base != "journal" {
             say::line(format!(
                 "the base is the bootstrap as of input {}: it was taken as it stands, only what followed was recomputed",

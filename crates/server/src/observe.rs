@@ -45,7 +45,12 @@ impl Observer {
     /// One that knows nothing of addresses, and hashes with no secret: for events of which what was known stands beside them.
     #[must_use]
     pub(crate) fn without_files() -> Self {
-        Self::new(Arc::default(), Secret::from_bytes(&[]))
+        Self::of_history(Arc::default())
+    }
+
+    /// One that hashes with no secret: for events of a history that is told to nobody but a policy.
+    pub(crate) fn of_history(intel: Arc<Intel>) -> Self {
+        Self::new(intel, Secret::from_bytes(&[]))
     }
 
     /// Refuses questions about what lies further back. Without it a replay may ask about any time.

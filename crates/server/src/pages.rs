@@ -103,7 +103,7 @@ impl Refused {
             ProofError::Refused(refusal) => (StatusCode::CONFLICT, refusal_text(refusal, texts)),
             ProofError::Visit => (StatusCode::FORBIDDEN, texts.of("error.visit").to_owned()),
             ProofError::Absent(_) => (StatusCode::NOT_FOUND, texts.of("error.absent").to_owned()),
-            ProofError::Invalid(_) => {
+            ProofError::Invalid { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.refused").to_owned())
             }
             ProofError::UnknownPasskey => {
@@ -113,6 +113,9 @@ impl Refused {
                 (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.unlisted").to_owned())
             }
             ProofError::NoCode => (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.no_code").to_owned()),
+            ProofError::NoRecoveryCode => {
+                (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.no_recovery_code").to_owned())
+            }
             ProofError::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, texts.of("error.later").to_owned()),
             ProofError::Locked => (StatusCode::CONFLICT, texts.of("error.locked").to_owned()),
             ProofError::Conflict(_) => (StatusCode::CONFLICT, texts.of("error.again").to_owned()),

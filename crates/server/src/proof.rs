@@ -69,8 +69,13 @@ pub(crate) enum ProofError {
     #[error("there is no such {0}")]
     Absent(&'static str),
     /// What was sent is not what it should be.
-    #[error("{0}")]
-    Invalid(String),
+    #[error("{problem}")]
+    Invalid {
+        /// The field of the body.
+        field: String,
+        /// What is allowed.
+        problem: String,
+    },
     /// It does not fit what is so already.
     #[error("{0}")]
     Conflict(String),
@@ -104,6 +109,9 @@ pub(crate) enum ProofError {
     /// What was typed cannot be a code.
     #[error("a code has six digits")]
     NoCode,
+    /// What was typed cannot be a recovery code.
+    #[error("a recovery code has ten letters and digits, such as 2K7QM-X94TD")]
+    NoRecoveryCode,
     /// It comes too often.
     #[error("that is too often; come again in {0} s")]
     TooOften(u16),
@@ -122,6 +130,19 @@ pub(crate) enum ProofError {
 }
 
 impl ProofError {
+    /// A field is not what it should be.
+    pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), problem: problem.into() }
+    }
+
+    /// The same where the field stands in another one.
+    pub(crate) fn within(self, outer: &str) -> Self {
+        match self {
+            Self::Invalid { field, problem } => Self::Invalid { field: format!("{outer}.{field}"), problem },
+            other => other,
+        }
+    }
+
     /// Why, in a word that stays, where it is about a proof.
     pub(crate) const fn reason(&self) -> Option<&'static str> {
         Some(match self {
@@ -132,11 +153,12 @@ impl ProofError {
             Self::NoContact(_) => "no_contact",
             Self::Visit => "visit_over",
             Self::Absent(_)
-            | Self::Invalid(_)
+            | Self::Invalid { .. }
             | Self::Conflict(_)
             | Self::UnknownPasskey
             | Self::Unlisted(_)
             | Self::NoCode
+            | Self::NoRecoveryCode
             | Self::TooOften(_)
             | Self::Busy
             | Self::Broken(_)

@@ -30,7 +30,9 @@ pub struct Verified {
     pub base: &'static str,
     /// The input as of which that is; 0 for the journal's beginning.
     pub base_seq: u64,
-    /// Inputs applied again.
+    /// The journal's last input: those behind `state_seq` are applied when a server starts.
+    pub journal_seq: u64,
+    /// Inputs applied again, to the journal's end.
     pub inputs: u64,
     /// Decisions compared with what was answered.
     pub decisions: u64,
@@ -80,24 +82,27 @@ pub fn verify(folder: &Path) -> Result<Verified, PastError> {
     let mut verified =
         Verified { state_seq: stored.seq()?, base: base.from, base_seq: state.seq(), ..Verified::default() };
     let audit = Audit::default();
-    replay(&journal, &mut state, &mut policy, &audit, &mut verified)?;
+    let end = verified.state_seq;
+    replay(&journal, (&mut state, &mut policy), &audit, end, &mut verified)?;
     compare(&stored, &state, &mut verified)?;
     for (key, bytes) in audit.up_to(verified.state_seq) {
         if stored.load(Audit::KIND, &key)? != Some(bytes) {
             verified.differs("the audit lacks what somebody did, or tells it otherwise".to_owned());
         }
     }
+    // What is not in the stored records yet was answered all the same.
+    replay(&journal, (&mut state, &mut policy), &audit, u64::MAX, &mut verified)?;
+    verified.journal_seq = state.seq();
     Ok(verified)
 }
 
 fn replay(
     journal: &JournalReader,
-    state: &mut State,
-    policy: &mut Policy,
+    (state, policy): (&mut State, &mut Policy),
     audit: &Audit,
+    end: u64,
     verified: &mut Verified,
 ) -> Result<(), StartError> {
-    let end = verified.state_seq;
     while state.seq() < end {
         let entries = journal.read(state.seq(), recovery::READ_ROWS, recovery::READ_BYTES)?;
         if entries.is_empty() {

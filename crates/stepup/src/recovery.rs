@@ -55,6 +55,13 @@ impl Set {
     }
 }
 
+/// Whether this can be a code at all.
+#[must_use]
+pub fn is_one(typed: &str) -> bool {
+    let comparable = comparable(typed);
+    comparable.len() == SYMBOLS && comparable.bytes().all(|byte| ALPHABET.contains(&byte))
+}
+
 /// `ABCDE-FGHJK`.
 fn code(random: &[u8; BYTES]) -> String {
     let bits = random.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
@@ -85,7 +92,7 @@ fn digest(key: &[u8; 32], code: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::{CODES, RANDOM_BYTES, make};
+    use super::{CODES, RANDOM_BYTES, is_one, make};
 
     #[test]
     fn each_code_is_good_once() {
@@ -99,5 +106,15 @@ mod tests {
         assert!(!set.take(&[1; 32], &codes[3]), "used");
         assert!(!set.take(&[2; 32], &codes[4]), "another key");
         assert_eq!(set.left(), CODES - 1);
+    }
+
+    #[test]
+    fn what_cannot_be_a_code_is_told_from_a_wrong_one() {
+        for code in ["00000-00001", "2k7qm x94td", " 2K7QM-X94TD ", "oOiIl-LLLLL"] {
+            assert!(is_one(code), "{code}");
+        }
+        for other in ["", "2K7QM-X94T", "2K7QM-X94TDA", "2K7QM-X94TU", "123456", "２Ｋ７ＱＭ-X94TD"] {
+            assert!(!is_one(other), "{other}");
+        }
     }
 }

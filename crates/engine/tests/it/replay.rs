@@ -43,7 +43,9 @@ fn event() -> impl Strategy<Value = Made> {
                 .with("client.ja4", format!("t{}", agent % 2))
                 .with("client.session", format!("s{device}"));
             made = match KINDS[kind] {
-                "bank_account.change" => made.account(account, Some("ヤマダ")),
+                "bank_account.change" => {
+                    made.account(account, Some("ヤマダ")).verification(model::Verification::Pending)
+                }
                 "payment.instruction" => made.account(account, None).nobody(),
                 "order" => made
                     .order(["7203", "Z1"][usize::from(ip % 2)], i64::from(asn) * 1_000, 0.3)

@@ -203,11 +203,9 @@ impl CampaignFigures {
 
     /// The project's bars of campaigns, those of attacks that took place.
     pub(super) fn bars(&self) -> Vec<Bar> {
-        let bar = |(name, ja), times: u64, of: u64| {
-            let [times, all] = [times, of].map(super::figures::float);
-            // Of nobody, nobody is missing.
-            let per_mille = if of == 0 { 1_000.0 } else { times * 1_000.0 / all };
-            Bar { name, ja, bar_per_mille: 1_000.0, at_least: true, per_mille, of }
+        let bar = |names, times: u64, of: u64| {
+            let [times, all] = [times, of.max(1)].map(super::figures::float);
+            Bar::new(names, true, 1_000.0, (times * 1_000.0 / all, of))
         };
         let recognised = |counts: &AttackCampaigns, within: &dyn Fn(&Recognised) -> bool| {
             u64::try_from(counts.recognised.iter().filter(|moment| within(moment)).count()).unwrap_or(0)
@@ -308,8 +306,8 @@ mod tests {
         assert_eq!((okasan.entered, okasan.entered_listed, okasan.others_listed), (2, 1, 2));
         let moment = Recognised { login: 21, after_first_s: 1_200, after_20th_s: Some(60) };
         assert_eq!(okasan.recognised, [moment]);
-        let held: Vec<bool> = figures.bars().iter().map(crate::evaluate::Bar::held).collect();
-        assert_eq!(held, [true, false], "recognised in time, and one of two listed");
+        let missed: Vec<bool> = figures.bars().iter().map(crate::evaluate::Bar::is_missed).collect();
+        assert_eq!(missed, [false, true], "recognised in time, and one of two listed");
     }
 
     /// A campaign that was on before an attack began holds it from when it took the first of its logins, not from its own beginning.
@@ -318,7 +316,7 @@ mod tests {
         let figures = CampaignFigures::new(&[told(-90_000, &[(25, 1_500, None)])], &tries(), &[]);
         let moment = figures.attacks["okasan-2020"].recognised[0];
         assert_eq!((moment.login, moment.after_20th_s), (26, Some(360)));
-        assert!(!figures.bars()[0].held());
+        assert!(figures.bars()[0].is_missed());
     }
 
     #[test]
@@ -328,7 +326,7 @@ mod tests {
         sum.merge(&CampaignFigures::new(&[], &tries(), &[]));
         sum.merge(&CampaignFigures::new(&[told(60, &[(0, 0, None)])], &tries(), &[]));
         let bar = &sum.bars()[0];
-        assert_eq!((bar.of, bar.per_mille, bar.held()), (2, 500.0, false));
+        assert_eq!((bar.of, bar.per_mille, bar.is_missed()), (2, Some(500.0), true));
         assert_eq!(sum.attacks["okasan-2020"].recognised[0].after_20th_s, Some(-1_080));
     }
 }

@@ -169,42 +169,62 @@ pub struct Bar {
     pub bar_per_mille: f64,
     /// Whether it is a least (true) or a most.
     pub at_least: bool,
-    /// What was measured, in per mille.
-    pub per_mille: f64,
+    /// What was measured, in per mille; none where there was nothing to measure.
+    pub per_mille: Option<f64>,
     /// How many cases stand behind it.
     pub of: u64,
+    /// What came of it.
+    pub result: BarResult,
+}
+
+/// What came of a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BarResult {
+    /// It is held.
+    Held,
+    /// It is missed.
+    Missed,
+    /// Nothing of the kind happened: neither.
+    NothingToMeasure,
 }
 
 impl Bar {
-    /// Whether it is held.
+    /// `per_mille` of `of` cases beside its bar, which is a least or a most.
+    pub(super) fn new(
+        (name, ja): (&'static str, &'static str),
+        at_least: bool,
+        bar_per_mille: f64,
+        (per_mille, of): (f64, u64),
+    ) -> Self {
+        let is_held = if at_least { per_mille >= bar_per_mille } else { per_mille <= bar_per_mille };
+        let result = match (of, is_held) {
+            (0, _) => BarResult::NothingToMeasure,
+            (_, true) => BarResult::Held,
+            (_, false) => BarResult::Missed,
+        };
+        let per_mille = Some(per_mille).filter(|_| of > 0);
+        Self { name, ja, bar_per_mille, at_least, per_mille, of, result }
+    }
+
+    /// Whether something was measured, and is on the wrong side.
     #[must_use]
-    pub fn held(&self) -> bool {
-        if self.at_least {
-            self.per_mille >= self.bar_per_mille
-        } else {
-            self.per_mille <= self.bar_per_mille
-        }
+    pub fn is_missed(&self) -> bool {
+        self.result == BarResult::Missed
     }
 }
 
 /// The bars of the project.
 pub(super) fn bars(honest: &HonestFigures, attacks: &BTreeMap<&'static str, AttackFigures>) -> Vec<Bar> {
-    let stopped = |(name, ja), bar, of: &dyn Fn(&AttackFigures) -> &Intended| {
+    let stopped = |names, bar, of: &dyn Fn(&AttackFigures) -> &Intended| {
         let mut all = Intended::default();
         for figures in attacks.values() {
             all.merge(of(figures));
         }
-        let per_mille = if all.all == 0 { 1_000.0 } else { per_mille([all.all - all.done, all.all]) };
-        Bar { name, ja, bar_per_mille: bar, at_least: true, per_mille, of: all.all }
+        Bar::new(names, true, bar, (per_mille([all.all - all.done, all.all]), all.all))
     };
-    let most = |(name, ja), bar_per_mille, interval: Interval| Bar {
-        name,
-        ja,
-        bar_per_mille,
-        at_least: false,
-        per_mille: interval.per_mille,
-        of: interval.of,
-    };
+    let most =
+        |names, bar, interval: Interval| Bar::new(names, false, bar, (interval.per_mille, interval.of));
     vec![
         stopped(("fraudulent withdrawals stopped", "不正出金の阻止"), 990.0, &|figures| {
             &figures.withdrawals
@@ -225,7 +245,7 @@ pub(super) fn bars(honest: &HonestFigures, attacks: &BTreeMap<&'static str, Atta
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Group, HonestFigures, bars};
+    use super::{BarResult, Group, HonestFigures, bars};
     use crate::evaluate::counts::{Answered, AttackFigures, Intended};
 
     /// So many logins of which so many were asked for proof.
@@ -247,13 +267,22 @@ mod tests {
     }
 
     #[test]
-    fn bars_sum_over_attacks_and_nothing_intended_is_nothing_lost() {
+    fn bars_sum_over_attacks_and_where_nothing_was_intended_there_is_nothing_to_measure() {
         let lost = Intended { all: 100, done: 2, ..Intended::default() };
         let attack = |withdrawals| AttackFigures { withdrawals, ..AttackFigures::default() };
         let honest = HonestFigures::default();
-        let held = |attacks: BTreeMap<&'static str, AttackFigures>| bars(&honest, &attacks)[0].clone();
-        assert!(held(BTreeMap::new()).held());
-        let two = held(BTreeMap::from([("a", attack(lost)), ("b", attack(Intended::default()))]));
-        assert_eq!((two.per_mille, two.of, two.held()), (980.0, 100, false));
+        let first = |attacks: BTreeMap<&'static str, AttackFigures>| bars(&honest, &attacks)[0].clone();
+        let none = first(BTreeMap::from([("b", attack(Intended::default()))]));
+        assert_eq!((none.per_mille, none.of, none.result), (None, 0, BarResult::NothingToMeasure));
+        assert!(
+            bars(&honest, &BTreeMap::new()).iter().all(|bar| !bar.is_missed() && bar.per_mille.is_none())
+        );
+        let json = serde_json::to_value(&none).unwrap();
+        assert_eq!(
+            (&json["result"], &json["per_mille"]),
+            (&"nothing_to_measure".into(), &serde_json::Value::Null)
+        );
+        let two = first(BTreeMap::from([("a", attack(lost)), ("b", attack(Intended::default()))]));
+        assert_eq!((two.per_mille, two.of, two.result), (Some(980.0), 100, BarResult::Missed));
     }
 }

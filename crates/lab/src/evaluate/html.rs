@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::figures::float;
 use super::svg;
-use super::{Evaluation, Intended, Interval, Split};
+use super::{BarResult, Evaluation, Intended, Interval, Split};
 
 #[derive(Template)]
 #[template(path = "evaluate.html")]
@@ -28,7 +28,7 @@ struct BarRow {
     measured: String,
     bar: String,
     of: u64,
-    held: bool,
+    result: BarResult,
 }
 
 struct Row {
@@ -75,10 +75,10 @@ fn bars(evaluation: &Evaluation) -> Vec<BarRow> {
     let row = |bar: &super::Bar| BarRow {
         ja: bar.ja,
         en: bar.name,
-        measured: format!("{:.2} %", bar.per_mille / 10.0),
+        measured: bar.per_mille.map_or("–".to_owned(), |measured| format!("{:.2} %", measured / 10.0)),
         bar: format!("{} {:.1} %", if bar.at_least { "≥" } else { "≤" }, bar.bar_per_mille / 10.0),
         of: bar.of,
-        held: bar.held(),
+        result: bar.result,
     };
     evaluation.bars.iter().map(row).collect()
 }
@@ -109,10 +109,9 @@ pub(super) fn price(evaluation: &Evaluation) -> String {
         .bars
         .iter()
         .filter(|bar| !bar.at_least)
-        .map(|bar| svg::Bar {
-            name: bar.name.trim_start_matches("honest ").to_owned(),
-            value: bar.per_mille / 1_000.0,
-            limit: Some(bar.bar_per_mille / 1_000.0),
+        .filter_map(|bar| {
+            let name = bar.name.trim_start_matches("honest ").to_owned();
+            Some(svg::Bar { name, value: bar.per_mille? / 1_000.0, limit: Some(bar.bar_per_mille / 1_000.0) })
         })
         .collect();
     svg::bars("honest customers: asked, held, refused", 0.05, &bars)

@@ -3,7 +3,7 @@
 
 use history::Watch;
 
-use super::{EvaluateOptions, Evaluation, evaluate, without_rule};
+use super::{BarResult, EvaluateOptions, Evaluation, evaluate, without_rule};
 use crate::simulate::{Attack, Attacker};
 
 /// Never fires: a policy needs a threshold and may have no rule.
@@ -63,8 +63,8 @@ fn a_hold_stops_even_those_who_can_prove_and_honest_money_leaves_later() {
     assert_eq!(swapped.withdrawals.done, 0, "{swapped:?}");
     assert_eq!(found.attacks["jp-2025-pump"].orders.done, 0);
     assert_eq!(found.honest.withdrawal_stopped.times, found.honest.withdrawal_stopped.of);
-    assert!(found.bars.iter().any(|bar| bar.at_least && bar.held()));
-    assert!(found.bars.iter().any(|bar| !bar.at_least && !bar.held()));
+    assert!(found.bars.iter().any(|bar| bar.at_least && bar.result == BarResult::Held));
+    assert!(found.bars.iter().any(|bar| !bar.at_least && bar.is_missed()));
 }
 
 #[test]

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::{Context as _, anyhow};
-use engine::Verdict;
+use engine::{Policy, Verdict};
 use intel::{Intel, IntelConfig};
-use lab::replay::{Ask, Decided, Ids, Pace, Place, ReplayOptions};
+use lab::replay::{Answered, Ask, Decided, Ids, Pace, Place, Reason, ReplayOptions};
 use lab::simulate::{SimulateOptions, simulate};
 use model::Event;
 use model::time::HOUR_US;
@@ -42,6 +42,8 @@ pub(super) fn run(live: &Live<'_>, session: &Session) -> anyhow::Result<Option<E
         SimulateOptions { customers: live.customers, seed: live.seed, ..SimulateOptions::default() };
     session.watched("simulate", false, |watch| simulate(&options, &brokerage, watch))?;
     let truth = Truth::read(&brokerage.join("truth.csv"))?;
+    // The server's own: it is given no other.
+    let policy = Policy::compile(Policy::SHIPPED, 0).context("the shipped policy is refused")?;
     let intel = Intel::load(&IntelConfig::load(&brokerage.join("intel"))?)?;
     let data = live.folder.join("data");
     own_server::with(&data, own_server::usual_port(), intel, |server| {
@@ -51,7 +53,7 @@ pub(super) fn run(live: &Live<'_>, session: &Session) -> anyhow::Result<Option<E
             server.at,
             say::thousands(live.customers.into())
         ));
-        let told = Mutex::new(Told { truth, counts: [[0; 4]; 2], lines: 0 });
+        let told = Mutex::new(Told { truth, policy, counts: [[0; 4]; 2], lines: 0 });
         let listener = |decided: &Decided<'_>| {
             if let Ok(mut told) = told.lock() {
                 told.hear(decided);
@@ -127,9 +129,22 @@ impl Truth {
     }
 }
 
+/// The reason that made it so: a rule that demands this answer, else the one that gave most points; of several the first.
+fn deciding<'a>(policy: &Policy, answered: &'a Answered) -> Option<&'a Reason> {
+    let demands = |reason: &&Reason| {
+        let rule = policy.rules().iter().find(|rule| rule.name == reason.rule);
+        rule.is_some_and(|rule| rule.at_least.as_str() == answered.decision)
+    };
+    // Of the largest it gives the last.
+    let demanding = answered.reasons.iter().rev().filter(demands).max_by_key(|reason| reason.points);
+    demanding.or_else(|| answered.reasons.iter().rev().max_by_key(|reason| reason.points))
+}
+
 /// What was heard so far.
 struct Told {
     truth: Truth,
+    /// The one that decides.
+    policy: Policy,
     /// By who did it (customers, attackers) and verdict.
     counts: [[u64; 4]; 2],
     lines: u64,
@@ -157,8 +172,7 @@ impl Told {
             let local = event.time.plus_us(9 * HOUR_US).to_string();
             let who =
                 attack.map_or_else(|| "the customer".to_owned(), |attack| format!("an attacker ({attack})"));
-            let why =
-                answered.reasons.iter().max_by_key(|reason| reason.points).map_or("", |reason| &reason.text);
+            let why = deciding(&self.policy, answered).map_or("", |reason| &reason.text);
             say::line(format!(
                 "  {}  {:<5} {:<19} {:<10} {why}. It was {who}",
                 local.get(..16).unwrap_or(&local).replace('T', " "),
@@ -181,5 +195,68 @@ impl Told {
             rows.push(std::iter::once(who.to_owned()).chain(counts).chain([String::new()]).collect());
         }
         say::table(&rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Policy;
+    use lab::replay::{Answered, Reason};
+
+    use super::deciding;
+
+    const POLICY: &str = r#"
+[thresholds]
+step_up = 30
+hold = 70
+deny = 101
+
+[[rule]]
+name = "much"
+kinds = ["withdrawal"]
+when = "signal.amount.unusual"
+points = 60
+reason = { ja = "甲", en = "a" }
+
+[[rule]]
+name = "holds"
+kinds = ["withdrawal"]
+when = "signal.amount.unusual"
+points = 10
+at_least = "hold"
+reason = { ja = "乙", en = "b" }
+
+[[rule]]
+name = "also_much"
+kinds = ["withdrawal"]
+when = "signal.amount.unusual"
+points = 60
+at_least = "step_up"
+reason = { ja = "丙", en = "c" }
+"#;
+
+    #[test]
+    fn a_rule_that_demands_the_answer_decided_before_any_that_gave_points() {
+        let policy = Policy::compile(POLICY, 0).unwrap();
+        let points = |name: &str| if name == "holds" { 10 } else { 60 };
+        for (decision, fired, decided) in [
+            ("hold", &["much", "holds", "also_much"][..], Some("holds")),
+            ("hold", &["much", "also_much"], Some("much")),
+            ("step_up", &["much", "also_much"], Some("also_much")),
+            ("allow", &[], None),
+        ] {
+            let reasons = fired.iter().map(|name| Reason {
+                rule: (*name).to_owned(),
+                points: points(name),
+                text: String::new(),
+            });
+            let answered = Answered {
+                id: "1".to_owned(),
+                decision: decision.to_owned(),
+                score: 100,
+                reasons: reasons.collect(),
+            };
+            assert_eq!(deciding(&policy, &answered).map(|reason| reason.rule.as_str()), decided, "{fired:?}");
+        }
     }
 }

@@ -113,8 +113,14 @@ fn much_money_takes_two_operators_on_the_telephone() {
         japanese.body.contains("5,000,000円") && japanese.body.contains("決して伺いません"),
         "{japanese:?}"
     );
-    let unmasked = centre.suzuki().post(&format!("/v1/calls/{number}/unmask"), "").unwrap();
+    let misspelt = "{\"reson\":\"calling back\"}";
+    let refused = centre.suzuki().post(&format!("/v1/calls/{number}/unmask"), misspelt).unwrap();
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("reson")), "{refused:?}");
+    let reason = "{\"reason\":\"calling back\"}";
+    let unmasked = centre.suzuki().post(&format!("/v1/calls/{number}/unmask"), reason).unwrap();
     assert_eq!(unmasked.json()["number"], "090-1234-5678");
+    let noted = admin(&centre.broker).get("/v1/audit?limit=1").unwrap().json()["acts"][0].clone();
+    assert_eq!((&noted["act"], &noted["reason"]), (&json!("call.unmask"), &json!("calling back")));
 
     let first = say(centre.suzuki(), number, "confirm");
     assert_eq!((first.status, &first.json()["status"]), (200, &"open".into()), "{first:?}");
@@ -258,6 +264,9 @@ fn not_me_on_the_telephone_stops_it_and_locks_the_account() {
     assert_eq!(next["decision"], "hold", "{next}");
     let known = centre.suzuki().get("/v1/customers/C1").unwrap().json();
     assert!(known["reported"].is_string(), "{known}");
+    let told = centre.suzuki().get("/v1/events?customer=C1").unwrap().json();
+    let report = told["events"].as_array().unwrap().iter().find(|event| event["kind"] == "customer.report");
+    assert_eq!(report.unwrap()["channel"], "phone", "{told}");
 }
 
 /// The customer reports somewhere else: what operators said of a call before counts for nothing, and nothing more is said.

@@ -192,6 +192,14 @@ fn a_device_with_a_key_shows_that_it_is_there_once() {
         json!({"device": "phone", "name": "phone", "public_key": public, "client": client("phone")}),
     );
     assert_eq!((made.status, &made.json()["has_key"]), (201, &json!(true)), "{made:?}");
+    for told in [json!({}), json!({"public_key": public}), json!({"client": client("phone")})] {
+        let mut same = json!({"device": "phone", "name": "phone"});
+        same.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
+        let again = post("C1/devices", same);
+        assert_eq!((again.status, again.json()), (200, made.json()), "nothing changes: {again:?}");
+    }
+    let told = broker.by("admin").get("/v1/events?customer=C1").unwrap().json();
+    assert_eq!(told["events"].as_array().unwrap().len(), 1, "told once: {told}");
     let id = made.json()["id"].as_str().unwrap().to_owned();
     let presence = format!("C1/devices/{id}/presence");
 

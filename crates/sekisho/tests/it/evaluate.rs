@@ -42,7 +42,14 @@ fn a_server_answers_as_the_engine_in_process_does() {
     };
     let (here, there) = (results("here", &here), results("there", &there));
     assert_eq!(here, there);
+    // Nothing of what two bars are about is among these attacks.
+    let hijacked = "hijacked orders stopped from the third account on";
     let figures: serde_json::Value = serde_json::from_str(&here).unwrap();
+    let bar = figures["bars"].as_array().unwrap().iter().find(|bar| bar["name"] == hijacked).unwrap();
+    assert_eq!((&bar["of"], &bar["per_mille"]), (&0.into(), &serde_json::Value::Null), "{bar}");
+    assert_eq!(bar["result"], "nothing_to_measure", "{bar}");
+    let page = std::fs::read_to_string(place.path("here").join("report.html")).unwrap();
+    assert!(page.contains("nothing to measure") && page.contains("対象なし"), "{page}");
     assert!(figures["asked"].as_u64().unwrap() > 500, "{here}");
     assert!(figures["attacks"]["sim-swap"]["events"].as_u64().unwrap() > 3, "{here}");
     let spray = &figures["campaigns"]["attacks"]["password-spray"];

@@ -82,6 +82,11 @@ impl Gateway {
         self.came.lock().unwrap().clone()
     }
 
+    /// The code that came last, if one did.
+    pub(crate) fn last_code(&self) -> Option<String> {
+        self.came().iter().rev().find_map(Came::digits)
+    }
+
     /// Waits until so many requests came; gives the last of them.
     pub(crate) fn until(&self, count: usize) -> Came {
         for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
@@ -102,8 +107,12 @@ impl Came {
 
     /// The six digits in the text.
     pub(crate) fn code(&self) -> String {
-        let words = self.text().split(|c: char| !c.is_ascii_digit());
-        words.into_iter().find(|word| word.len() == 6).unwrap().to_owned()
+        self.digits().unwrap()
+    }
+
+    fn digits(&self) -> Option<String> {
+        let mut words = self.text().split(|c: char| !c.is_ascii_digit());
+        words.find(|word| word.len() == 6).map(str::to_owned)
     }
 }
 

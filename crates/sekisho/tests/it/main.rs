@@ -22,6 +22,7 @@ mod devices;
 mod evaluate;
 mod example_site;
 mod export;
+mod fields;
 mod forward;
 mod front_ends;
 mod gateway;

@@ -428,6 +428,12 @@ fn recovery_codes_sign_in_once_and_move_no_money() {
         let challenge = broker.asks().post("/v1/challenges", &login).unwrap().json();
         let body = json!({"customer": "C1", "method": "recovery", "code": code}).to_string();
         let path = format!("/v1/challenges/{}/answer", challenge["id"].as_str().unwrap());
+        for no_code in ["", "123456", "2K7QM-X94T", "2K7QM-X94TDA", "2K7QM-X94TU", "リカバリーコード"]
+        {
+            let body = json!({"customer": "C1", "method": "recovery", "code": no_code}).to_string();
+            let refused = broker.asks().post(&path, &body).unwrap();
+            assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("code")), "{refused:?}");
+        }
         assert_eq!(broker.asks().post(&path, &body).unwrap().status, expected);
     }
 }

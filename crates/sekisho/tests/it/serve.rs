@@ -328,6 +328,15 @@ fn what_was_acknowledged_survives_kill_9() {
     assert_eq!((found["state_seq"].as_u64(), found["differences"].as_u64()), (Some(before), Some(0)));
     assert!(found["records"].as_u64() > Some(50) && found["decisions"].as_u64() >= Some(many), "{found}");
 
+    // Whatever had been written back when it was copied, the whole journal is applied.
+    let verified = run(&["state", "verify", "--data", &copy, "--json"]);
+    let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!((found["inputs"].as_u64(), found["differences"].as_u64()), (Some(before), Some(0)), "{found}");
+    assert_eq!(found["journal_seq"].as_u64(), Some(before), "{found}");
+    let verified = String::from_utf8(run(&["state", "verify", "--data", &copy]).stdout).unwrap();
+    let says = verified.contains("nothing is missing");
+    assert!(says == (found["state_seq"].as_u64() < Some(before)), "{verified}");
+
     std::fs::rename(place.path("copy"), place.path("data-of-copy")).unwrap();
     let copy = Server::start_on(&place.text("data-of-copy"), &[]);
     let (body, answer) = acknowledged.iter().next().unwrap();

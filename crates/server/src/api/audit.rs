@@ -69,7 +69,7 @@ pub(super) struct AuditPage {
 
 /// Who did what, the newest first.
 #[utoipa::path(
-    get, path = "/v1/audit", tag = "audit", params(AuditQuery),
+    get, operation_id = "audit_list", path = "/v1/audit", tag = "audit", params(AuditQuery),
     responses((status = 200, body = AuditPage, description = "What was done"), Refused),
 )]
 pub(super) async fn list(

@@ -86,7 +86,7 @@ pub(super) struct EnrolmentBegun {
 /// Enrols a passkey from a page of the broker's own (one of `related_origins`): first without `credential` for what the browser
 /// is given, then with what it gave.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/passkeys", tag = "proof", request_body = EnrolmentSent,
+    post, operation_id = "passkeys_enrol", path = "/v1/customers/{id}/passkeys", tag = "proof", request_body = EnrolmentSent,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
         (status = 201, body = ShownAuthenticator, description = "With `credential`: it is enrolled"),
@@ -131,7 +131,7 @@ pub(super) async fn enrol(
 
 /// What a customer proves themselves with.
 #[utoipa::path(
-    get, path = "/v1/customers/{id}/authenticators", tag = "proof",
+    get, operation_id = "authenticators_list", path = "/v1/customers/{id}/authenticators", tag = "proof",
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses((status = 200, body = AuthenticatorsForm, description = "What they have"), Refused),
 )]
@@ -148,10 +148,11 @@ pub(super) async fn list(
 
 /// Removes one for a customer who lost it. Who did it and why is noted first.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/authenticators/{authenticator}/remove", tag = "proof", request_body = RemovalSent,
+    post, operation_id = "authenticators_remove", path = "/v1/customers/{id}/authenticators/{authenticator}/remove", tag = "proof", request_body = RemovalSent,
     params(
         ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
-        ("authenticator" = String, Path, description = "Its `id`", max_length = 32),
+        ("authenticator" = String, Path, description = "Its `id`", pattern = "^[0-9a-f]{32}$",
+         example = "00112233445566778899aabbccddeeff"),
     ),
     responses(
         (status = 204, description = "It is removed"),

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::jobs::{self, JobTold};
 use super::openapi::Refused;
-use super::parts::{Named, number, read_json_or_default};
+use super::parts::{Named, number, read_json_or_default, read_nothing};
 use super::problem::Problem;
 use crate::backtest::{Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX};
 use crate::backtests::{BacktestJob, BacktestRequest, Backtesting};
@@ -95,7 +95,7 @@ pub(super) struct BacktestResult {
 
 /// Tries a policy on the journal: every question weighed beside what was answered, when the back-tests before it are done.
 #[utoipa::path(
-    post, path = "/v1/policies/{version}/backtest", tag = "policies", request_body = Option<BacktestForm>,
+    post, operation_id = "backtests_start", path = "/v1/policies/{version}/backtest", tag = "policies", request_body = Option<BacktestForm>,
     params(("version" = String, Path,
             description = "A version, `shadow` for the candidate on trial, or `draft` for the policy in the request", example = "1")),
     responses(
@@ -185,7 +185,7 @@ fn options(form: &BacktestForm) -> Result<BacktestOptions, Problem> {
 
 /// All back-tests, the newest first; the last 32 are kept.
 #[utoipa::path(
-    get, path = "/v1/backtests", tag = "policies",
+    get, operation_id = "backtests_list", path = "/v1/backtests", tag = "policies",
     responses((status = 200, body = BacktestsTold, description = "As they are now"), Refused),
 )]
 pub(super) async fn list(
@@ -198,7 +198,7 @@ pub(super) async fn list(
 
 /// A back-test: how far it is, and what it found.
 #[utoipa::path(
-    get, path = "/v1/backtests/{id}", tag = "policies",
+    get, operation_id = "backtests_get", path = "/v1/backtests/{id}", tag = "policies",
     params(("id" = u32, Path, description = "Its number", example = 1)),
     responses(
         (status = 200, body = BacktestResult, description = "As it is now"),
@@ -234,21 +234,26 @@ fn no_such_backtest() -> Problem {
 
 /// Stops a back-test that waits or is running; one that is over stays as it is.
 #[utoipa::path(
-    post, path = "/v1/backtests/{id}/stop", tag = "policies",
+    post, operation_id = "backtests_stop", path = "/v1/backtests/{id}/stop", tag = "policies",
     params(("id" = u32, Path, description = "Its number", example = 1)),
     responses(
         (status = 202, body = BacktestTold, description = "As it is now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such back-test"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field came where none is expected; `field` names it"),
         Refused,
     ),
 )]
 pub(super) async fn stop(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     id: Named,
+    request: Request,
 ) -> Result<(StatusCode, Json<BacktestTold>), Problem> {
-    let actor = app.authorize(&headers, Role::may_operate)?;
+    let actor = app.authorize(request.headers(), Role::may_operate)?;
     let id = number(id)?;
+    read_nothing(request).await?;
     app.backtests.get(id).ok_or_else(no_such_backtest)?;
     app.act("policy.backtest_stop", id.to_string(), actor.name.clone(), None).await?;
     let backtests = Arc::clone(&app.backtests);

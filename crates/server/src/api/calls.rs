@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::openapi::Refused;
-use super::parts::{Asked, Named, after, limit, name, query, read_json};
+use super::parts::{Asked, Named, after, limit, name, query, read_json, read_json_or_default};
 use super::problem::Problem;
 use super::{App, prefers_japanese};
 use crate::keys::Role;
@@ -82,10 +82,21 @@ pub(super) struct NumberTold {
     number: String,
 }
 
+/// Why a number is asked for.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CallUnmasking, example = json!({"reason": "calling back"}))]
+pub(super) struct Unmasking {
+    /// Why, 1 to 256 bytes; kept in clear beside who asked: no personal data in it.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    #[serde(default)]
+    reason: Option<Reason>,
+}
+
 /// What came of a call.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"reason": "ご本人、金額と振込先を復唱"}))]
+#[schema(as = CallSettling, example = json!({"reason": "ご本人、金額と振込先を復唱"}))]
 pub(super) struct Settling {
     /// What was said, 1 to 256 bytes; kept in clear with the name of the key: no personal data in it.
     #[schema(value_type = String, min_length = 1, max_length = 256)]
@@ -94,7 +105,7 @@ pub(super) struct Settling {
 
 /// Calls that wait for somebody, the one that waits longest first.
 #[utoipa::path(
-    get, path = "/v1/calls", tag = "calls", params(ListQuery),
+    get, operation_id = "calls_list", path = "/v1/calls", tag = "calls", params(ListQuery),
     responses((status = 200, body = CallsTold, description = "The calls"), Refused),
 )]
 pub(super) async fn list(
@@ -124,7 +135,7 @@ pub(super) async fn list(
 
 /// One call, with what to do and say. The number to call: `POST /v1/calls/{number}/unmask`.
 #[utoipa::path(
-    get, path = "/v1/calls/{number}", tag = "calls",
+    get, operation_id = "calls_get", path = "/v1/calls/{number}", tag = "calls",
     params(
         ("number" = u64, Path, description = "The call", minimum = 1, example = 17),
         ("Accept-Language" = Option<String>, Header, description = "`en` for the script in English; else Japanese"),
@@ -150,31 +161,36 @@ pub(super) async fn get(
 }
 
 /// The number to call, in full: one that was registered before the call was asked for and before it could be a thief's. Who asked
-/// is noted first.
+/// is noted first, with the reason if one is told.
 #[utoipa::path(
-    post, path = "/v1/calls/{number}/unmask", tag = "calls",
+    post, operation_id = "calls_unmask", path = "/v1/calls/{number}/unmask", tag = "calls", request_body = Option<Unmasking>,
     params(("number" = u64, Path, description = "The call", minimum = 1, example = 17)),
     responses(
         (status = 200, body = NumberTold, description = "The number"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such call"),
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "The call does not wait any more, or the number was changed since it was asked for"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]
 pub(super) async fn unmask(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     number: Named,
+    request: Request,
 ) -> Result<Json<NumberTold>, Problem> {
-    let actor = app.authorize(&headers, Role::may_operate)?;
+    let actor = app.authorize(request.headers(), Role::may_operate)?;
     let CallNumber(number) = name(number)?;
+    let Unmasking { reason } = read_json_or_default(request, BODY_BYTES_MAX).await?;
     let call = app.proofs.call(number).await?;
     if call.shown.status != "open" {
         return Err(Problem::conflict(format!("the call is {}; nobody needs its number", call.shown.status)));
     }
     let told = app.proofs.call_number(&call).await?;
-    app.act("call.unmask", of(&call), actor.name.clone(), None).await?;
+    app.act("call.unmask", of(&call), actor.name.clone(), reason).await?;
     app.proofs.see_number(number, &actor.name).await?;
     Ok(Json(NumberTold { number: told }))
 }
@@ -182,7 +198,7 @@ pub(super) async fn unmask(
 /// The customer confirmed it on the telephone. Where two persons are asked for, the challenge is passed when another one confirms
 /// it, too.
 #[utoipa::path(
-    post, path = "/v1/calls/{number}/confirm", tag = "calls", request_body = Settling,
+    post, operation_id = "calls_confirm", path = "/v1/calls/{number}/confirm", tag = "calls", request_body = Settling,
     params(("number" = u64, Path, description = "The call", minimum = 1, example = 17)),
     responses(
         (status = 200, body = ShownCall, description = "The call as it stands now"),
@@ -206,7 +222,7 @@ pub(super) async fn confirm(
 
 /// The customer says on the telephone that it was not them: the challenge is over, and the account is locked as by *this was not me*.
 #[utoipa::path(
-    post, path = "/v1/calls/{number}/refuse", tag = "calls", request_body = Settling,
+    post, operation_id = "calls_refuse", path = "/v1/calls/{number}/refuse", tag = "calls", request_body = Settling,
     params(("number" = u64, Path, description = "The call", minimum = 1, example = 17)),
     responses(
         (status = 200, body = ShownCall, description = "The call as it stands now"),
@@ -230,7 +246,7 @@ pub(super) async fn refuse(
 
 /// Nobody was reached. After the fifth time the call is given up; other ways to answer stay open.
 #[utoipa::path(
-    post, path = "/v1/calls/{number}/unreached", tag = "calls", request_body = Settling,
+    post, operation_id = "calls_unreached", path = "/v1/calls/{number}/unreached", tag = "calls", request_body = Settling,
     params(("number" = u64, Path, description = "The call", minimum = 1, example = 17)),
     responses(
         (status = 200, body = ShownCall, description = "The call as it stands now"),

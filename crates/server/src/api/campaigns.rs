@@ -178,7 +178,7 @@ pub(super) struct MemberTold {
 
 /// Campaigns of credential stuffing and password spraying, the newest first; the last 1,024 are kept.
 #[utoipa::path(
-    get, path = "/v1/campaigns", tag = "campaigns", params(ListQuery),
+    get, operation_id = "campaigns_list", path = "/v1/campaigns", tag = "campaigns", params(ListQuery),
     responses((status = 200, body = CampaignsTold, description = "The campaigns"), Refused),
 )]
 pub(super) async fn list(
@@ -214,7 +214,7 @@ pub(super) async fn list(
 
 /// A campaign, its addresses, and the customers it got into.
 #[utoipa::path(
-    get, path = "/v1/campaigns/{id}", tag = "campaigns",
+    get, operation_id = "campaigns_get", path = "/v1/campaigns/{id}", tag = "campaigns",
     params(("id" = u64, Path, description = "Its number", maximum = 4_294_967_295_u64, example = 1), CustomersQuery),
     responses(
         (status = 200, body = WholeCampaign, description = "The campaign"),

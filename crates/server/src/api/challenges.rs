@@ -217,7 +217,8 @@ impl ActionSent {
 
 impl DeviceMeant {
     fn meant(self) -> Result<action::Device, Problem> {
-        Ok(meant_by_broker(&self.device, self.public_key.as_deref(), self.name.as_deref())?)
+        let meant = meant_by_broker(&self.device, self.public_key.as_deref(), self.name.as_deref());
+        Ok(meant.map_err(|error| error.within("device"))?)
     }
 }
 
@@ -227,7 +228,8 @@ impl AuthenticatorMeant {
             parse_authenticator_id(id)
                 .ok_or_else(|| Problem::invalid("authenticator.id", "is not an `id` of one"))
         });
-        let name = self.name.as_deref().map(named).transpose()?;
+        let name = self.name.as_deref().map(named).transpose();
+        let name = name.map_err(|error| error.within("authenticator"))?;
         Ok(action::Authenticator { factor: self.factor, id: id.transpose()?, name })
     }
 }
@@ -246,7 +248,7 @@ fn whole(action: Action) -> Result<Action, Problem> {
 
 /// Makes a challenge that no decision asked for.
 #[utoipa::path(
-    post, path = "/v1/challenges", tag = "proof", request_body = ActionSent,
+    post, operation_id = "challenges_create", path = "/v1/challenges", tag = "proof", request_body = ActionSent,
     responses(
         (status = 201, body = ShownChallenge, description = "The challenge, open"),
         (status = 413, body = Problem, content_type = "application/problem+json",
@@ -268,8 +270,8 @@ pub(super) async fn post(
 
 /// Where a challenge stands.
 #[utoipa::path(
-    get, path = "/v1/challenges/{id}", tag = "proof",
-    params(("id" = String, Path, description = "`challenge.id` of a decision", max_length = 64,
+    get, operation_id = "challenges_get", path = "/v1/challenges/{id}", tag = "proof",
+    params(("id" = String, Path, description = "`challenge.id` of a decision", pattern = "^ch_[0-9A-Za-z_-]{21}[AQgw]$",
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
         (status = 200, body = ShownChallenge, description = "The challenge"),
@@ -289,8 +291,8 @@ pub(super) async fn get(
 
 /// Lets an action through, once, if it is the one that was proven: ask right before it is done.
 #[utoipa::path(
-    post, path = "/v1/challenges/{id}/redeem", tag = "proof", request_body = ActionSent,
-    params(("id" = String, Path, description = "The challenge", max_length = 64,
+    post, operation_id = "challenges_redeem", path = "/v1/challenges/{id}/redeem", tag = "proof", request_body = ActionSent,
+    params(("id" = String, Path, description = "The challenge", pattern = "^ch_[0-9A-Za-z_-]{21}[AQgw]$",
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
         (status = 200, body = ShownChallenge, description = "The action may be done, now and once"),
@@ -317,8 +319,8 @@ pub(super) async fn redeem(
 
 /// Answers with a code, from a page of the broker's own.
 #[utoipa::path(
-    post, path = "/v1/challenges/{id}/answer", tag = "proof", request_body = AnswerSent,
-    params(("id" = String, Path, description = "The challenge", max_length = 64,
+    post, operation_id = "challenges_answer", path = "/v1/challenges/{id}/answer", tag = "proof", request_body = AnswerSent,
+    params(("id" = String, Path, description = "The challenge", pattern = "^ch_[0-9A-Za-z_-]{21}[AQgw]$",
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
         (status = 200, body = AnsweredForm, description = "It was right"),
@@ -361,8 +363,8 @@ impl AnsweredForm {
 /// Sends a code to the customer's registered number or address, from a page of the broker's own. Whether it arrives is not known
 /// here. An earlier code is void.
 #[utoipa::path(
-    post, path = "/v1/challenges/{id}/send", tag = "proof", request_body = SendSent,
-    params(("id" = String, Path, description = "The challenge", max_length = 64,
+    post, operation_id = "challenges_send", path = "/v1/challenges/{id}/send", tag = "proof", request_body = SendSent,
+    params(("id" = String, Path, description = "The challenge", pattern = "^ch_[0-9A-Za-z_-]{21}[AQgw]$",
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
         (status = 202, body = ShownChallenge, description = "It is on its way to `code.to`"),
@@ -394,8 +396,8 @@ pub(super) async fn send(
 
 /// Asks the support centre to call the customer's registered number. Asked again, it is the same call.
 #[utoipa::path(
-    post, path = "/v1/challenges/{id}/call", tag = "proof", request_body = CallSent,
-    params(("id" = String, Path, description = "The challenge", max_length = 64,
+    post, operation_id = "challenges_call", path = "/v1/challenges/{id}/call", tag = "proof", request_body = CallSent,
+    params(("id" = String, Path, description = "The challenge", pattern = "^ch_[0-9A-Za-z_-]{21}[AQgw]$",
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
         (status = 202, body = ShownChallenge, description = "The call waits, and the challenge for it"),
@@ -425,8 +427,8 @@ pub(super) async fn call(
 /// Answers with a passkey, from a page of the broker's own (one of `related_origins`): first without `credential` for what the
 /// browser is given, then with what it gave.
 #[utoipa::path(
-    post, path = "/v1/challenges/{id}/passkey", tag = "proof", request_body = PasskeySent,
-    params(("id" = String, Path, description = "The challenge", max_length = 64,
+    post, operation_id = "challenges_passkey", path = "/v1/challenges/{id}/passkey", tag = "proof", request_body = PasskeySent,
+    params(("id" = String, Path, description = "The challenge", pattern = "^ch_[0-9A-Za-z_-]{21}[AQgw]$",
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
         (status = 200, body = AnsweredForm, description = "With `credential`: it was right"),

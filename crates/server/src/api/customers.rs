@@ -146,7 +146,7 @@ pub(super) struct HoldForm {
 
 /// What is known of a customer.
 #[utoipa::path(
-    get, path = "/v1/customers/{id}", tag = "customers",
+    get, operation_id = "customers_get", path = "/v1/customers/{id}", tag = "customers",
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
         (status = 200, body = CustomerForm, description = "What is known"),

@@ -82,7 +82,7 @@ pub struct HeldForm {
 
 /// What to do about an event: usually before it is done, with outcome `attempted`.
 #[utoipa::path(
-    post, path = "/v1/decide", tag = "send", request_body = EventSent,
+    post, operation_id = "decide", path = "/v1/decide", tag = "send", request_body = EventSent,
     params(("Accept-Language" = Option<String>, Header, description = "`en` for reasons in English; else Japanese")),
     responses(
         (status = 200, body = DecisionForm, description = "The decision, durable", headers(

@@ -42,7 +42,7 @@ enum Found {
 
 /// A decision as it was given, by the identifier of its event.
 #[utoipa::path(
-    get, path = "/v1/decisions/{id}", tag = "read",
+    get, operation_id = "decisions_get", path = "/v1/decisions/{id}", tag = "read",
     params(("id" = String, Path, description = "The event's identifier", max_length = 128, example = "w-1")),
     responses(
         (status = 200, body = DecisionTold, description = "The decision as it was given"),

@@ -101,7 +101,7 @@ pub(super) struct TakingBack {
 
 /// The devices a customer registered.
 #[utoipa::path(
-    get, path = "/v1/customers/{id}/devices", tag = "proof",
+    get, operation_id = "devices_list", path = "/v1/customers/{id}/devices", tag = "proof",
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses((status = 200, body = DevicesForm, description = "What they registered"), Refused),
 )]
@@ -116,12 +116,14 @@ pub(super) async fn list(
     Ok(Json(DevicesForm { devices, only: app.proofs.lets_in_only_own_devices(&customer).await? }))
 }
 
-/// Registers a device from a page or an app of the broker's own. The same `device` again gets the new name and key.
+/// Registers a device from a page or an app of the broker's own. The same `device` again gets the new name and key;
+/// where nothing changes, no proof is needed and none is used up.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/devices", tag = "proof", request_body = DeviceSent,
+    post, operation_id = "devices_register", path = "/v1/customers/{id}/devices", tag = "proof", request_body = DeviceSent,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
-        (status = 201, body = ShownDevice, description = "It is registered"),
+        (status = 200, body = ShownDevice, description = "It was registered so before; nothing changed"),
+        (status = 201, body = ShownDevice, description = "It is registered, or has the new name or key"),
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge"),
         (status = 409, body = Problem, content_type = "application/problem+json",
@@ -143,6 +145,10 @@ pub(super) async fn register(
     let sent: DeviceSent = read_json(request, BODY_BYTES_MAX).await?;
     // Before a proof is used up.
     let new = NewDevice::checked(sent.device, &sent.name, sent.public_key.as_deref())?;
+    // Whoever asks again, since no answer came, has used the proof up.
+    if let Some(registered) = app.proofs.registered_so(&customer, &new).await? {
+        return Ok(Json(registered).into_response());
+    }
     let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
     let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
     let change = new.registering(&customer);
@@ -154,10 +160,11 @@ pub(super) async fn register(
 /// A device shows by its key that it is there: first without `token` for what to sign, then with it and the signature. Tell `client.device` with
 /// events only of a device that did.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/devices/{device}/presence", tag = "proof", request_body = PresenceSent,
+    post, operation_id = "devices_presence", path = "/v1/customers/{id}/devices/{device}/presence", tag = "proof", request_body = PresenceSent,
     params(
         ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
-        ("device" = String, Path, description = "Its `id`", max_length = 32),
+        ("device" = String, Path, description = "Its `id`", pattern = "^[0-9a-f]{32}$",
+         example = "00112233445566778899aabbccddeeff"),
     ),
     responses(
         (status = 200, body = ShownDevice, description = "With `signature`: it is there"),
@@ -180,19 +187,26 @@ pub(super) async fn presence(
     app.authorize(request.headers(), Role::may_send)?;
     let (customer, id) = named(path)?;
     let sent: PresenceSent = read_json(request, BODY_BYTES_MAX).await?;
-    let (Some(token), Some(signature)) = (sent.token, sent.signature) else {
-        let token = app.proofs.ask_device(&customer, id).await?;
-        return Ok((StatusCode::ACCEPTED, Json(PresenceAsked { token })).into_response());
-    };
-    Ok(Json(app.proofs.device_is_there(&customer, id, &token, &signature).await?).into_response())
+    match (sent.token, sent.signature) {
+        (None, None) => {
+            let token = app.proofs.ask_device(&customer, id).await?;
+            Ok((StatusCode::ACCEPTED, Json(PresenceAsked { token })).into_response())
+        }
+        (Some(token), Some(signature)) => {
+            Ok(Json(app.proofs.device_is_there(&customer, id, &token, &signature).await?).into_response())
+        }
+        (None, Some(_)) => Err(Problem::invalid("token", "is missing; `signature` is of what was asked")),
+        (Some(_), None) => Err(Problem::invalid("signature", "is missing; leave `token` out to be asked")),
+    }
 }
 
 /// Takes a device back for a customer who cannot. Who did it and why is noted first.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/devices/{device}/remove", tag = "proof", request_body = TakingBack,
+    post, operation_id = "devices_remove", path = "/v1/customers/{id}/devices/{device}/remove", tag = "proof", request_body = TakingBack,
     params(
         ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
-        ("device" = String, Path, description = "Its `id`", max_length = 32),
+        ("device" = String, Path, description = "Its `id`", pattern = "^[0-9a-f]{32}$",
+         example = "00112233445566778899aabbccddeeff"),
     ),
     responses(
         (status = 204, description = "It is taken back"),
@@ -223,7 +237,7 @@ pub(super) async fn remove(
 
 /// Lets any device of a customer in again, or only registered ones. Who did it and why is noted first.
 #[utoipa::path(
-    put, path = "/v1/customers/{id}/only-own-devices", tag = "proof", request_body = OnlySent,
+    put, operation_id = "devices_restrict", path = "/v1/customers/{id}/only-own-devices", tag = "proof", request_body = OnlySent,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
         (status = 204, description = "So it is from the next event on"),

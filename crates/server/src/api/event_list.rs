@@ -94,7 +94,7 @@ impl Whose {
 
 /// Events, the newest first: of a customer, from an address, from a device, or of all.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "read", params(EventQuery),
+    get, operation_id = "events_list", path = "/v1/events", tag = "read", params(EventQuery),
     responses((status = 200, body = EventPage, description = "A page of events"), Refused),
 )]
 pub(super) async fn list(

@@ -58,7 +58,7 @@ type Waiting = (usize, Option<(CustomerId, Time)>, Answering);
 
 /// Facts without a question: NDJSON, or a JSON array. Good ones are recorded even if others are rejected.
 #[utoipa::path(
-    post, path = "/v1/events", tag = "send",
+    post, operation_id = "events_send", path = "/v1/events", tag = "send",
     request_body(
         content(
             (Vec<EventSent> = "application/json"),

@@ -42,7 +42,7 @@ pub(super) struct ExplanationTold {
 /// A decision taken apart: every signal and rule, recomputed from the journal up to its event. That may take longer than a
 /// request: ask again with the same identifier until it is done. One is explained at a time, and none beside a back-test: others wait.
 #[utoipa::path(
-    get, path = "/v1/decisions/{id}/explain", tag = "read",
+    get, operation_id = "decisions_explain", path = "/v1/decisions/{id}/explain", tag = "read",
     params(("id" = String, Path, description = "The event's identifier", max_length = 128, example = "w-1")),
     responses(
         (status = 200, body = ExplanationTold, description = "The explanation"),

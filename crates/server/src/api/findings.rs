@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::openapi::Refused;
-use super::parts::{Asked, limit, query};
+use super::parts::{Asked, limit, query, read_nothing};
 use super::problem::Problem;
 use super::sweeps::{SweepTaken, not_taken};
 use crate::jobs::JobState;
@@ -62,7 +62,7 @@ pub(super) struct FindingsQuery {
 
 /// What the re-examination of every day found. A procedure that a later one examined again stands there only.
 #[utoipa::path(
-    get, path = "/v1/findings", tag = "sweeps", params(FindingsQuery),
+    get, operation_id = "findings_list", path = "/v1/findings", tag = "sweeps", params(FindingsQuery),
     responses((status = 200, body = FindingsTold, description = "Findings, the latest examination first"), Refused),
 )]
 pub(super) async fn list(
@@ -85,10 +85,14 @@ pub(super) async fn list(
 
 /// Examines now what the next examination of the day would.
 #[utoipa::path(
-    post, path = "/v1/findings/examine", tag = "sweeps",
+    post, operation_id = "findings_examine", path = "/v1/findings/examine", tag = "sweeps",
     responses(
         (status = 202, body = SweepTaken, description = "The examination, a sweep"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "There is no history yet"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field came where none is expected; `field` names it"),
         Refused,
     ),
 )]
@@ -97,6 +101,7 @@ pub(super) async fn examine(
     request: Request,
 ) -> Result<(StatusCode, Json<SweepTaken>), Problem> {
     let actor = app.authorize(request.headers(), Role::may_operate)?;
+    read_nothing(request).await?;
     app.act("findings.examine", String::new(), actor.name.clone(), None).await?;
     let id = crate::daily::ask(&app.sweeps, (app.clock)()).await.map_err(not_taken)?;
     Ok((StatusCode::ACCEPTED, Json(SweepTaken { id })))

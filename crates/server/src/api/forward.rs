@@ -61,7 +61,7 @@ struct StepUp {
 
 /// A front end's question, with any method: what is asked stands in headers; docs/forward-auth.md. 401 and 403 are decisions.
 #[utoipa::path(
-    get, path = "/v1/forward/{kind}", tag = "send",
+    get, operation_id = "forward", path = "/v1/forward/{kind}", tag = "send",
     params(
         ("kind" = String, Path, description = "What is done; docs/events.md names the kinds", example = "withdrawal"),
         ("step_up" = Option<String>, Query, description = "Told beside a 401: where proof is given", example = "/proof"),

@@ -59,7 +59,7 @@ pub(super) struct HandoverForm {
 
 /// An address at which a customer is known here. Redirect them to it; never send it by mail or SMS.
 #[utoipa::path(
-    post, path = "/v1/handovers", tag = "proof", request_body = HandoverSent,
+    post, operation_id = "handovers_create", path = "/v1/handovers", tag = "proof", request_body = HandoverSent,
     responses(
         (status = 201, body = HandoverForm, description = "The address"),
         (status = 404, body = Problem, content_type = "application/problem+json",

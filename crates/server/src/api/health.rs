@@ -17,7 +17,7 @@ use crate::sequencer::AskError;
 
 /// Whether the process lives.
 #[utoipa::path(
-    get, path = "/healthz", tag = "server", security(()),
+    get, operation_id = "healthz", path = "/healthz", tag = "server", security(()),
     responses((status = 200, body = String, content_type = "text/plain", description = "So it is")),
 )]
 pub(super) async fn healthz() -> &'static str {
@@ -26,7 +26,7 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Whether inputs are taken.
 #[utoipa::path(
-    get, path = "/readyz", tag = "server", security(()),
+    get, operation_id = "readyz", path = "/readyz", tag = "server", security(()),
     responses(
         (status = 200, body = String, content_type = "text/plain", description = "So it is"),
         (status = 503, body = Problem, content_type = "application/problem+json",
@@ -43,7 +43,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
 
 /// What the server counts, for Prometheus.
 #[utoipa::path(
-    get, path = "/metrics", tag = "server", security(()),
+    get, operation_id = "metrics", path = "/metrics", tag = "server", security(()),
     responses((status = 200, body = String, content_type = "text/plain", description = "So it is")),
 )]
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {

@@ -125,7 +125,7 @@ pub(super) struct HoldPage {
 
 /// Open holds, the newest first.
 #[utoipa::path(
-    get, path = "/v1/holds", tag = "holds", params(HoldQuery),
+    get, operation_id = "holds_list", path = "/v1/holds", tag = "holds", params(HoldQuery),
     responses((status = 200, body = HoldPage, description = "The hold, or holds, as they are now"), Refused),
 )]
 pub(super) async fn list(
@@ -267,7 +267,7 @@ fn held(reader: &Reader, seq: u64) -> Result<Option<OpenHold>, ReadError> {
 
 /// What became of one hold. Who asked for the decision may ask too: they do what was held once it is released.
 #[utoipa::path(
-    get, path = "/v1/holds/{id}", tag = "holds",
+    get, operation_id = "holds_get", path = "/v1/holds/{id}", tag = "holds",
     params(("id" = String, Path, description = "The held event's identifier", max_length = 128, example = "w-1")),
     responses(
         (status = 200, body = HoldState, description = "The hold as it is now; by whom and why is told to roles that read"),
@@ -333,7 +333,7 @@ const fn word(released: bool) -> &'static str {
 
 /// Lets a held event go. Once released or refused it stays so.
 #[utoipa::path(
-    post, path = "/v1/holds/{id}/release", tag = "holds", request_body = Option<Settling>,
+    post, operation_id = "holds_release", path = "/v1/holds/{id}/release", tag = "holds", request_body = Option<Settling>,
     params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
     responses(
         (status = 200, body = Settled, description = "The hold, or holds, as they are now"),
@@ -357,7 +357,7 @@ pub(super) async fn release(
 
 /// Refuses a held event for good. Once released or refused it stays so.
 #[utoipa::path(
-    post, path = "/v1/holds/{id}/refuse", tag = "holds", request_body = Option<Settling>,
+    post, operation_id = "holds_refuse", path = "/v1/holds/{id}/refuse", tag = "holds", request_body = Option<Settling>,
     params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
     responses(
         (status = 200, body = Settled, description = "The hold, or holds, as they are now"),

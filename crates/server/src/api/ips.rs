@@ -85,7 +85,7 @@ pub(super) struct AttemptsForm {
 
 /// What is known of an address.
 #[utoipa::path(
-    get, path = "/v1/ips/{ip}", tag = "read",
+    get, operation_id = "ips_get", path = "/v1/ips/{ip}", tag = "read",
     params(("ip" = String, Path, description = "IPv4 or IPv6 address", example = "203.0.113.7")),
     responses((status = 200, body = IpForm, description = "What is known"), Refused),
 )]

@@ -103,7 +103,7 @@ pub(super) struct ListKept {
 
 /// All lists.
 #[utoipa::path(
-    get, path = "/v1/lists", tag = "lists", responses((status = 200, body = ListsTold, description = "The list, or lists, as they are now"), Refused),
+    get, operation_id = "lists_list", path = "/v1/lists", tag = "lists", responses((status = 200, body = ListsTold, description = "The list, or lists, as they are now"), Refused),
 )]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -130,7 +130,7 @@ pub(super) async fn list(
 
 /// One list with what is in it.
 #[utoipa::path(
-    get, path = "/v1/lists/{name}", tag = "lists",
+    get, operation_id = "lists_get", path = "/v1/lists/{name}", tag = "lists",
     params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
     responses(
         (status = 200, body = ListTold, description = "The list, or lists, as they are now"),
@@ -171,7 +171,7 @@ fn told(document: &Document, whole: bool) -> Option<ListTold> {
 
 /// Writes a list, in place of what it held before.
 #[utoipa::path(
-    put, path = "/v1/lists/{name}", tag = "lists", request_body = ListForm,
+    put, operation_id = "lists_put", path = "/v1/lists/{name}", tag = "lists", request_body = ListForm,
     params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
     responses(
         (status = 200, body = ListKept, description = "The list, or lists, as they are now"),
@@ -205,7 +205,7 @@ pub(super) async fn put(
 
 /// Removes a list.
 #[utoipa::path(
-    delete, path = "/v1/lists/{name}", tag = "lists",
+    delete, operation_id = "lists_delete", path = "/v1/lists/{name}", tag = "lists",
     params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
     responses(
         (status = 200, body = ListKept, description = "The list, or lists, as they are now"),

@@ -45,7 +45,7 @@ pub(super) struct Unlocked {
 
 /// Ends what `customer.report` began: the customer was identified anew. Who did it and why is noted first.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/unlock", tag = "customers", request_body = Unlocking,
+    post, operation_id = "customers_unlock", path = "/v1/customers/{id}/unlock", tag = "customers", request_body = Unlocking,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
         (status = 200, body = Unlocked, description = "What comes next is decided as if nothing had been reported"),

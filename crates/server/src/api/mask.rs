@@ -71,7 +71,7 @@ pub(super) struct FieldMasked {
 
 /// Masks personal data, by its kind and in free text. Nothing of it is kept.
 #[utoipa::path(
-    post, path = "/v1/mask", tag = "customers", request_body = MaskForm,
+    post, operation_id = "mask", path = "/v1/mask", tag = "customers", request_body = MaskForm,
     responses(
         (status = 200, body = Masked, description = "What may be shown"),
         (status = 413, body = Problem, content_type = "application/problem+json",

@@ -112,7 +112,7 @@ pub(super) fn operations(document: &utoipa::openapi::OpenApi) -> Vec<String> {
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "server", security(()),
+    get, operation_id = "openapi", path = "/openapi.json", tag = "server", security(()),
     responses((status = 200, body = Object, description = "OpenAPI 3.1")),
 )]
 pub(super) async fn document(State(app): State<Arc<App>>) -> impl IntoResponse {
@@ -122,6 +122,22 @@ pub(super) async fn document(State(app): State<Arc<App>>) -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use super::{openapi, operations};
+
+    /// Generated clients name their functions so.
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let items = document["paths"].as_object().unwrap().values();
+        let mut names: Vec<&str> = items
+            .flat_map(|item| item.as_object().unwrap().values())
+            .map(|operation| operation["operationId"].as_str().unwrap())
+            .collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert_eq!(all, operations(&openapi()).len());
+    }
 
     /// What the router has and what is documented are the same.
     #[test]

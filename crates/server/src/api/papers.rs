@@ -51,8 +51,8 @@ pub(super) struct PaperSent {
 
 /// Says that a signed form came. When a second operator says the same, the challenge is passed. Who said so is noted first.
 #[utoipa::path(
-    post, path = "/v1/challenges/{id}/paper", tag = "calls", request_body = PaperSent,
-    params(("id" = String, Path, description = "The challenge", max_length = 64,
+    post, operation_id = "challenges_paper", path = "/v1/challenges/{id}/paper", tag = "calls", request_body = PaperSent,
+    params(("id" = String, Path, description = "The challenge", pattern = "^ch_[0-9A-Za-z_-]{21}[AQgw]$",
             example = "ch_q83vEjRWeJCrze8SNFZ4kA")),
     responses(
         (status = 200, body = ShownChallenge, description = "The challenge as it stands now"),

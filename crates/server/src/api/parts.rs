@@ -12,6 +12,8 @@ use super::read_body;
 
 /// Most that is given at once.
 pub(super) const PAGE_MAX: u16 = 200;
+/// Bytes of a body that has nothing to say.
+const NOTHING_BYTES_MAX: usize = 4 << 10;
 /// What is given at once where nothing else is asked for.
 pub(super) const PAGE: u16 = 50;
 
@@ -134,8 +136,9 @@ pub(super) async fn read_json_blind<T: DeserializeOwned>(
             serde_json::error::Category::Data => {
                 let is_ours =
                     |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) || fields.contains(&part);
-                let field = if path.split(['.', '[', ']']).all(is_ours) { path } else { ".".to_owned() };
-                Problem::invalid(field, without_what_came(&inner))
+                let path = if path.split(['.', '[', ']']).all(is_ours) { path } else { ".".to_owned() };
+                let told = without_what_came(&inner);
+                Problem::invalid(field(path, &told), told)
             }
             _ => Problem::unreadable(format!(
                 "not JSON, seen at line {} column {}",
@@ -169,15 +172,26 @@ fn without_what_came(error: &serde_json::Error) -> String {
     format!("{said}, at line {line} column {column}")
 }
 
+/// The field that is wrong: where one is missing, that one, and not what it is missing from.
+fn field(path: String, told: &str) -> String {
+    let missing = told.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match missing {
+        None => path,
+        Some(name) if path == "." => name.to_owned(),
+        Some(name) => format!("{path}.{name}"),
+    }
+}
+
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.into_inner());
         match inner.classify() {
             // What is wrong in it may come before where it breaks off.
-            serde_json::error::Category::Data => {
-                not_json(body).unwrap_or_else(|| Problem::invalid(path, objects::told(&inner)))
-            }
+            serde_json::error::Category::Data => not_json(body).unwrap_or_else(|| {
+                let told = objects::told(&inner);
+                Problem::invalid(field(path, &told), told)
+            }),
             _ => Problem::unreadable(format!("not JSON: {inner}")),
         }
     })?;
@@ -204,4 +218,13 @@ pub(super) async fn read_json_or_default<T: DeserializeOwned + Default>(
         return Ok(T::default());
     }
     Ok(parse_json::<Option<T>>(&body)?.unwrap_or_default())
+}
+
+/// That nothing came, or nothing in an object: a request that says all by its path. Who tells a reason where none is kept learns it.
+pub(super) async fn read_nothing(request: Request) -> Result<(), Problem> {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    let Nothing {} = read_json_or_default(request, NOTHING_BYTES_MAX).await?;
+    Ok(())
 }

@@ -145,7 +145,7 @@ pub(super) struct BrokenRule {
 
 /// Judges a candidate password. Nothing of it is kept.
 #[utoipa::path(
-    post, path = "/v1/passwords/check", tag = "send", request_body = PasswordForm,
+    post, operation_id = "passwords_check", path = "/v1/passwords/check", tag = "send", request_body = PasswordForm,
     responses(
         (status = 200, body = PasswordJudged, description = "It is judged"),
         (status = 413, body = Problem, content_type = "application/problem+json",

@@ -128,7 +128,7 @@ impl From<&Candidate> for ShadowTold {
 
 /// Versions of the policy, and the candidate on trial.
 #[utoipa::path(
-    get, path = "/v1/policies", tag = "policies", responses((status = 200, body = PoliciesTold, description = "The policy, or policies, as they are now"), Refused),
+    get, operation_id = "policies_list", path = "/v1/policies", tag = "policies", responses((status = 200, body = PoliciesTold, description = "The policy, or policies, as they are now"), Refused),
 )]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -153,7 +153,7 @@ pub(super) async fn list(
 
 /// The text of a version.
 #[utoipa::path(
-    get, path = "/v1/policies/{version}", tag = "policies",
+    get, operation_id = "policies_get", path = "/v1/policies/{version}", tag = "policies",
     params(("version" = u32, Path, description = "As decisions name it", example = 1)),
     responses(
         (status = 200, body = String, content_type = "application/toml", description = "The policy as it was written"),
@@ -177,7 +177,7 @@ pub(super) async fn get(
 
 /// Checks a policy, makes it the one in force, or puts it on trial.
 #[utoipa::path(
-    post, path = "/v1/policies", tag = "policies", request_body = PolicyForm,
+    post, operation_id = "policies_submit", path = "/v1/policies", tag = "policies", request_body = PolicyForm,
     responses(
         (status = 200, body = PolicyTaken, description = "The policy, or policies, as they are now"),
         (status = 413, body = Problem, content_type = "application/problem+json",
@@ -259,7 +259,7 @@ fn taken_version(answer: &[u8]) -> Option<u32> {
 
 /// Ends the trial of a candidate; gives what was counted.
 #[utoipa::path(
-    delete, path = "/v1/policies/shadow", tag = "policies",
+    delete, operation_id = "policies_shadow_end", path = "/v1/policies/shadow", tag = "policies",
     responses(
         (status = 200, body = Option<ShadowTold>,
          description = "What was counted; nothing if it was written by another version of the program"),

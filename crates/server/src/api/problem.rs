@@ -243,11 +243,12 @@ impl From<ProofError> for Problem {
         let (detail, reason) = (error.to_string(), error.reason());
         let problem = match error {
             ProofError::Absent(_) => Self::absent(detail),
-            ProofError::Invalid(_) | ProofError::Unlisted(_) => Self::invalid("proof", detail),
+            ProofError::Invalid { field, .. } => Self::invalid(field, detail),
+            ProofError::Unlisted(_) => Self::invalid("credential", detail),
             ProofError::UnknownPasskey => Self {
                 r#type: "urn:sekisho:problem:unknown-passkey",
                 title: "The passkey is not known",
-                ..Self::invalid("proof", detail)
+                ..Self::invalid("credential", detail)
             },
             ProofError::Refused(refusal) => Self {
                 retry_after_seconds: refusal.wait_s().and_then(NonZeroU32::new),
@@ -264,7 +265,7 @@ impl From<ProofError> for Problem {
             | ProofError::LastDevice
             | ProofError::Locked
             | ProofError::Visit => Self::conflict(detail),
-            ProofError::NoCode => Self::invalid("code", detail),
+            ProofError::NoCode | ProofError::NoRecoveryCode => Self::invalid("code", detail),
             ProofError::TooOften(wait_s) => Self::too_often(detail, wait_s),
             ProofError::Busy => Self::not_now(detail, 1),
             ProofError::Broken(_) => Self::not_now(detail, 30),

@@ -104,7 +104,7 @@ pub(super) struct ProfileKept {
 
 /// Keeps what the broker tells of a customer, in place of what was told before.
 #[utoipa::path(
-    put, path = "/v1/customers/{id}", tag = "customers", request_body = ProfileForm,
+    put, operation_id = "customers_put", path = "/v1/customers/{id}", tag = "customers", request_body = ProfileForm,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
         (status = 200, body = ProfileKept, description = "The profile is kept"),
@@ -168,7 +168,7 @@ pub(super) struct UnmaskedProfile {
 
 /// Shows a customer's profile in full. Who asked and why is noted first, for good: see /v1/audit.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/unmask", tag = "customers", request_body = Unmasking,
+    post, operation_id = "customers_unmask", path = "/v1/customers/{id}/unmask", tag = "customers", request_body = Unmasking,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
         (status = 200, body = UnmaskedProfile, description = "The profile in full"),

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::openapi::Refused;
-use super::parts::{Named, name, read_json};
+use super::parts::{Named, name, read_json, read_nothing};
 use super::problem::Problem;
 use crate::keys::Role;
 use crate::proof::ShownProof;
@@ -67,21 +67,29 @@ impl std::str::FromStr for SignInId {
 
 /// Begins a sign-in by passkey. With `mediation: "conditional"` the browser offers passkeys in the form's field.
 #[utoipa::path(
-    post, path = "/v1/sign-ins", tag = "proof",
-    responses((status = 201, body = SignInBegun, description = "What the browser is given"), Refused),
+    post, operation_id = "sign_ins_begin", path = "/v1/sign-ins", tag = "proof",
+    responses(
+        (status = 201, body = SignInBegun, description = "What the browser is given"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field came where none is expected; `field` names it"),
+        Refused,
+    ),
 )]
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<(StatusCode, Json<SignInBegun>), Problem> {
     app.authorize(request.headers(), Role::may_send)?;
+    read_nothing(request).await?;
     let (id, options) = app.proofs.begin_sign_in()?;
     Ok((StatusCode::CREATED, Json(SignInBegun { id, options })))
 }
 
 /// Ends it.
 #[utoipa::path(
-    post, path = "/v1/sign-ins/{id}", tag = "proof", request_body = SignInSent,
+    post, operation_id = "sign_ins_end", path = "/v1/sign-ins/{id}", tag = "proof", request_body = SignInSent,
     params(("id" = String, Path, description = "The sign-in", pattern = "^[0-9a-f]{32}$",
             example = "00112233445566778899aabbccddeeff")),
     responses(

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::jobs::{self, JobTold};
 use super::openapi::Refused;
-use super::parts::{self, Asked, Named, limit, number, query, read_json};
+use super::parts::{self, Asked, Named, limit, number, query, read_json, read_nothing};
 use super::problem::Problem;
 use crate::jobs::JobState;
 use crate::keys::Role;
@@ -173,7 +173,7 @@ pub(super) struct FindingQuery {
 
 /// Takes a sweep: it is run when those before it are done, also after a restart.
 #[utoipa::path(
-    post, path = "/v1/sweeps", tag = "sweeps", request_body = SweepForm,
+    post, operation_id = "sweeps_start", path = "/v1/sweeps", tag = "sweeps", request_body = SweepForm,
     responses(
         (status = 202, body = SweepTaken, description = "The sweep, or sweeps, as they are now"),
         (status = 409, body = Problem, content_type = "application/problem+json",
@@ -347,7 +347,7 @@ impl SweepForm {
 
 /// All sweeps, the newest first.
 #[utoipa::path(
-    get, path = "/v1/sweeps", tag = "sweeps", responses((status = 200, body = SweepsTold, description = "The sweep, or sweeps, as they are now"), Refused),
+    get, operation_id = "sweeps_list", path = "/v1/sweeps", tag = "sweeps", responses((status = 200, body = SweepsTold, description = "The sweep, or sweeps, as they are now"), Refused),
 )]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -359,7 +359,7 @@ pub(super) async fn list(
 
 /// A sweep: how far it is, and a page of what it found.
 #[utoipa::path(
-    get, path = "/v1/sweeps/{id}", tag = "sweeps",
+    get, operation_id = "sweeps_get", path = "/v1/sweeps/{id}", tag = "sweeps",
     params(("id" = u32, Path, description = "Its number", example = 1), FindingQuery),
     responses(
         (status = 200, body = SweepResult, description = "The sweep, or sweeps, as they are now"),
@@ -439,21 +439,26 @@ fn page(
 
 /// Stops a sweep that waits or is running; one that is over stays as it is.
 #[utoipa::path(
-    post, path = "/v1/sweeps/{id}/stop", tag = "sweeps",
+    post, operation_id = "sweeps_stop", path = "/v1/sweeps/{id}/stop", tag = "sweeps",
     params(("id" = u32, Path, description = "Its number", example = 1)),
     responses(
         (status = 202, body = SweepTold, description = "The sweep, or sweeps, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such sweep"),
+        (status = 413, body = Problem, content_type = "application/problem+json",
+         description = "The body is too large, or did not come whole"),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+         description = "A field came where none is expected; `field` names it"),
         Refused,
     ),
 )]
 pub(super) async fn stop(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     id: Named,
+    request: Request,
 ) -> Result<(StatusCode, Json<SweepTold>), Problem> {
-    let actor = app.authorize(&headers, Role::may_operate)?;
+    let actor = app.authorize(request.headers(), Role::may_operate)?;
     let id = number(id)?;
+    read_nothing(request).await?;
     app.sweeps.get(id).ok_or_else(no_such_sweep)?;
     app.act("sweep.stop", id.to_string(), actor.name.clone(), None).await?;
     let sweeps = Arc::clone(&app.sweeps);

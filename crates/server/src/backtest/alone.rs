@@ -6,11 +6,13 @@
 //! question and what became of it – an attempt, and within a day a success of the same kind in the same customer's name – that is one.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use engine::input::Body;
 use engine::{Decision, Input, Observed, Policy, State};
 use hashbrown::HashMap;
 use history::Watch;
+use intel::Intel;
 use model::customer::text_key;
 use model::time::DAY_US;
 use model::{EventKind, Outcome};
@@ -29,21 +31,23 @@ const NOTES: [&str; 4] = [
     "customers' profiles and lists are not known; bank accounts only where a server wrote the history",
 ];
 
-/// Weighs what happened in history files by two policies.
+/// Weighs what happened in history files by two policies. Where `intel` knows nothing of an address, what was recorded with it stands.
 ///
 /// # Errors
 /// The history cannot be read, or `watch` says stop.
 pub fn backtest_history(
     files: &[PathBuf],
+    intel: Arc<Intel>,
     (live, candidate): (&Policy, &Policy),
     options: &BacktestOptions,
     watch: &Watch,
 ) -> Result<Backtest, PastError> {
     let mut labels = Labels::about(options);
-    each_event(files, watch, |seq, event| labels.note(seq, &event))?;
+    let observer = Observer::of_history(intel);
+    each_event(files, &observer, watch, |seq, event| labels.note(seq, &event))?;
     let mut found = Found::new(candidate, labels);
     let (mut state, mut questions, mut events) = (State::default(), Questions::default(), 0_u64);
-    each_event(files, watch, |seq, event| {
+    each_event(files, &observer, watch, |seq, event| {
         events = seq;
         let is_asked = questions.is_one(&event) && options.is_within(event.time);
         if is_asked {
@@ -68,11 +72,12 @@ const OPEN_MAX: usize = 16;
 /// Every event in the order of its time, with its number in it, from 1.
 fn each_event(
     files: &[PathBuf],
+    observer: &Observer,
     watch: &Watch,
     mut look: impl FnMut(u64, Box<Observed>),
 ) -> Result<(), PastError> {
     let mut seq = 0_u64;
-    Feed::open(files)?.run(&Observer::without_files(), watch, |event| {
+    Feed::open(files)?.run(observer, watch, |event| {
         seq = seq.saturating_add(1);
         look(seq, event);
         if seq.is_multiple_of(LOOK_INPUTS) { Ok(watch.check()?) } else { Ok(()) }

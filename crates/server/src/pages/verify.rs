@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use model::Channel;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepup::Method;
@@ -187,7 +188,7 @@ pub(super) async fn send(
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse(&id).map_err(refused)?;
     let method = Method::of(&sent.method).filter(|method| method.is_sent());
-    let method = method.ok_or_else(|| refused(ProofError::Invalid("method".to_owned())))?;
+    let method = method.ok_or_else(|| refused(ProofError::invalid("method", "is not one")))?;
     let customer = &visitor.visit.customer;
     let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
     let shown = app.proofs.send_code(id, customer, guesser, method).await.map_err(refused)?;
@@ -256,7 +257,7 @@ pub(super) async fn answer(
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse(&id).map_err(refused)?;
     let method = Method::of(&sent.method).filter(|method| method.is_guessed());
-    let method = method.ok_or_else(|| refused(ProofError::Invalid("method".to_owned())))?;
+    let method = method.ok_or_else(|| refused(ProofError::invalid("method", "is not one")))?;
     let customer = &visitor.visit.customer;
     let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
     let answered = app.proofs.answer(id, customer, guesser, method, &sent.code).await;
@@ -277,7 +278,8 @@ pub(super) async fn report(
     if !visit.signed_in {
         return Err(refused(ProofError::Visit));
     }
-    let reported = app.proofs.report(&app.observer, id, &visit.customer, visit.client.as_deref()).await;
+    let reported =
+        app.proofs.report(&app.observer, id, &visit.customer, (Channel::Web, visit.client.as_deref())).await;
     reported.map_err(refused)?;
     Ok(Json(json!({ "text": texts.of("verify.reported") })).into_response())
 }

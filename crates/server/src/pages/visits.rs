@@ -86,7 +86,8 @@ pub(super) async fn acting<T: DeserializeOwned>(
     }
     let body: Bytes = crate::api::read_body(request, BODY_BYTES_MAX).await.map_err(|_problem| refused())?;
     let sent = serde_json::from_slice(&body);
-    let sent = sent.map_err(|error| Refused::new(ProofError::Invalid(error.to_string()), visitor.texts))?;
+    let sent =
+        sent.map_err(|error| Refused::new(ProofError::invalid(".", error.to_string()), visitor.texts))?;
     Ok((visitor, sent))
 }
 

@@ -2,7 +2,7 @@
 //! that is strong confirms changes with it; the first one needs nothing but the visit, and cools off. Must not know pages.
 
 use model::time::HOUR_US;
-use model::{CustomerId, EventKind, Factor, Outcome, Time};
+use model::{Channel, CustomerId, EventKind, Factor, Outcome, Time};
 use serde::Serialize;
 use serde_json::Value;
 use stepup::totp::Totp;
@@ -167,7 +167,7 @@ impl Proofs {
             totp.ok_or_else(|| ProofError::Conflict("no enrolment is under way; begin again".to_owned()))?;
         if !totp.take(&code::typed(given), self.now()) {
             let problem = "the code is not one of this app; look whether its clock is right";
-            return Err(ProofError::Invalid(problem.to_owned()));
+            return Err(ProofError::invalid("code", problem));
         }
         let given = visit.given(&change, self.now());
         let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name, given.passed())?;
@@ -379,6 +379,7 @@ impl Proofs {
             customer: &changed.customer,
             factor: Some(factor_of(&changed.kind)),
             reason: None,
+            channel: Channel::Web,
             client,
         };
         match self.tell(observer, fact).await {
@@ -422,9 +423,9 @@ pub(super) fn passkeys_of(has: &[Authenticator]) -> Vec<String> {
 /// A name that an owner gave, as it is kept.
 pub(crate) fn named(name: &str) -> Result<String, ProofError> {
     authenticator::name(name).ok_or_else(|| {
-        ProofError::Invalid(
-            "`name` cannot be one; allowed: 1 to 40 characters, none that turns the direction of text"
-                .to_owned(),
+        ProofError::invalid(
+            "name",
+            "`name` cannot be one; allowed: 1 to 40 characters, none that turns the direction of text",
         )
     })
 }

@@ -1,7 +1,7 @@
 //! What operators confirm: calls that customers ask for, and signed forms that came. What may happen says `stepup`; here it is kept and
 //! found again. Must not know HTTP, nor who may: whoever acts was let through, and was noted before.
 
-use model::{CustomerId, Time};
+use model::{Channel, CustomerId, Time};
 use serde::Serialize;
 use stepup::challenge::{Call as Asked, moved_yen, persons};
 use stepup::{Action, Challenge, Method, Refusal};
@@ -241,7 +241,7 @@ impl Proofs {
     /// Tells the journal that the customer of a call refused it.
     pub(crate) async fn report_call(&self, observer: &Observer, call: &Call) -> Result<(), ProofError> {
         let id = call.shown.challenge.parse().map_err(|_invalid| ProofError::Absent("challenge"))?;
-        self.report(observer, id, &call.customer, None).await.map(drop)
+        self.report(observer, id, &call.customer, (Channel::Phone, None)).await.map(drop)
     }
 
     /// An operator says that a form came. Without `keep` it is only looked whether it could be said.

@@ -7,7 +7,7 @@ use model::time::SECOND_US;
 use model::{CustomerId, Event, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code};
+use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code, recovery};
 
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
@@ -347,8 +347,11 @@ impl Proofs {
         given: &str,
     ) -> Result<Shown, ProofError> {
         // What is no code is no guess.
-        if method != Method::Recovery && !code::is_one(&code::typed(given)) {
-            return Err(ProofError::NoCode);
+        match method {
+            Method::Recovery if !recovery::is_one(given) => return Err(ProofError::NoRecoveryCode),
+            Method::Recovery => {}
+            _ if !code::is_one(&code::typed(given)) => return Err(ProofError::NoCode),
+            _ => {}
         }
         let reports = self.reports(by).await?;
         let (by, now, given) = (by.clone(), self.now(), given.to_owned());

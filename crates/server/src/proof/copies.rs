@@ -1,6 +1,6 @@
 //! Passkeys that look like copies: their counter did not grow. Must not know what is decided then: decisions are told.
 
-use model::{CustomerId, EventKind, Outcome, Time};
+use model::{Channel, CustomerId, EventKind, Outcome, Time};
 use stepup::Authenticator;
 
 use super::authenticators::{by_credential, factor_of};
@@ -49,6 +49,7 @@ impl Proofs {
             customer: &copied.customer,
             factor: Some(factor_of(&copied.kind)),
             reason: None,
+            channel: Channel::Web,
             client: None,
         };
         match self.tell(observer, fact).await {

@@ -7,7 +7,7 @@ use engine::key::RecordKey;
 use model::client::DeviceId;
 use model::customer::text_key;
 use model::time::SECOND_US;
-use model::{Client, CustomerId, EventKind, Factor, Outcome, Time};
+use model::{Channel, Client, CustomerId, EventKind, Factor, Outcome, Time};
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey as _;
@@ -181,6 +181,25 @@ impl Proofs {
         Ok(self.sequencer.look(vec![key], look).await?.unwrap_or_default())
     }
 
+    /// The device as it is shown, if it is registered already and would stay as it is. One that an event of the broker's took back
+    /// would not: it counts again.
+    pub(crate) async fn registered_so(
+        &self,
+        customer: &CustomerId,
+        new: &NewDevice,
+    ) -> Result<Option<Shown>, ProofError> {
+        let (owner, device) = (customer.clone(), new.device.clone());
+        let known = self.keeper.act(move |kept| {
+            let has = kept.devices(&owner)?;
+            Ok(has.into_iter().find(|each| each.device == device))
+        });
+        let known = known.await?.filter(|known| known.name == new.name);
+        match known.filter(|known| new.key.is_none() || new.key == known.key) {
+            None => Ok(None),
+            Some(same) => Ok(Some(self.shown(&same).await?).filter(|shown| shown.counts_from.is_some())),
+        }
+    }
+
     /// Registers a device on a visit; one that is registered already gets the new name. Its key changes only by a passkey: who could
     /// change it could show that a copy is it.
     pub(crate) async fn register_device(
@@ -324,6 +343,7 @@ impl Proofs {
             customer,
             factor,
             reason: None,
+            channel: Channel::Web,
             client,
         };
         self.tell(observer, fact).await
@@ -368,7 +388,7 @@ impl Proofs {
                 let key = device.key.as_deref().and_then(|key| VerifyingKey::from_sec1_bytes(key).ok());
                 let right = key.is_some_and(|key| key.verify(text.as_bytes(), &signature).is_ok());
                 if !right {
-                    return Err(ProofError::Invalid("`signature` is not this device's".to_owned()));
+                    return Err(ProofError::invalid("signature", "`signature` is not this device's"));
                 }
                 if !kept.spend(&asked.id, asked.ends)? {
                     return Err(ProofError::Conflict("it was shown with this before; ask again".to_owned()));
@@ -399,6 +419,7 @@ impl Proofs {
             customer: &device.customer,
             factor,
             reason: None,
+            channel: Channel::Web,
             client: Some(&client),
         };
         self.tell(observer, fact).await
@@ -436,8 +457,9 @@ fn public_key(text: &str) -> Result<Vec<u8>, ProofError> {
         "a SubjectPublicKeyInfo of a P-256 key in base64, as WebCrypto and key stores export it";
     let key =
         BASE64.decode(text.as_bytes()).ok().and_then(|der| VerifyingKey::from_public_key_der(&der).ok());
-    let key =
-        key.ok_or_else(|| ProofError::Invalid(format!("`public_key` is no such key; allowed: {ALLOWED}")))?;
+    let key = key.ok_or_else(|| {
+        ProofError::invalid("public_key", format!("`public_key` is no such key; allowed: {ALLOWED}"))
+    })?;
     Ok(key.to_sec1_bytes().into_vec())
 }
 
@@ -447,8 +469,9 @@ fn signed(text: &str) -> Result<Signature, ProofError> {
     let signature =
         bytes.and_then(|bytes| Signature::from_slice(&bytes).or_else(|_| Signature::from_der(&bytes)).ok());
     signature.ok_or_else(|| {
-        ProofError::Invalid(
-            "`signature` is none; allowed: ECDSA on P-256, raw or DER, in base64url".to_owned(),
+        ProofError::invalid(
+            "signature",
+            "`signature` is none; allowed: ECDSA on P-256, raw or DER, in base64url",
         )
     })
 }

@@ -18,6 +18,8 @@ pub(crate) struct Fact<'a> {
     pub(crate) factor: Option<Factor>,
     /// What it is about: `event` or `challenge` and its identifier.
     pub(crate) reason: Option<Reason>,
+    /// Where it was said.
+    pub(crate) channel: Channel,
     /// JSON of an event's `client`, if the broker told one.
     pub(crate) client: Option<&'a str>,
 }
@@ -26,10 +28,11 @@ impl Proofs {
     /// Tells the journal, and waits until it is durable; then the customer is told, too.
     pub(crate) async fn tell(&self, observer: &Observer, fact: Fact<'_>) -> Result<(), ProofError> {
         let now: Time = self.now();
-        let invalid = |invalid: model::Invalid| ProofError::Invalid(invalid.to_string());
+        let invalid =
+            |invalid: model::Invalid| ProofError::invalid(invalid.field.clone(), invalid.to_string());
         let mut event = Event::bare(fact.id.parse().map_err(invalid)?, now, fact.kind, fact.outcome);
         event.customer = Some(fact.customer.clone());
-        event.channel = Some(Channel::Web);
+        event.channel = Some(fact.channel);
         event.factor = fact.factor;
         event.reason = fact.reason;
         if let Some(client) = fact.client.and_then(|client| serde_json::from_str(client).ok()) {

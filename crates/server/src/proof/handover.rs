@@ -163,10 +163,11 @@ impl Proofs {
         if let Some(place) = &return_to
             && (place.len() > RETURN_BYTES_MAX || !self.settings.may_return(place))
         {
-            return Err(ProofError::Invalid(format!(
+            let problem = format!(
                 "`return_to` came as {place:?}; allowed: an address of at most {RETURN_BYTES_MAX} bytes at one of `return_origins` \
                  of the server's [proof]"
-            )));
+            );
+            return Err(ProofError::invalid("return_to", problem));
         }
         let client = client.and_then(|client| serde_json::to_string(client).ok());
         let client = client.filter(|client| client.len() <= CLIENT_BYTES_MAX);
@@ -174,7 +175,7 @@ impl Proofs {
         let id = random()?;
         let visit = Visit { customer, page, signed_in, return_to, japanese, client, ends, id, proven: None };
         let token = tokens::make(&self.keys.tokens, "handover", &visit);
-        Ok((token.ok_or_else(|| ProofError::Invalid("too much came for one link".to_owned()))?, ends))
+        Ok((token.ok_or_else(|| ProofError::invalid("return_to", "too much came for one link"))?, ends))
     }
 
     /// What stands for a visit where the broker's own page is the page: with the proof of a challenge for this change that is redeemed for

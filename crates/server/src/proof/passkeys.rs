@@ -120,8 +120,9 @@ impl Passkeys {
     ) -> Result<(Vec<u8>, String), ProofError> {
         let ceremony = self.take(id, now);
         let read = |answer| {
-            serde_json::from_value::<RegisterPublicKeyCredential>(answer)
-                .map_err(|error| ProofError::Invalid(format!("not the answer of a browser: {error}")))
+            serde_json::from_value::<RegisterPublicKeyCredential>(answer).map_err(|error| {
+                ProofError::invalid("credential", format!("not the answer of a browser: {error}"))
+            })
         };
         let passkey = match ceremony {
             Some(Ceremony::Enrol(state)) => {
@@ -266,7 +267,7 @@ fn refused(error: WebauthnError) -> ProofError {
     if hardware::is_unlisted(&error) {
         return ProofError::Unlisted(format!("no maker that is taken here attests its hardware: {error}"));
     }
-    ProofError::Invalid(format!("the passkey is refused: {error}"))
+    ProofError::invalid("credential", format!("the passkey is refused: {error}"))
 }
 
 #[cfg(test)]
@@ -306,7 +307,7 @@ mod tests {
         for (ends, is_under_way) in [(CEREMONY_S - 1, true), (CEREMONY_S, false)] {
             passkeys.begin_enrolment([1; 16], [2; 16], "C1", Vec::new(), at(0)).unwrap();
             let ended = passkeys.end_enrolment(&[1; 16], json!({}), at(ends)).unwrap_err();
-            assert_eq!(matches!(ended, ProofError::Invalid(_)), is_under_way, "{ended}");
+            assert_eq!(matches!(ended, ProofError::Invalid { .. }), is_under_way, "{ended}");
             let again = passkeys.end_enrolment(&[1; 16], json!({}), at(ends)).unwrap_err();
             assert!(matches!(again, ProofError::Conflict(_)), "{again}");
 

@@ -5,7 +5,7 @@
 
 use engine::key::RecordKey;
 use model::event::{EventId, Reason};
-use model::{CustomerId, EventKind, Outcome, Time};
+use model::{Channel, CustomerId, EventKind, Outcome, Time};
 use stepup::Challenge;
 
 use super::challenges::{ChallengeId, Shown, own_challenge, show};
@@ -67,7 +67,7 @@ impl Proofs {
         observer: &Observer,
         id: ChallengeId,
         by: &CustomerId,
-        client: Option<&str>,
+        (channel, client): (Channel, Option<&str>),
     ) -> Result<Shown, ProofError> {
         let (owner, now) = (by.clone(), self.now());
         let shown = self.keeper.act(move |kept| {
@@ -78,7 +78,7 @@ impl Proofs {
         });
         let shown = shown.await?;
         let reason = format!("challenge {id}").parse().ok();
-        self.tell_report(observer, format!("report-{id}"), by, reason, client).await?;
+        self.tell_report(observer, format!("report-{id}"), by, reason, (channel, client)).await?;
         Ok(shown)
     }
 
@@ -95,7 +95,7 @@ impl Proofs {
         let name = self.keys.name("report", &format!("{verified} {} {about}", visit.customer));
         let id = format!("report-{}", data_encoding::HEXLOWER.encode(&name));
         let reason = event.and_then(|event| format!("event {event}").parse().ok());
-        self.tell_report(observer, id, &visit.customer, reason, visit.client.as_deref()).await
+        self.tell_report(observer, id, &visit.customer, reason, (Channel::Web, visit.client.as_deref())).await
     }
 
     async fn tell_report(
@@ -104,10 +104,11 @@ impl Proofs {
         id: String,
         customer: &CustomerId,
         reason: Option<Reason>,
-        client: Option<&str>,
+        (channel, client): (Channel, Option<&str>),
     ) -> Result<(), ProofError> {
         let kind = EventKind::CustomerReport;
-        let fact = Fact { id, kind, outcome: Outcome::Succeeded, customer, factor: None, reason, client };
+        let fact =
+            Fact { id, kind, outcome: Outcome::Succeeded, customer, factor: None, reason, channel, client };
         match self.tell(observer, fact).await {
             // Pressed again: the report that is in the journal stands.
             Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(()),

@@ -50,7 +50,7 @@ impl Proofs {
         let id = parse_id(id).ok_or(ProofError::Absent("sign-in"))?;
         let handle = match self.passkeys.named(&answer) {
             Ok(handle) => handle,
-            Err(_failed) => return Err(ProofError::Invalid("the passkey names nobody".to_owned())),
+            Err(_failed) => return Err(ProofError::invalid("credential", "the passkey names nobody")),
         };
         let customer = self.keeper.act(move |kept| kept.handle(&handle)).await?;
         let customer = customer.ok_or(ProofError::UnknownPasskey)?;

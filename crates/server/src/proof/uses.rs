@@ -78,11 +78,14 @@ impl Proofs {
             }
             Err(Failed::Unknown) => return Err(ProofError::UnknownPasskey),
             Err(Failed::Refused(problem)) => {
-                return Err(ProofError::Invalid(format!("the passkey is refused: {problem}")));
+                return Err(ProofError::invalid("credential", format!("the passkey is refused: {problem}")));
             }
             Err(Failed::Copied(credential)) => {
                 self.note_copy(observer, customer, credential, now).await?;
-                return Err(ProofError::Invalid("the passkey is refused: it looks like a copy".to_owned()));
+                return Err(ProofError::invalid(
+                    "credential",
+                    "the passkey is refused: it looks like a copy",
+                ));
             }
         };
         let owner = customer.clone();

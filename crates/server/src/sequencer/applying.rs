@@ -196,9 +196,8 @@ impl Applier {
         if let Some((committer, _)) = &self.committing
             && let Err(gone) = committer.send(batch)
         {
-            // The thread ended by a panic, which it told itself.
-            let problem = self.failure.get_or_init(|| "the journal's thread has ended".to_owned()).clone();
-            Gauges::set(&self.gauges.refusing, 1);
+            // The thread ended by a panic, and said so as it went.
+            let problem = self.failure.get().cloned().unwrap_or_default();
             let asks = gone.0.pending.into_iter().map(|each| each.ask).chain(gone.0.twins);
             asks.for_each(|ask| tell(ask, Err(AskError::Refusing(problem.clone()))));
         }

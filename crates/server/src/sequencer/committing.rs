@@ -174,6 +174,15 @@ impl Committer {
     }
 }
 
+/// A panic takes the thread with it: who waits for what it had in hand is told at once.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.fail("the journal's thread has ended".to_owned());
+        }
+    }
+}
+
 impl Pending {
     fn entry<'a>(&'a self, answer: &'a [u8]) -> Entry<'a> {
         Entry {

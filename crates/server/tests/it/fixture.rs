@@ -60,13 +60,21 @@ impl Place {
     }
 
     pub(crate) fn server_with(&self, options: &Options) -> Server {
+        self.started(options, self.clock())
+    }
+
+    pub(crate) fn server_by(&self, clock: Clock) -> Server {
+        self.started(&Options::default(), clock)
+    }
+
+    fn started(&self, options: &Options, clock: Clock) -> Server {
         let data = DataFolder::open(&self.data()).unwrap();
         let secret = Secret::of_folder(&self.data()).unwrap();
         let tag = secret.history_tag();
-        let (handle, thread) = start(&data, Policy::SHIPPED, self.clock(), options).unwrap();
+        let (handle, thread) = start(&data, Policy::SHIPPED, Arc::clone(&clock), options).unwrap();
         let observer = Observer::new(Arc::new(Intel::default()), secret);
         let places = Places { journal: data.view().clone(), history: self.history(), tag };
-        Server { handle, thread, observer, clock: self.clock(), places, _data: data }
+        Server { handle, thread, observer, clock, places, _data: data }
     }
 
     /// Batches of all rows a reader of the history finds.

@@ -10,6 +10,7 @@
 mod exporter;
 mod fixture;
 mod memory;
+mod panicking;
 mod past;
 mod trimming;
 mod warm;

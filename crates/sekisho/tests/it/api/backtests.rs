@@ -222,6 +222,30 @@ fn a_policy_is_tried_on_history_alone() {
     );
     let since = tried(&["--policy", &policy, "--from", &days_ago(9)]);
     assert_eq!(since["questions"], 1, "{since}");
+
+    // Lists of today, which the logs lack.
+    std::fs::create_dir_all(place.path("intel/lists")).unwrap();
+    place.write("intel/lists/blocklist-reported.txt", "192.0.2.0/24\n");
+    let listed = place.write("listed.toml", HOLDS_ALL.replace("\"true\"", "\"signal.ip.listed\""));
+    let gained = |more: &[&str]| {
+        let found = tried(&[&["--policy", &listed, "--against", &nothing], more].concat());
+        found["same"].as_u64().unwrap()
+    };
+    assert_eq!((gained(&[]), gained(&["--intel", &place.text("intel")])), (3, 0));
+
+    // Read by people: what is cut says so, and a span without questions what to look at.
+    let told = |more: &[&str]| {
+        let ended =
+            run(&[&["-q", "policy", "backtest", "--history-alone", "--history", &history], more].concat());
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    let (head, rule) = HOLDS_ALL.split_at(HOLDS_ALL.find("[[rule]]").unwrap());
+    let many: String = (0..25).map(|number| rule.replace("always\"\n", &format!("r_{number}\"\n"))).collect();
+    let many = place.write("many.toml", format!("{head}{many}"));
+    let text = told(&["--policy", &many, "--against", &nothing]);
+    assert!(text.contains("20 of 25 rules are shown; --json has all"), "{text}");
+    let text = told(&["--policy", &policy, "--to", "2001-01-01"]);
+    assert!(text.contains("no questions in this span; look at --from, --to and --timezone"), "{text}");
     let refused = run(&["-q", "policy", "backtest", "--history-alone"]);
     assert!(!refused.status.success() && stderr(&refused).contains("--history"), "{}", stderr(&refused));
 }
