@@ -268,7 +268,7 @@ signals! {
         "sbi-2020: banks found the accounts that were opened with forged papers; what one bank knows, the next victim's broker should.",
         "A notice about somebody who was robbed themselves. Says nothing of withdrawals that do not name the account.";
     BankVerification = "bank.verification", State, procedure::bank_verification,
-        "How far the check of the bank account is that the broker makes through the bank, as the last event told that named the account: 1 failed, 2 asked and not answered, 3 confirmed. An event that names no account is about the one whose check was told last.",
+        "How far the check of the bank account is that the broker makes through the bank, as the last event told that named the account: 1 failed, 2 asked and not answered, 3 confirmed. An event that names no account is about the one that was last registered or changed to.",
         "sbi-2020: money left for accounts that nobody had asked the banks about.",
         "A forged account is confirmed by its bank. Says nothing where no check was told (`bank_account.verification` of an event).";
     MatchChangeIp = "match.change_ip", Flag, procedure::match_change,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HolderName, Invalid};
+use crate::{HolderName, Invalid, words};
 
 /// Bank (4 digits), branch (3 digits), number and the holder's name in kana.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,16 +22,16 @@ pub struct BankAccount {
     pub verification: Option<Verification>,
 }
 
-/// How far a check of a bank account is: by the bank's own sign-in, a small transfer with a code, or a question to the bank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verification {
-    /// The bank does not know the account, or knows it as somebody else's.
-    Failed,
-    /// Asked, not answered.
-    Pending,
-    /// The bank says that it is the customer's.
-    Confirmed,
+words! {
+    /// How far a check of a bank account is: by the bank's own sign-in, a small transfer with a code, or a question to the bank.
+    Verification, "bank_account.verification" {
+        /// The bank does not know the account, or knows it as somebody else's.
+        Failed = "failed",
+        /// Asked, not answered.
+        Pending = "pending",
+        /// The bank says that it is the customer's.
+        Confirmed = "confirmed",
+    }
 }
 
 impl BankAccount {

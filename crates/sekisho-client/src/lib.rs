@@ -142,6 +142,8 @@ pub struct Client {
     options: Arc<Options>,
     agent: Agent,
     breaker: Arc<Breaker>,
+    /// Of sign-ins: anybody may begin one, so what comes of them must not keep [`Client::decide`] from asking.
+    sign_ins: Arc<Breaker>,
 }
 
 /// Whether a call may be tried again when it is not known whether it was done.
@@ -160,8 +162,9 @@ impl Client {
             .http_status_as_error(false)
             .max_idle_connections_per_host(64)
             .build();
-        let breaker = Arc::new(Breaker::new(options.failures_max, options.rest));
-        Self { options: Arc::new(options), agent: config.into(), breaker }
+        let breaker = || Arc::new(Breaker::new(options.failures_max, options.rest));
+        let (breaker, sign_ins) = (breaker(), breaker());
+        Self { options: Arc::new(options), agent: config.into(), breaker, sign_ins }
     }
 
     /// The same client for a customer who reads Japanese, or else English.
@@ -220,15 +223,25 @@ impl Client {
         body: Option<&[u8]>,
         again: Again,
     ) -> Result<T, ClientError> {
+        self.ask_through(&self.breaker, path, body, again)
+    }
+
+    fn ask_through<T: DeserializeOwned>(
+        &self,
+        breaker: &Breaker,
+        path: &str,
+        body: Option<&[u8]>,
+        again: Again,
+    ) -> Result<T, ClientError> {
         let mut tries = 0;
         loop {
-            if !self.breaker.lets_through() {
+            if !breaker.lets_through() {
                 return Err(ClientError::Silent(
                     "it failed repeatedly and is left alone for a moment".to_owned(),
                 ));
             }
             let answered = self.try_once(path, body);
-            self.breaker.note(!matches!(answered, Err(ClientError::Silent(_))));
+            breaker.note(!matches!(answered, Err(ClientError::Silent(_))));
             match answered {
                 Err(ClientError::Silent(_)) if again == Again::Yes && tries < self.options.retries => {
                     tries += 1

@@ -31,12 +31,12 @@ struct CredentialSent<'a> {
 }
 
 impl Client {
-    /// Begins a sign-in by passkey.
+    /// Begins a sign-in by passkey. Anybody may ask a login page for one: limit how often.
     ///
     /// # Errors
-    /// The server does not answer.
+    /// The server does not answer, or the key is not a sender's.
     pub fn begin_sign_in(&self) -> Result<SignIn, ClientError> {
-        self.ask("/v1/sign-ins", Some(b"{}"), Again::Yes)
+        self.ask_through(&self.sign_ins, "/v1/sign-ins", Some(b"{}"), Again::No)
     }
 
     /// Ends it with what the browser gave. It is not tried again when no answer comes: it may have been taken.
@@ -45,6 +45,8 @@ impl Client {
     /// The passkey is refused, or is none that is known; or the server does not answer.
     pub fn end_sign_in(&self, id: &str, credential: &Value) -> Result<SignedIn, ClientError> {
         let path = format!("/v1/sign-ins/{}", percent_encoded(id));
-        self.post(&path, &CredentialSent { credential }, Again::No)
+        let body = serde_json::to_vec(&CredentialSent { credential });
+        let body = body.map_err(|error| ClientError::Unreadable(error.to_string()))?;
+        self.ask_through(&self.sign_ins, &path, Some(&body), Again::No)
     }
 }

@@ -173,15 +173,15 @@ fn tell(found: &Backtest, seconds: f64) {
         say::thousands(found.inputs)
     ));
     tell_base(&found.base);
-    if found.questions == 0 {
-        say::line(format!("there is nothing to compare: {}", no_questions(found)));
-        return;
-    }
     if found.unreadable > 0 {
         say::line(format!(
             "{} answers cannot be read by this version and are not compared",
             say::thousands(found.unreadable)
         ));
+    }
+    if found.questions == 0 {
+        say::line(format!("there is nothing to compare: {}", no_questions(found)));
+        return;
     }
     say::line("");
     tell_matrix("answered \\ candidate", &found.pairs);
@@ -215,6 +215,7 @@ fn tell(found: &Backtest, seconds: f64) {
 const fn no_questions(found: &Backtest) -> &'static str {
     match found.inputs {
         0 => "there are no events",
+        _ if found.unreadable > 0 => "no answer can be read",
         _ => "no questions in this span; look at --from, --to and --timezone, or leave them out",
     }
 }

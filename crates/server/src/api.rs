@@ -118,7 +118,7 @@ pub struct App {
 pub fn description() -> (Arc<str>, Traffic) {
     let document = openapi::openapi();
     let json = document.to_json().unwrap_or_default();
-    (json.into(), Traffic::new(openapi::operations(&document)))
+    (json.into(), Traffic::new(openapi::operations(&document), openapi::without_query(&document)))
 }
 
 /// What answers requests: everything by its route, but the question that is asked thousands of times a second. A router with
@@ -271,9 +271,50 @@ pub(crate) async fn read_body(request: Request, bytes_max: usize) -> Result<Byte
     }
 }
 
-/// Whether reasons are told in Japanese: unless the request prefers English.
+/// Whether reasons are told in Japanese: unless the request prefers English (RFC 9110 §12.5.4; of equals the first).
 pub(crate) fn prefers_japanese(headers: &HeaderMap) -> bool {
     let languages = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let first = languages.split([',', ';']).next().unwrap_or("").trim().to_ascii_lowercase();
-    !first.starts_with("en")
+    let (mut wanted, mut japanese) = (0.0, true);
+    for range in languages.split(',') {
+        let (tag, parameter) = range.split_once(';').unwrap_or((range, "q=1"));
+        let weight: f32 = parameter.trim().strip_prefix("q=").and_then(|q| q.parse().ok()).unwrap_or(0.0);
+        let is = |language: &str| {
+            let primary = tag.trim().split('-').next().unwrap_or("");
+            primary.eq_ignore_ascii_case(language)
+        };
+        if weight > wanted && (is("ja") || is("en")) {
+            (wanted, japanese) = (weight, is("ja"));
+        }
+    }
+    japanese
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::prefers_japanese;
+
+    #[test]
+    fn the_language_that_is_wanted_most() {
+        for (languages, japanese) in [
+            ("", true),
+            ("de", true),
+            ("en", false),
+            ("en-GB,ja;q=0.5", false),
+            ("ja,en", true),
+            ("de, en", false),
+            ("en;q=0,ja", true),
+            ("en;q=0", true),
+            ("ja;q=0.1, en; q=0.9", false),
+            ("ja;q=0.1,en;q=0.9", false),
+            ("fr,en;q=0.5,ja;q=0.2", false),
+            ("EN-us", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(languages));
+            assert_eq!(prefers_japanese(&headers), japanese, "{languages}");
+        }
+        assert!(prefers_japanese(&HeaderMap::new()));
+    }
 }

@@ -89,7 +89,9 @@ pub fn bootstrap(
     let tag = secret.history_tag();
     let (mut journal, mut stored) = folder.files(&Limits::default())?;
     let mut done = Bootstrapped::default();
-    let files = wanted(history, &stored, tag, &mut done, watch)?;
+    // What this server wrote is known, but to a folder that was begun anew with its secret.
+    let own = (journal.last_seq() > 0).then_some(tag);
+    let files = wanted(history, &stored, own, &mut done, watch)?;
     if files.is_empty() {
         done.seq = seq_of(&stored)?.unwrap_or(0);
         keep_base_if_lost(data, &stored, done.seq)?;
@@ -144,14 +146,14 @@ struct Wanted {
 fn wanted(
     history: &[PathBuf],
     stored: &Stored,
-    tag: u32,
+    own: Option<u32>,
     done: &mut Bootstrapped,
     watch: &Watch,
 ) -> Result<Vec<Wanted>, PastError> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for path in history::files::find(history)? {
         watch.check()?;
-        if is_own(&path, tag) {
+        if own.is_some_and(|tag| is_own(&path, tag)) {
             done.skipped.push((path, "this server wrote it: the state knows it already".to_owned()));
             continue;
         }

@@ -16,6 +16,8 @@ pub struct Limits {
     /// Size in bytes at which a write-ahead log is merged into its file. A longer one makes merging rarer and recovery
     /// slower. While somebody copies or reads a file for long, its log grows past this.
     pub wal_bytes: u32,
+    /// The same for `state.db`, whose pages are written again and again.
+    pub state_wal_bytes: u32,
     /// Rows removed by one step of [`Journal::trim`](crate::Journal::trim).
     pub trim_rows: u32,
     /// Size of either file in bytes, from which it counts as full; `None` for as large as the disk. For quotas, and for tests
@@ -31,7 +33,8 @@ impl Default for Limits {
             blob_bytes_max: 1 << 20,
             journal_cache_bytes: 8 << 20,
             state_cache_bytes: 64 << 20,
-            wal_bytes: 128 << 20,
+            wal_bytes: 64 << 20,
+            state_wal_bytes: 128 << 20,
             trim_rows: 4_096,
             file_bytes_max: None,
         }

@@ -56,6 +56,8 @@ pub(crate) const JOURNAL: Schema = Schema {
     "),
         // Of the whole row; rows from before have none.
         Sql("ALTER TABLE input ADD COLUMN checksum INTEGER"),
+        // Inputs have another form, version 3. Refused here, before the state is touched.
+        Anew,
     ],
     page_bytes: PAGE_BYTES,
     synchronous: "FULL",

@@ -70,6 +70,10 @@ impl Database {
         let database = Self::read_only_of_any_version(path, schema, cache_bytes)?;
         let found = version(path, schema, &database.connection)?;
         let known = known_version(schema);
+        let missing = schema.migrations.iter().skip(usize::try_from(found).unwrap_or(0));
+        if found > 0 && missing.into_iter().any(|migration| matches!(migration, Migration::Anew)) {
+            return Err(StoreError::OldForm { path: path.to_owned() });
+        }
         if found < known {
             let problem = format!(
                 "its schema is {found}, this program needs {known}: start a server on it, which brings it up to date or says why not"

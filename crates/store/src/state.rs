@@ -144,7 +144,8 @@ impl State {
     /// # Errors
     /// [`StoreError::Damaged`] if the file or its log was cut short or changed; [`StoreError::Newer`].
     pub fn open(path: &Path, limits: Limits) -> Result<Self, StoreError> {
-        let database = Database::open(path, &STATE, &limits, limits.state_cache_bytes)?;
+        let own = Limits { wal_bytes: limits.state_wal_bytes, ..limits.clone() };
+        let database = Database::open(path, &STATE, &own, limits.state_cache_bytes)?;
         let reader = StateReader { database };
         let (seq, checkpoints) = progress(&reader.database)?;
         Ok(Self { reader, limits, seq, checkpoints, goes_beyond: false })

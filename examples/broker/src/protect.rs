@@ -104,7 +104,7 @@ pub(crate) async fn end_sign_in(
     credential: serde_json::Value,
 ) -> anyhow::Result<Option<(CustomerId, Option<Factor>)>> {
     let ended = waiting(site, move |site| match site.sekisho.end_sign_in(&id, &credential) {
-        Err(ClientError::Refused { .. }) => Ok(None),
+        Err(ClientError::Refused { status: 404 | 409 | 422, .. }) => Ok(None),
         ended => ended.map(Some),
     });
     Ok(ended.await?.map(|signed_in| (signed_in.customer, signed_in.passed.factor.parse().ok())))

@@ -22,6 +22,8 @@ const CAMPAIGN_KEPT_US: i64 = 3 * DAY_US;
 const NAMES: usize = 12;
 /// Addresses kept of a cluster, to see that there are several.
 const ADDRESSES: usize = 4;
+/// How exactly it is known when a name was counted.
+const STEP_US: i64 = HOUR_US / 6;
 /// Parts of one.
 const ONE: u32 = 1 << 10;
 const WEEK_US: i64 = 4 * DAY_US;
@@ -57,9 +59,10 @@ impl Visits {
         self.all.saturating_sub(self.failed)
     }
 
-    /// One that failed did not fail after all.
-    const fn forgive(&mut self) {
-        self.failed = self.failed.saturating_sub(ONE);
+    /// One that failed so long ago did not fail after all.
+    fn forgive(&mut self, passed_us: i64, half_life_us: i64) {
+        let left = Self { all: 0, failed: ONE }.after(passed_us, half_life_us);
+        self.failed = self.failed.saturating_sub(left.failed);
     }
 }
 
@@ -91,8 +94,8 @@ pub struct Cluster {
     first_s: u32,
     /// Names tried last, the lowest bit set where it failed.
     names: [u32; NAMES],
-    /// The hour in which each of them was counted, since 1970, its lowest 16 bits.
-    hours: [u16; NAMES],
+    /// When each of them was counted, in steps since 1970, the lowest 16 bits: they come again after 455 days.
+    steps: [u16; NAMES],
     /// Addresses seen last.
     addresses: [u32; ADDRESSES],
     /// The campaign it belongs to, whether on or over; 0 for none.
@@ -116,28 +119,35 @@ impl Cluster {
             *last = address;
         }
         let (as_failed, as_done) = (name | 1, name & !1);
-        if let Some(known) = self.names.iter_mut().find(|known| **known | 1 == as_failed) {
+        let known = self.names.iter_mut().zip(self.steps).find(|(known, _)| **known | 1 == as_failed);
+        if let Some((known, counted)) = known {
             // Who found the password in the end only forgot it, or guessed well: not one that failed.
             if *known == as_failed && !failed {
                 *known = as_done;
-                self.hour.forgive();
-                self.day.forgive();
-                self.month.forgive();
-                self.week.forgive();
+                let passed = self.since(counted);
+                self.hour.forgive(passed, HOUR_US);
+                self.day.forgive(passed, DAY_US);
+                self.month.forgive(passed, MONTH_US);
+                self.week.forgive(passed, WEEK_US);
             }
             return false;
         }
         self.names.rotate_left(1);
         let [.., last] = &mut self.names;
         *last = if failed { as_failed } else { as_done };
-        self.hours.rotate_left(1);
-        let [.., last] = &mut self.hours;
-        *last = low_hours(self.at_us);
+        self.steps.rotate_left(1);
+        let [.., last] = &mut self.steps;
+        *last = step(self.at_us);
         self.hour.add(failed);
         self.day.add(failed);
         self.month.add(failed);
         self.week.add(failed);
         failed
+    }
+
+    /// How long ago something was counted, as far as the steps say.
+    fn since(&self, counted: u16) -> i64 {
+        i64::from(step(self.at_us).wrapping_sub(counted)).saturating_mul(STEP_US)
     }
 
     fn decay(&mut self, time: Time) {
@@ -257,13 +267,11 @@ impl Cluster {
     pub fn lately(&self, time: Time, name: u32) -> (f64, f64) {
         let passed = time.as_us().saturating_sub(self.at_us).max(0);
         let mut day = self.day;
-        if let Some((known, hour)) =
-            self.names.iter().zip(self.hours).find(|(known, _)| **known | 1 == name | 1)
+        if let Some((known, counted)) =
+            self.names.iter().zip(self.steps).find(|(known, _)| **known | 1 == name | 1)
         {
-            // What is left by now of the visit that was counted.
-            let hours = i64::from(low_hours(self.at_us).wrapping_sub(hour));
             let own = Visits { all: ONE, failed: if known & 1 == 1 { ONE } else { 0 } };
-            let own = own.after(hours.saturating_mul(HOUR_US), DAY_US);
+            let own = own.after(self.since(counted), DAY_US);
             day.all = day.all.saturating_sub(own.all);
             day.failed = day.failed.saturating_sub(own.failed);
         }
@@ -285,9 +293,9 @@ fn usual(before: f64, window_hours: f64, age_hours: f64) -> f64 {
     before * window_hours / hours.max(window_hours)
 }
 
-/// Hours since 1970, the lowest 16 bits: they come again after seven years.
-fn low_hours(at_us: i64) -> u16 {
-    u16::try_from((at_us / HOUR_US).rem_euclid(1 << 16)).unwrap_or(0)
+/// Steps since 1970, the lowest 16 bits.
+fn step(at_us: i64) -> u16 {
+    u16::try_from((at_us / STEP_US).rem_euclid(1 << 16)).unwrap_or(0)
 }
 
 fn count(parts: u32) -> f64 {
@@ -346,7 +354,7 @@ mod tests {
     use model::Time;
     use model::time::{DAY_US, HOUR_US};
 
-    use super::{BUCKET_CLUSTERS, Bucket, Cluster, Pace};
+    use super::{BUCKET_CLUSTERS, Bucket, Cluster, Pace, count};
     use crate::facet::Facet;
 
     fn at(hours: i64) -> Time {
@@ -433,6 +441,12 @@ mod tests {
         assert!(all >= 3.0 && cluster.rush(at(48), 8) >= 3.0, "three others, and no less than three: {all}");
         let (all, _) = cluster.lately(at(24 * 40), 8);
         assert!(all < 0.01, "{all}");
+        // Nor does who failed two days ago and gets in now rub out that somebody else failed just now.
+        let mut failing = Cluster::default();
+        failing.note(at(0), true, (8, 1));
+        visits(&mut failing, 48, 3, 3);
+        failing.note(at(48), false, (8, 1));
+        assert_eq!(count(failing.hour.failed).round(), 3.0);
     }
 
     #[test]

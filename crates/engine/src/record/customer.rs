@@ -222,9 +222,14 @@ pub struct Dealings {
     pub copied_us: i64,
     /// When the last such factor was removed, microseconds since 1970; 0 for never.
     pub uncopied_us: i64,
-    /// The last check of a bank account that was told.
-    pub bank_check: Option<BankCheck>,
+    /// The account that was last registered or changed to, hashed, if it was named.
+    pub bank_named: Option<u64>,
+    /// What is known of checks of bank accounts, at most [`BANK_CHECKS_MAX`].
+    pub bank_checks: Vec<BankCheck>,
 }
+
+/// Bank accounts of a customer whose checks are remembered.
+pub const BANK_CHECKS_MAX: usize = 4;
 
 /// What is known of the check of a customer's bank account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,8 +261,32 @@ impl Dealings {
         unrestricted_us: 0,
         copied_us: 0,
         uncopied_us: 0,
-        bank_check: None,
+        bank_named: None,
+        bank_checks: Vec::new(),
     };
+
+    /// How far the check of a bank account is; without one, of the account that was last registered or changed to.
+    #[must_use]
+    pub fn bank_check(&self, account: Option<u64>) -> Option<Verification> {
+        let account = account.or(self.bank_named)?;
+        self.bank_checks.iter().find(|known| known.account == account).map(|known| known.verification)
+    }
+
+    /// Notes what was told last of an account. Where there are too many, one that did not fail makes room, the oldest first.
+    pub fn note_bank_check(&mut self, told: BankCheck) {
+        if let Some(known) = self.bank_checks.iter_mut().find(|known| known.account == told.account) {
+            if known.at_us <= told.at_us {
+                *known = told;
+            }
+            return;
+        }
+        if self.bank_checks.len() >= BANK_CHECKS_MAX {
+            let failed = |known: &BankCheck| known.verification == Verification::Failed;
+            let oldest = (0..).zip(&self.bank_checks).min_by_key(|(_, known)| (failed(known), known.at_us));
+            self.bank_checks.remove(oldest.map_or(0, |(place, _)| place));
+        }
+        self.bank_checks.push(told);
+    }
 
     /// Whether only registered devices are let in.
     #[must_use]

@@ -64,9 +64,9 @@ pub(super) fn bank_listed(view: &View<'_>) -> Option<f64> {
 
 pub(super) fn bank_verification(view: &View<'_>) -> Option<f64> {
     let named = view.event.account.as_ref();
-    let known = view.customer.dealings().bank_check;
-    let known = known.filter(|known| named.is_none_or(|named| named.key == known.account));
-    let verification = named.and_then(|named| named.verification).or(known.map(|known| known.verification))?;
+    let told = named.and_then(|named| named.verification);
+    let known = view.customer.dealings().bank_check(named.map(|named| named.key));
+    let verification = told.or(known)?;
     Some(match verification {
         // What says nothing is 0 in a policy.
         Verification::Failed => 1.0,

@@ -314,6 +314,19 @@ impl Customer {
             K::PasswordChange | K::PasswordReset => replace(&mut self.dealings_mut().password),
             K::FactorEnroll | K::FactorRemove => replace(&mut self.dealings_mut().factor),
             K::BankAccountRegister | K::BankAccountChange => {
+                let named = event.account.as_ref();
+                let key = named.map(|account| account.key);
+                let dealings = self.dealings_mut();
+                // What the bank said of the account that stands there already changes none.
+                if key.is_some()
+                    && key == dealings.bank_named
+                    && named.is_some_and(|account| account.verification.is_some())
+                {
+                    return;
+                }
+                if dealings.bank.is_none_or(|known| known.at_us <= change.at_us) {
+                    dealings.bank_named = key;
+                }
                 replace(&mut self.dealings_mut().bank);
                 if change.own == Some(false) {
                     replace(&mut self.dealings_mut().bank_by_stranger);
@@ -327,11 +340,10 @@ impl Customer {
     fn note_bank_check(&mut self, event: &Observed) {
         let Some(account) = &event.account else { return };
         let Some(verification) = account.verification else { return };
-        let at_us = event.time.as_us();
-        let slot = &mut self.dealings_mut().bank_check;
-        if slot.is_none_or(|known| known.at_us <= at_us) {
-            *slot = Some(BankCheck { at_us, account: account.key, verification });
-        }
+        let told = BankCheck { at_us: event.time.as_us(), account: account.key, verification };
+        let dealings = self.dealings_mut();
+        dealings.bank_named = dealings.bank_named.or(Some(account.key));
+        dealings.note_bank_check(told);
     }
 
     /// A report stands until the customer was identified after it, in whatever order the two are told.

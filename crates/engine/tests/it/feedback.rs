@@ -131,6 +131,18 @@ fn money_waits_on_its_way_to_an_account_that_the_bank_did_not_confirm() {
     }
     let other = world.ask(asked("withdrawal", 8).account(8, None));
     assert!(!world.fired(&other).contains(&"account_check_failed"));
+    // What is told of others does not make it forgotten, and the right account that follows a wrong one is not held for it.
+    for key in 20..30 {
+        world.apply(asked("bank_account.change", 9).account(key, None).verification(V::Pending));
+    }
+    assert_eq!(signal(&world, 10, Some(7)), Some(1.0));
+    world.apply(home("bank_account.change", 11).account(8, None));
+    assert_eq!((signal(&world, 12, None), signal(&world, 12, Some(7))), (None, Some(1.0)));
+    // The bank's answer comes a month later; it is no change of the account.
+    let late = 24 * 30;
+    world.apply(home("bank_account.change", late).account(8, None).verification(V::Confirmed));
+    let changed = world.state.signal(Signal::BankChangedHours, &asked("withdrawal", late + 1).observed());
+    assert_eq!((signal(&world, late + 1, None), changed), (Some(3.0), Some(f64::from(24 * 30 + 1 - 11))));
 }
 
 /// A bank knows the account, not the customers whose money went there.

@@ -235,7 +235,7 @@ fn requests_are_told_and_measured() {
     };
     let line = told.lines().find(|line| line.contains("abc-1")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
-    assert_eq!((&line["route"], &line["status"]), (&"/v1/customers/{id}".into(), &404.into()), "{line}");
+    assert_eq!((&line["route"], &line["status"]), (&"/v1/customers/{id}".into(), &400.into()), "{line}");
     assert_eq!((&line["level"], &line["method"]), (&"info".into(), &"GET".into()), "{line}");
     assert!(line["time"].as_str().unwrap().parse::<model::Time>().is_ok(), "{line}");
     assert!(!told.contains("secret-customer") && !told.contains("sekisho_"), "{told}");

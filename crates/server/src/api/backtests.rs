@@ -180,6 +180,9 @@ fn options(form: &BacktestForm) -> Result<BacktestOptions, Problem> {
         let problem = format!("came {label_days}; allowed: 1 to {LABEL_DAYS_MAX}");
         return Err(Problem::invalid("label_days", problem));
     }
+    if form.from.zip(form.to).is_some_and(|(from, to)| to <= from) {
+        return Err(Problem::invalid("to", "not after `from`; allowed: a later time"));
+    }
     Ok(BacktestOptions { from: form.from, to: form.to, label_days })
 }
 

@@ -288,7 +288,7 @@ impl CampaignTold {
             )
         } else {
             format!(
-                "{} customers were tried from {} addresses, {} of them with the right password",
+                "customers tried: {}; addresses: {}; tried with the right password: {}",
                 counted(tried, "about "),
                 counted(addresses, "about "),
                 campaign.entered

@@ -14,13 +14,13 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::openapi::Refused;
-use super::parts::{Named, given, name, read_json};
+use super::parts::{Named, given, name, read_json, read_nothing};
 use super::problem::Problem;
 use crate::keys::Role;
 use crate::lists::{Kind, ListDocument, PREFIX, compile, documents};
 use crate::sequencer::AskError;
 
-/// A list's name: 1 to 64 of ASCII letters, digits, `.`, `_`, `-`.
+/// A list's name: 1 to 64 of ASCII letters, digits, `.`, `_`, `-`, no `.` first.
 #[derive(Debug, Clone)]
 struct ListName(String);
 
@@ -29,11 +29,12 @@ impl std::str::FromStr for ListName {
 
     fn from_str(text: &str) -> Result<Self, model::Invalid> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
+        // `.` and `..` mean something else in a path.
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) || text.starts_with('.') {
             return Err(model::Invalid::value(
                 "name",
                 text,
-                "1 to 64 of ASCII letters, digits, `.`, `_`, `-`",
+                "1 to 64 of ASCII letters, digits, `.`, `_`, `-`, no `.` first",
             ));
         }
         Ok(Self(text.to_owned()))
@@ -131,7 +132,7 @@ pub(super) async fn list(
 /// One list with what is in it.
 #[utoipa::path(
     get, operation_id = "lists_get", path = "/v1/lists/{name}", tag = "lists",
-    params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
+    params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", example = "reported")),
     responses(
         (status = 200, body = ListTold, description = "The list, or lists, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such list"),
@@ -172,7 +173,7 @@ fn told(document: &Document, whole: bool) -> Option<ListTold> {
 /// Writes a list, in place of what it held before.
 #[utoipa::path(
     put, operation_id = "lists_put", path = "/v1/lists/{name}", tag = "lists", request_body = ListForm,
-    params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
+    params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", example = "reported")),
     responses(
         (status = 200, body = ListKept, description = "The list, or lists, as they are now"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "There are 64 lists already"),
@@ -206,7 +207,7 @@ pub(super) async fn put(
 /// Removes a list.
 #[utoipa::path(
     delete, operation_id = "lists_delete", path = "/v1/lists/{name}", tag = "lists",
-    params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9._-]{1,64}$", example = "reported")),
+    params(("name" = String, Path, description = "The list's name", pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", example = "reported")),
     responses(
         (status = 200, body = ListKept, description = "The list, or lists, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such list"),
@@ -217,8 +218,10 @@ pub(super) async fn delete(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     list: Named,
+    request: Request,
 ) -> Result<Json<ListKept>, Problem> {
     let actor = app.authorize(&headers, Role::may_change)?;
+    read_nothing(request).await?;
     write(app, name(list)?, None, actor.name.clone()).await
 }
 

@@ -3,7 +3,9 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use hashbrown::HashSet;
 use std::sync::Arc;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
@@ -100,14 +102,33 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 
 /// Methods and path templates of all operations.
 pub(super) fn operations(document: &utoipa::openapi::OpenApi) -> Vec<String> {
-    let mut operations = Vec::new();
-    for (path, item) in &document.paths.paths {
+    named(document).map(|(name, _)| name).collect()
+}
+
+/// Those that have no parameters in the query. What a front end hands on to be asked about has the customer's own.
+pub(super) fn without_query(document: &utoipa::openapi::OpenApi) -> HashSet<String> {
+    let in_query = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => matches!(parameter.parameter_in, ParameterIn::Query),
+        RefOr::Ref(_) => true,
+    };
+    named(document)
+        .filter(|(name, operation)| {
+            name.contains(" /v1/")
+                && !name.contains(" /v1/forward/")
+                && !operation.parameters.iter().flatten().any(in_query)
+        })
+        .map(|(name, _)| name)
+        .collect()
+}
+
+fn named(document: &utoipa::openapi::OpenApi) -> impl Iterator<Item = (String, &Operation)> {
+    document.paths.paths.iter().flat_map(|(path, item)| {
         let methods =
             [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("DELETE", &item.delete)];
-        let present = methods.into_iter().filter(|(_, operation)| operation.is_some());
-        operations.extend(present.map(|(method, _)| format!("{method} {path}")));
-    }
-    operations
+        methods
+            .into_iter()
+            .filter_map(move |(method, operation)| Some((format!("{method} {path}"), operation.as_ref()?)))
+    })
 }
 
 /// This document.

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::openapi::Refused;
-use super::parts::{Named, number, read_json};
+use super::parts::{Named, number, read_json, read_nothing};
 use super::problem::Problem;
 use crate::comparison::{Pair, RuleTold};
 use crate::keys::Role;
@@ -270,8 +270,10 @@ fn taken_version(answer: &[u8]) -> Option<u32> {
 pub(super) async fn end_shadow(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
+    request: Request,
 ) -> Result<Json<Option<ShadowTold>>, Problem> {
     let actor = app.authorize(&headers, Role::may_change)?;
+    read_nothing(request).await?;
     let ended = change_shadow(app, None, actor.name.clone()).await?;
     Ok(Json(ended.map(|candidate| ShadowTold::from(&*candidate))))
 }

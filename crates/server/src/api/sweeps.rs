@@ -299,6 +299,9 @@ impl SweepForm {
             }
             _ => {}
         }
+        if self.since.zip(self.until).is_some_and(|(since, until)| until <= since) {
+            return Err(Problem::invalid("until", "not after `since`; allowed: a later time"));
+        }
         self.check_reason()?;
         if self.history.is_some() && self.source == Some(Source::Ledger) && self.kinds.is_empty() {
             let problem = "came with `procedures` and the ledger, which read none; allowed: with `kinds`, which are taken out of it";

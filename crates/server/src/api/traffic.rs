@@ -10,8 +10,9 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
+use super::problem::Problem;
 use super::{App, decide};
 use crate::log::Level;
 
@@ -71,6 +72,8 @@ pub struct Traffic {
     /// Method and path template, the last for all others.
     operations: Vec<String>,
     places: HashMap<String, usize>,
+    /// Operations that have no parameters in the query.
+    without_query: HashSet<String>,
     durations: Vec<[Durations; CLASSES.len()]>,
     /// Connections open now.
     pub(crate) connections: Arc<AtomicU64>,
@@ -117,9 +120,9 @@ impl Refusals {
 }
 
 impl Traffic {
-    /// With a place for each of these operations.
+    /// With a place for each of these operations, some of which have no parameters in the query.
     #[must_use]
-    pub fn new(mut operations: Vec<String>) -> Self {
+    pub fn new(mut operations: Vec<String>, without_query: HashSet<String>) -> Self {
         operations.push(OTHER.to_owned());
         let places = operations.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
         let durations = operations.iter().map(|_| Default::default()).collect();
@@ -127,6 +130,7 @@ impl Traffic {
         Self {
             operations,
             places,
+            without_query,
             durations,
             connections: Arc::default(),
             run,
@@ -199,13 +203,30 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         None => OTHER.to_owned(),
     };
     let begun = Begun::now(&app.traffic, &request);
-    begun.end(&app, &operation, next.run(request).await)
+    let answered = match unknown_parameter(&app, &operation, &request) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
+    begun.end(&app, &operation, answered)
+}
+
+/// What is said of a parameter in the query where there is none.
+fn unknown_parameter(app: &App, operation: &str, request: &Request) -> Option<Problem> {
+    let query = request.uri().query().filter(|query| !query.is_empty())?;
+    if !app.traffic.without_query.contains(operation) {
+        return None;
+    }
+    let name: String = query.split(['=', '&']).next().unwrap_or("").chars().take(64).collect();
+    Some(Problem::invalid_parameter(name, "not known; allowed: no parameters in the query"))
 }
 
 /// The same for what has no route.
 pub(super) async fn observe_decide(app: Arc<App>, request: Request) -> Response {
     let begun = Begun::now(&app.traffic, &request);
-    let answered = decide::decide(&app, request).await;
+    let answered = match unknown_parameter(&app, DECIDE, &request) {
+        Some(problem) => Err(problem),
+        None => decide::decide(&app, request).await,
+    };
     begun.end(&app, DECIDE, answered.unwrap_or_else(IntoResponse::into_response))
 }
 
@@ -306,7 +327,7 @@ mod tests {
 
     #[test]
     fn durations_are_counted_in_buckets_that_add_up() {
-        let traffic = Traffic::new(vec!["GET /v1/holds".to_owned()]);
+        let traffic = Traffic::new(vec!["GET /v1/holds".to_owned()], hashbrown::HashSet::new());
         for (operation, status, us) in
             [("GET /v1/holds", 200, 250), ("GET /v1/holds", 200, 251), ("GET /nothing", 404, 99_000_000)]
         {

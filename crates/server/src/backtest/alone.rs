@@ -28,7 +28,7 @@ const NOTES: [&str; 4] = [
     "history keeps no questions and answers: what was attempted or succeeded stands for what was asked, the policy compared with for what was answered",
     "everything in it happened, whatever the policies say: what an answer would have led to is not known",
     "history was told as facts in the order of its times; it arrived in another order",
-    "customers' profiles and lists are not known; bank accounts only where a server wrote the history",
+    "customers' profiles and lists are not known; bank accounts only where a server wrote the history, and never what a bank said of them",
 ];
 
 /// Weighs what happened in history files by two policies. Where `intel` knows nothing of an address, what was recorded with it stands.

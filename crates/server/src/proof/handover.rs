@@ -302,7 +302,7 @@ impl Proofs {
         let (name, now) = (self.keys.name("customer", customer.as_str()), self.now());
         let known = known.filter(|browser| browser.customer == name && now < browser.ends);
         let Some(browser) = known else { return Ok(STRANGER.to_owned()) };
-        if self.reports(customer).await?.end(browser.made()) {
+        if self.reports(customer).await?.doubt(browser.made()) {
             return Ok(STRANGER.to_owned());
         }
         Ok(format!("browser {}", data_encoding::HEXLOWER.encode(&browser.id)))

@@ -24,12 +24,39 @@ const CEREMONY_S: i64 = 5 * 60;
 /// Of these, enrolments of attested hardware: the library keeps the roots with each.
 const ATTESTED_MAX: usize = 1_000;
 
+/// Sign-ins that began before so many others are forgotten: anybody may begin one, so they have room of their own.
+const SIGN_INS_MAX: usize = 25_000;
+
 /// The library, set up, and what is under way.
 pub(crate) struct Passkeys {
     webauthn: Webauthn,
     /// What hardware must be attested by, where hardware is asked for.
     roots: Option<AttestationCaList>,
     under_way: Mutex<HashMap<[u8; 16], UnderWay>>,
+    sign_ins: Mutex<SignIns>,
+}
+
+/// Sign-ins under way: those that began last, and as many before them. Nobody is refused; under a flood the oldest go.
+#[derive(Default)]
+struct SignIns {
+    last: HashMap<[u8; 16], Begun>,
+    before: HashMap<[u8; 16], Begun>,
+}
+
+/// When a sign-in ends, and its half that stays here.
+type Begun = (Time, Box<DiscoverableAuthentication>);
+
+impl SignIns {
+    fn put(&mut self, id: [u8; 16], begun: Begun) {
+        if self.last.len() >= SIGN_INS_MAX {
+            self.before = std::mem::take(&mut self.last);
+        }
+        self.last.insert(id, begun);
+    }
+
+    fn take(&mut self, id: &[u8; 16]) -> Option<Begun> {
+        self.last.remove(id).or_else(|| self.before.remove(id))
+    }
 }
 
 struct UnderWay {
@@ -42,7 +69,6 @@ enum Ceremony {
     Enrol(Box<PasskeyRegistration>),
     EnrolAttested(Box<AttestedPasskeyRegistration>),
     Prove(Box<PasskeyAuthentication>),
-    SignIn(Box<DiscoverableAuthentication>),
 }
 
 /// What proved somebody.
@@ -77,7 +103,7 @@ impl Passkeys {
         }
         let webauthn = builder.build().map_err(|error| error.to_string())?;
         let roots = settings.hardware.as_ref().map(hardware::roots).transpose()?;
-        Ok(Self { webauthn, roots, under_way: Mutex::default() })
+        Ok(Self { webauthn, roots, under_way: Mutex::default(), sign_ins: Mutex::default() })
     }
 
     /// Begins to enrol one, under `id`: what the browser is given. One that the customer has is not enrolled again.
@@ -176,7 +202,8 @@ impl Passkeys {
     /// Begins a sign-in by whoever has a passkey here, under `id`.
     pub(crate) fn begin_sign_in(&self, id: [u8; 16], now: Time) -> Result<Value, ProofError> {
         let (options, state) = self.webauthn.start_discoverable_authentication().map_err(refused)?;
-        self.put(id, Ceremony::SignIn(Box::new(state)), now)?;
+        let begun = (now.plus_us(CEREMONY_S * SECOND_US), Box::new(state));
+        self.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).put(id, begun);
         json(&options)
     }
 
@@ -195,7 +222,8 @@ impl Passkeys {
         passkeys: &[String],
         now: Time,
     ) -> Result<Proven, Failed> {
-        let Some(Ceremony::SignIn(state)) = self.take(id, now) else { return Err(Failed::NotUnderWay) };
+        let begun = self.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).take(id);
+        let Some((_, state)) = begun.filter(|(ends, _)| now < *ends) else { return Err(Failed::NotUnderWay) };
         let answer = browsers(answer)?;
         let mut has = passkeys.iter().filter_map(|text| serde_json::from_str::<Passkey>(text).ok());
         let used = has.find(|passkey| passkey.cred_id().as_slice() == answer.get_credential_id());
@@ -276,7 +304,7 @@ mod tests {
     use model::time::SECOND_US;
     use serde_json::json;
 
-    use super::{ATTESTED_MAX, CEREMONY_S, Failed, Passkeys};
+    use super::{ATTESTED_MAX, CEREMONY_S, Failed, Passkeys, SIGN_INS_MAX};
     use crate::proof::{Hardware, ProofError, ProofSettings};
 
     fn at(seconds: i64) -> Time {
@@ -345,5 +373,18 @@ mod tests {
         assert!(matches!(refused, ProofError::Busy), "{refused}");
         passkeys.begin_sign_in([1; 16], at(1)).unwrap();
         begin(ATTESTED_MAX, at(CEREMONY_S)).unwrap();
+    }
+
+    /// Whoever floods the login page takes the place of sign-ins, and of nothing else.
+    #[test]
+    fn many_sign_ins_take_no_room_of_others() {
+        let passkeys = Passkeys::new(&ProofSettings::default()).ok().unwrap();
+        let id = |number: usize| u128::try_from(number).unwrap().to_be_bytes();
+        for number in 0..=SIGN_INS_MAX * 2 {
+            passkeys.begin_sign_in(id(number), at(0)).ok().unwrap();
+        }
+        let take = |number: usize| passkeys.sign_ins.lock().unwrap().take(&id(number)).is_some();
+        assert!(!take(0) && take(SIGN_INS_MAX) && take(SIGN_INS_MAX * 2));
+        assert!(passkeys.under_way.lock().unwrap().is_empty());
     }
 }

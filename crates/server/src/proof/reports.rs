@@ -38,6 +38,13 @@ impl Reports {
         challenge
     }
 
+    /// Whether a browser that was known then is nobody's now: before a report, or between it and the day the customer was identified, it may
+    /// have been the thief's.
+    pub(super) fn doubt(self, made: Time) -> bool {
+        self.locked().is_some()
+            || self.last.is_some_and(|last| made <= last.max(self.verified.unwrap_or(last)))
+    }
+
     /// Whether they end a challenge that was made then.
     pub(super) fn end(self, made: Time) -> bool {
         self.last.is_some_and(|last| made <= last)
@@ -136,6 +143,24 @@ mod tests {
             (at(1), at(2), None),
         ] {
             assert_eq!(Reports { last, verified }.locked(), locked, "{last:?} {verified:?}");
+        }
+    }
+
+    /// Who signed in while the account was locked may have been the thief.
+    #[test]
+    fn what_was_known_before_the_customer_was_identified_is_in_doubt() {
+        let at = |seconds: i64| Time::from_us(seconds * SECOND_US);
+        for (last, verified, made, doubted) in [
+            (None, None, 5, false),
+            (None, at(9), 5, false),
+            (at(3), None, 5, true),
+            (at(3), at(9), 2, true),
+            (at(3), at(9), 5, true),
+            (at(3), at(9), 10, false),
+            (at(9), at(3), 10, true),
+        ] {
+            let reports = Reports { last, verified };
+            assert_eq!(reports.doubt(at(made).unwrap()), doubted, "{last:?} {verified:?} {made}");
         }
     }
 }

@@ -45,8 +45,9 @@ fn moves(action: &Action) -> bool {
 #[must_use]
 pub fn moved_yen(action: &Action) -> u64 {
     let notional = action.order.as_ref().and_then(|order| order.notional.as_ref());
-    let moved = action.amount.as_ref().or(notional).filter(|_| moves(action));
-    moved.filter(|amount| amount.currency.as_str() == "JPY").map_or(0, |amount| amount.minor.unsigned_abs())
+    let named = [action.amount.as_ref(), notional].into_iter().flatten().filter(|_| moves(action));
+    let yen = named.filter(|amount| amount.currency.as_str() == "JPY");
+    yen.map(|amount| amount.minor.unsigned_abs()).max().unwrap_or(0)
 }
 
 /// Persons who confirm the same thing.

@@ -27,7 +27,7 @@ fn ask(folder: &Path, question: &str) -> String {
 /// A journal that a crash has left, with some of it merged into the file and the rest in the log.
 fn left_by_a_crash(to: &Path, batches: u64, wal_bytes: u32) {
     let place = tempfile::tempdir().unwrap();
-    let limits = Limits { wal_bytes, ..Limits::default() };
+    let limits = Limits { wal_bytes, state_wal_bytes: wal_bytes, ..Limits::default() };
     let mut journal = Journal::open(&path(place.path()), limits).unwrap();
     for batch in 0..batches {
         append(&mut journal, ROWS).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use store::{Journal, Limits, State, StateReader, StoreError};
+use store::{DataFolder, Journal, Limits, State, StateReader, StoreError};
 
 use crate::fixture::{append, id, path, reader, row};
 
@@ -70,17 +70,23 @@ fn a_row_of_the_journal_that_changed_on_the_disk_is_damage() {
     assert_eq!(reader(place.path()).get(16).unwrap(), Some(whole));
 }
 
+/// Of an update that cannot read the inputs nothing is left behind: the version before still runs on the folder.
 #[test]
-fn a_journal_from_before_checksums_is_read_and_goes_on() {
+fn a_journal_of_an_old_form_is_refused_before_the_state_is_touched() {
     let place = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(&path(place.path()), Limits::default()).unwrap();
+    let folder = DataFolder::open(place.path()).unwrap();
+    let (mut journal, mut state) = folder.files(&Limits::default()).unwrap();
     append(&mut journal, 10).unwrap();
-    drop(journal);
-    let database = rusqlite::Connection::open(path(place.path())).unwrap();
-    database.execute_batch("ALTER TABLE input DROP COLUMN checksum; PRAGMA user_version = 1").unwrap();
-    drop(database);
-    let mut journal = Journal::open(&path(place.path()), Limits::default()).unwrap();
-    append(&mut journal, 10).unwrap();
-    let rows = journal.read(0, 100, 1 << 20).unwrap();
-    assert_eq!((rows.len(), &rows[9], &rows[19]), (20, &row(10, 1), &row(20, 11)));
+    state.checkpoint(10, [(1, b"key".as_slice(), Some(b"record".as_slice()))]).unwrap();
+    drop((journal, state));
+    for file in ["journal.db", "state.db"] {
+        let database = rusqlite::Connection::open(place.path().join(file)).unwrap();
+        database.execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    }
+    let before = std::fs::read(place.path().join("state.db")).unwrap();
+    let refused = folder.files(&Limits::default()).unwrap_err();
+    assert!(matches!(&refused, StoreError::OldForm { path } if path.ends_with("journal.db")), "{refused}");
+    assert_eq!(std::fs::read(place.path().join("state.db")).unwrap(), before);
+    let reading = folder.view().journal_reader().unwrap_err();
+    assert!(matches!(reading, StoreError::OldForm { .. }), "{reading}");
 }

@@ -156,7 +156,8 @@ fn backups_made_under_load_fit_together() {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("data");
     let folder = DataFolder::open(&data).unwrap();
-    let limits = Limits { wal_bytes: 256 << 10, trim_rows: 100_000, ..Limits::default() };
+    let limits =
+        Limits { wal_bytes: 256 << 10, state_wal_bytes: 256 << 10, trim_rows: 100_000, ..Limits::default() };
     let (mut journal, mut state) = folder.files(&limits).unwrap();
     let done = AtomicBool::new(false);
     let durable = AtomicU64::new(0);

@@ -16,7 +16,7 @@ const ROUNDS: &str = "SEKISHO_KILL_ROUNDS";
 
 /// A short log, so that children also die while it is merged.
 fn limits() -> Limits {
-    Limits { wal_bytes: 256 << 10, ..Limits::default() }
+    Limits { wal_bytes: 256 << 10, state_wal_bytes: 256 << 10, ..Limits::default() }
 }
 
 /// Rows of the batch that begins with a row: from 1 to 2,000, so that runs of ids are written too.

@@ -71,6 +71,7 @@ fn little_takes_one_person_and_everything_else_two() {
         (action("withdrawal", r#","amount":{"minor":7,"currency":"USD"}"#), 0),
         (action("contact.change", r#","amount":{"minor":7,"currency":"JPY"}"#), 0),
         (action("order", order), 9),
+        (action("order", &[r#","amount":{"minor":1,"currency":"JPY"}"#, order].concat()), 9),
     ] {
         assert_eq!(moved_yen(&action), expected, "{action:?}");
     }
