@@ -312,9 +312,11 @@ fn nobody_chooses_a_weaker_way_than_the_customer_has() {
     /// What a customer has, what is done, the fallback, and what is asked for.
     type Case<'a> = (&'a [(Method, Time)], EventKind, &'a [Method], &'a [Method]);
     let (copied, order) = (Time::MAX, EventKind::Order);
-    let cases: [Case<'_>; 14] = [
+    let cases: [Case<'_>; 16] = [
         (&[(Passkey, copied)], order, &[], &[]),
-        (&[(Passkey, copied), (Sms, young)], order, &[], &[Sms]),
+        (&[(Passkey, copied), (Sms, old)], order, &[], &[Sms]),
+        (&[(Passkey, copied), (Sms, young)], order, &[], &[]),
+        (&[(Passkey, young), (Recovery, old)], order, &[], &[]),
         (&[(Passkey, copied)], login, &[], &[Passkey]),
         (&[(Sms, old), (Totp, old)], withdrawal, &[], &[Totp, Sms]),
         (&[(Sms, old), (Passkey, old), (Totp, old)], withdrawal, &[], &[Passkey]),
