@@ -57,7 +57,7 @@ pub enum ProofLoadError {
     Stopped(#[from] history::HistoryError),
 }
 
-/// Runs it against a server on whose pages (`origin`) passkeys work.
+/// Runs it against a server on whose pages (`origin`) passkeys work and where new ones do not cool off.
 ///
 /// # Errors
 /// The server cannot be asked, or refuses.
@@ -141,7 +141,7 @@ impl Customer {
         Ok(customer)
     }
 
-    /// A challenge for an order, which a new passkey may confirm; its identifier.
+    /// A challenge for an order; its identifier.
     fn make(&mut self) -> Result<String, ProofLoadError> {
         let order = json!({"symbol": "7203", "side": "buy", "effect": "open", "quantity": 100});
         let action = json!({"customer": self.id, "kind": "order", "order": order});

@@ -10,6 +10,7 @@ use intel::Intel;
 use lab::http::Target;
 use server::keys::{self, Role};
 use server::passwords::PasswordOptions;
+use server::proof::ProofSettings;
 use server::serve::{ServeOptions, serve};
 
 /// A running server and a key for it.
@@ -32,15 +33,16 @@ pub(crate) fn with<T>(
     intel: Intel,
     ask: impl FnOnce(&OwnServer) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_passwords(data, port, intel, &PasswordOptions::default(), ask)
+    with_settings(data, port, intel, PasswordOptions::default(), ProofSettings::default(), ask)
 }
 
-/// The same, judging passwords in this way.
-pub(crate) fn with_passwords<T>(
+/// The same, judging passwords and asking for proof in this way.
+pub(crate) fn with_settings<T>(
     data: &Path,
     port: u16,
     intel: Intel,
-    passwords: &PasswordOptions,
+    passwords: PasswordOptions,
+    proof: ProofSettings,
     ask: impl FnOnce(&OwnServer) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     drop(store::DataFolder::open(data)?);
@@ -55,9 +57,9 @@ pub(crate) fn with_passwords<T>(
         // What is told here may be of any time.
         daily: None,
         ask_days: None,
-        passwords: passwords.clone(),
+        passwords,
         sequencer: server::sequencer::Options::default(),
-        proof: server::proof::ProofSettings::default(),
+        proof,
     };
     let (told, started) = mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -265,11 +265,19 @@ impl Dealings {
         bank_checks: Vec::new(),
     };
 
-    /// How far the check of a bank account is; without one, of the account that was last registered or changed to.
+    /// How far the check of a bank account is; without one, of the account that was last registered or changed to, or, where none was
+    /// named since, of the one whose check was told last.
     #[must_use]
     pub fn bank_check(&self, account: Option<u64>) -> Option<Verification> {
-        let account = account.or(self.bank_named)?;
-        self.bank_checks.iter().find(|known| known.account == account).map(|known| known.verification)
+        let known = match account.or(self.bank_named) {
+            Some(account) => self.bank_checks.iter().find(|known| known.account == account),
+            None => {
+                let changed_us = self.bank.map_or(i64::MIN, |change| change.at_us);
+                let since = self.bank_checks.iter().filter(|known| known.at_us >= changed_us);
+                since.max_by_key(|known| known.at_us)
+            }
+        };
+        known.map(|known| known.verification)
     }
 
     /// Notes what was told last of an account. Where there are too many, one that did not fail makes room, the oldest first.

@@ -341,9 +341,7 @@ impl Customer {
         let Some(account) = &event.account else { return };
         let Some(verification) = account.verification else { return };
         let told = BankCheck { at_us: event.time.as_us(), account: account.key, verification };
-        let dealings = self.dealings_mut();
-        dealings.bank_named = dealings.bank_named.or(Some(account.key));
-        dealings.note_bank_check(told);
+        self.dealings_mut().note_bank_check(told);
     }
 
     /// A report stands until the customer was identified after it, in whatever order the two are told.

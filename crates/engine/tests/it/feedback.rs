@@ -145,6 +145,18 @@ fn money_waits_on_its_way_to_an_account_that_the_bank_did_not_confirm() {
     assert_eq!((signal(&world, late + 1, None), changed), (Some(3.0), Some(f64::from(24 * 30 + 1 - 11))));
 }
 
+/// Whoever asks first and acts then changes the account, whatever was told of it with the question.
+#[test]
+fn a_change_that_was_asked_about_with_its_check_is_a_change() {
+    use model::Verification::Pending;
+    let mut world = settled();
+    let asked = home("bank_account.change", 0).with("outcome", "attempted");
+    world.ask(asked.account(7, None).verification(Pending));
+    world.apply(home("bank_account.change", 0).account(7, None).verification(Pending));
+    let withdrawal = home("withdrawal", 2).with("outcome", "attempted").observed();
+    assert_eq!(world.state.signal(Signal::BankChangedHours, &withdrawal), Some(2.0));
+}
+
 /// A bank knows the account, not the customers whose money went there.
 #[test]
 fn money_waits_on_its_way_to_an_account_that_a_bank_told_of() {

@@ -8,6 +8,7 @@ use intel::Intel;
 use lab::http::{Asking, Target};
 use server::passwords::build::build;
 use server::passwords::{Asked, ESTIMATED_LENGTH_MAX, Judge, PasswordOptions, read_list};
+use server::proof::ProofSettings;
 use stepup::password::{BirthDate, Candidate, Filter, Personal, key};
 
 use crate::load::milliseconds;
@@ -84,11 +85,12 @@ pub(super) fn run(size: Size, folder: &Path, session: &Session) -> anyhow::Resul
         say_quantiles(&format!("password check in process, {what}"), us);
     }
     let data = folder.join("passwords-server");
-    let us = own_server::with_passwords(&data, 0, Intel::none(), &options, |server| {
-        session.watched("passwords", false, |_watch| {
-            over_http(&server.target, &server.key, size.checks.min(5_000))
-        })
-    })?;
+    let us =
+        own_server::with_settings(&data, 0, Intel::none(), options, ProofSettings::default(), |server| {
+            session.watched("passwords", false, |_watch| {
+                over_http(&server.target, &server.key, size.checks.min(5_000))
+            })
+        })?;
     say_quantiles("POST /v1/passwords/check, usual, one after the other", us);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use intel::Intel;
 use lab::proof::{ProofLoad, ProofReport};
+use server::passwords::PasswordOptions;
 use server::proof::ProofSettings;
 
 use super::median;
@@ -14,8 +15,11 @@ pub(super) fn run(load: ProofLoad, runs: usize, session: &Session) -> anyhow::Re
     for _ in 0..runs {
         let folder = tempfile::tempdir().context("a temporary folder is needed")?;
         let data = folder.path().join("data");
-        let report = own_server::with(&data, 0, Intel::none(), |server| {
-            let origin = ProofSettings::default().origin;
+        // The load's passkeys are all new.
+        let settings = ProofSettings { cooling_hours: 0, ..ProofSettings::default() };
+        let origin = settings.origin.clone();
+        let passwords = PasswordOptions::default();
+        let report = own_server::with_settings(&data, 0, Intel::none(), passwords, settings, |server| {
             session.watched("proof", false, |watch| {
                 Ok(lab::proof::run(&server.target, &server.key, &origin, load, watch)?)
             })
