@@ -183,12 +183,14 @@ impl Event {
             }
             Err(error) => {
                 let (path, problem) = (error.path().to_string(), objects::told(error.inner()));
-                match missing_field(&problem) {
-                    Some(name) if path == "." => Invalid::new(name, "absent; allowed: every event has it"),
-                    Some(name) => {
-                        Invalid::new(&format!("{path}.{name}"), "absent; allowed: never absent here")
+                let below = |name: &str| if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+                match (named(&problem, "missing field `"), named(&problem, "duplicate field `")) {
+                    (Some(name), _) if path == "." => {
+                        Invalid::new(name, "absent; allowed: every event has it")
                     }
-                    None => Invalid::new(&path, problem),
+                    (Some(name), _) => Invalid::new(&below(name), "absent; allowed: never absent here"),
+                    (None, Some(name)) => Invalid::new(&below(name), "came twice; allowed: once"),
+                    (None, None) => Invalid::new(&path, problem),
                 }
             }
         }
@@ -238,9 +240,9 @@ impl Event {
     }
 }
 
-/// The name in serde's "missing field `name` at …", which names the place around the field, not the field.
-fn missing_field(problem: &str) -> Option<&str> {
-    problem.strip_prefix("missing field `")?.split('`').next()
+/// The name in serde's "missing field `name` at …" and the like, which name the place around the field, not the field.
+fn named<'a>(problem: &'a str, begins: &str) -> Option<&'a str> {
+    problem.strip_prefix(begins)?.split('`').next()
 }
 
 #[cfg(test)]

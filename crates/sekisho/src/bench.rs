@@ -4,6 +4,7 @@ mod bootstrap;
 mod child;
 mod day;
 mod decide;
+mod disk;
 mod http;
 mod passwords;
 mod proof;

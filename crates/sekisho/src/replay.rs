@@ -42,22 +42,22 @@ pub(crate) struct Args {
     #[arg(long)]
     local: bool,
     /// With --local: the data folder, no server running on it; a temporary one without.
-    #[arg(long, requires = "local")]
+    #[arg(long, conflicts_with = "against")]
     data: Option<PathBuf>,
     /// With --local: country, autonomous systems, lists; see docs/intel.md.
-    #[arg(long, requires = "local")]
+    #[arg(long, conflicts_with = "against")]
     intel: Option<PathBuf>,
     /// With --local: policy (TOML); the shipped one without.
-    #[arg(long, requires = "local")]
+    #[arg(long, conflicts_with = "against")]
     policy: Option<PathBuf>,
     /// With --against: file with the key; else the environment's SEKISHO_KEY.
-    #[arg(long, requires = "against")]
+    #[arg(long, conflicts_with = "local")]
     key_file: Option<PathBuf>,
     /// With --against: connections. With one, everything stays in one order; with more, only each customer's events do.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, conflicts_with = "local")]
     connections: u32,
     /// With --against: also another machine. What is told counts as really done there.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "local")]
     allow_remote: bool,
     /// Events a second; as fast as it goes without.
     #[arg(long, conflicts_with = "speed")]

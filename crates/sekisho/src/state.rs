@@ -99,10 +99,22 @@ fn copy(from: &Path, to: &Path, with_history: bool) -> anyhow::Result<ExitCode> 
         let source = from.join(name);
         match std::fs::copy(&source, to.join(name)) {
             Ok(_) => {}
-            // Nobody can ask yet, or nothing was bootstrapped.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name != "secret" => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name != "secret" => {
+                if name == "keys.json" {
+                    say::note(format!(
+                        "{} has no keys.json: nobody can ask a server on the copy before `sekisho key create`",
+                        from.display()
+                    ));
+                }
+            }
             Err(error) => return Err(error).with_context(|| format!("copying {} failed", source.display())),
         }
+    }
+    if !from.join("proof.db").is_file() {
+        say::note(format!(
+            "{} has no proof.db: whatever customers prove with, they register anew",
+            from.display()
+        ));
     }
     let history = from.join(HISTORY);
     if with_history && history.is_dir() {

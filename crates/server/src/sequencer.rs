@@ -38,7 +38,7 @@ use self::applying::{Applier, Flying};
 use self::asking::Message;
 pub use self::asking::{Answered, Answering, Ask, AskError};
 pub(crate) use self::audit::{Acted, Audit};
-use self::committing::Committer;
+use self::committing::{Committer, Failure};
 pub(crate) use self::committing::INPUT_V3;
 use self::merging::Merging;
 use self::residence::Residence;
@@ -80,7 +80,7 @@ pub enum StartError {
         first: u64,
     },
     /// A policy does not compile.
-    #[error("the policy is refused: {0}")]
+    #[error("the policy is refused")]
     Policy(#[from] PolicyError),
     /// The thread cannot be started.
     #[error("a thread cannot be started")]
@@ -175,6 +175,7 @@ pub struct Handle {
     gauges: Arc<Gauges>,
     /// Told at every commit, and when none succeeds any more.
     committed: Arc<Notify>,
+    failure: Failure,
     shadow: Arc<Shadow>,
     audit: Arc<Audit>,
 }
@@ -193,7 +194,7 @@ impl Handle {
     ) -> Result<Answered, AskError> {
         let (ask, answering) = Ask::new(id, digest, body, japanese)?;
         self.send(ask)?;
-        answering.await.unwrap_or_else(|_gone| Err(stopping()))
+        answering.await.unwrap_or_else(|_gone| Err(self.ended()))
     }
 
     /// Sends an input without waiting.
@@ -209,7 +210,7 @@ impl Handle {
     /// # Errors
     /// Nothing is taken any more.
     pub fn send_blocking(&self, ask: Ask) -> Result<(), AskError> {
-        self.messages.blocking_send(Message::Ask(ask)).map_err(|_closed| stopping())
+        self.messages.blocking_send(Message::Ask(ask)).map_err(|_closed| self.ended())
     }
 
     /// Looks at the state and the policy between two batches; records of `keys` that are not in memory are loaded first.
@@ -229,7 +230,7 @@ impl Handle {
             let _unheard = seen.send(shown.map(|(state, policy)| (look(state, policy), state.seq())));
         });
         self.try_send(Message::Look(keys, look))?;
-        let (value, seq) = seeing.await.unwrap_or_else(|_gone| Err(stopping()))?;
+        let (value, seq) = seeing.await.unwrap_or_else(|_gone| Err(self.ended()))?;
         self.until_durable(seq).await?;
         Ok(value)
     }
@@ -261,8 +262,13 @@ impl Handle {
     fn try_send(&self, message: Message) -> Result<(), AskError> {
         self.messages.try_send(message).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AskError::Busy,
-            mpsc::error::TrySendError::Closed(_) => stopping(),
+            mpsc::error::TrySendError::Closed(_) => self.ended(),
         })
+    }
+
+    /// Why nobody answers.
+    fn ended(&self) -> AskError {
+        AskError::Refusing(self.failure.get().map_or_else(|| "the server is stopping".to_owned(), Clone::clone))
     }
 
     /// Whether inputs are taken: the thread runs, and the journal could be written.
@@ -300,10 +306,6 @@ impl Handle {
     pub fn shared_gauges(&self) -> Arc<Gauges> {
         Arc::clone(&self.gauges)
     }
-}
-
-fn stopping() -> AskError {
-    AskError::Refusing("the server is stopping".to_owned())
 }
 
 /// How to run.
@@ -379,11 +381,11 @@ pub fn start(
         flying: Flying::default(),
         clock,
         gauges: Arc::clone(&gauges),
-        failure,
+        failure: Arc::clone(&failure),
         shadow: Arc::clone(&shadow),
         audit: Arc::clone(&audit),
     };
     let thread =
         std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || applier.run(waiting))?;
-    Ok((Handle { messages, gauges, committed, shadow, audit }, thread))
+    Ok((Handle { messages, gauges, committed, failure, shadow, audit }, thread))
 }

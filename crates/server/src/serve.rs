@@ -57,7 +57,7 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Recovery or policy.
-    #[error("{0}")]
+    #[error(transparent)]
     Start(#[from] StartError),
     /// The lists, without which decisions would not be right.
     #[error("the lists cannot be read")]

@@ -87,6 +87,9 @@ pub(crate) enum SweepError {
     /// The folder of history is none.
     #[error("{0}")]
     History(String),
+    /// What was named can be no folder of history.
+    #[error("{0}")]
+    Outside(String),
     /// There is no room, or it cannot be kept.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -99,7 +102,8 @@ impl Sweeps {
     /// There is no such history, or as [`Jobs::take`].
     pub(crate) fn ask(&self, request: &SweepRequest) -> Result<u32, SweepError> {
         if request.reads_history() {
-            work::history_folder(&self.work().data, &request.history).map_err(SweepError::History)?;
+            let wrong = if is_below(&request.history) { SweepError::History } else { SweepError::Outside };
+            work::history_folder(&self.work().data, &request.history).map_err(wrong)?;
         }
         Ok(self.take(request)?)
     }

@@ -11,13 +11,15 @@ use intel::Intel;
 use lab::http::Target;
 use lab::load::{LoadOptions, LoadReport};
 
-use super::median;
+use super::{disk, median};
 use crate::load::milliseconds;
 use crate::session::Session;
 use crate::{own_server, say};
 
 /// Requests a second at which latency is measured.
 const RATE: u32 = 5_000;
+/// Bare syncs of the disk for each second of it.
+const SYNCS_A_SECOND: u32 = 100;
 /// Connections, as a broker with a few front ends has them, and as many have.
 const FEW: u32 = 64;
 const CONNECTIONS: [u32; 2] = [FEW, 256];
@@ -35,8 +37,9 @@ pub(super) fn run(size: Size, runs: usize, session: &Session) -> anyhow::Result<
     for connections in CONNECTIONS {
         flat_out(size, connections, runs, session)?;
     }
-    let mut paced = Vec::new();
+    let (mut paced, mut syncs) = (Vec::new(), Vec::new());
     for _ in 0..runs {
+        syncs.push(disk::syncs(size.seconds.saturating_mul(SYNCS_A_SECOND))?);
         paced.push(measure(&options(Some(RATE), FEW, size), session)?);
     }
     let quantile = |of: fn(&LoadReport) -> u64| milliseconds(middle(&paced, of));
@@ -50,6 +53,17 @@ pub(super) fn run(size: Size, runs: usize, session: &Session) -> anyhow::Result<
         quantile(|report| report.latency.p999_us),
         quantile(|report| report.latency.max_us),
         say::thousands(middle(&paced, |report| report.not_sent)),
+    ));
+    let of_disk = |percent| {
+        let mut values: Vec<u64> = syncs.iter().map(|syncs| disk::percentile(syncs, percent)).collect();
+        values.sort_unstable();
+        milliseconds(values.get(values.len() / 2).copied().unwrap_or(0))
+    };
+    say::line(format!(
+        "a bare sync of 4 KiB on this disk, right before: p50 {}, p99 {}; an answer waits for one, or for the rest of one and \
+         the next",
+        of_disk(50),
+        of_disk(99),
     ));
     Ok(())
 }

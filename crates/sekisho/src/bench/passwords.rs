@@ -79,7 +79,7 @@ pub(super) fn run(size: Size, folder: &Path, session: &Session) -> anyhow::Resul
             };
             let timer = Stopwatch::start();
             let judgement = judge.judge(&asked);
-            us.push(micros(&timer));
+            us.push(timer.micros());
             anyhow::ensure!(judgement.score <= 4, "a score beyond 4");
         }
         say_quantiles(&format!("password check in process, {what}"), us);
@@ -145,21 +145,10 @@ fn over_http(target: &Target, key: &str, checks: u64) -> anyhow::Result<Vec<u64>
         let body = body.to_string();
         let timer = Stopwatch::start();
         let status = asking.post("/v1/passwords/check", body.as_bytes())?;
-        us.push(micros(&timer));
+        us.push(timer.micros());
         anyhow::ensure!(status == 200, "a check was answered with {status}");
     }
     Ok(us)
-}
-
-fn micros(timer: &Stopwatch) -> u64 {
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a figure for people to read"
-    )]
-    let us = (timer.seconds() * 1e6) as u64;
-    us
 }
 
 fn say_quantiles(what: &str, mut us: Vec<u64>) {

@@ -95,6 +95,19 @@ fn what_is_not_taken_is_listed_by_file_and_line() {
     server.stop();
 }
 
+#[test]
+fn options_that_would_do_nothing_are_refused() {
+    let remote = ["--against", "http://127.0.0.1:1"];
+    for option in [["--connections", "17"], ["--key-file", "key"]] {
+        let told = stderr(&run(&[&["replay", "x.ndjson", "--local"], &option[..]].concat()));
+        assert!(told.contains("cannot be used with"), "{option:?}: {told}");
+    }
+    for option in [["--intel", "intel"], ["--policy", "policy.toml"], ["--data", "data"]] {
+        let told = stderr(&run(&[&["replay", "x.ndjson"], &remote[..], &option[..]].concat()));
+        assert!(told.contains("cannot be used with"), "{option:?}: {told}");
+    }
+}
+
 /// `count` events, a second apart.
 fn many(place: &Place, count: u32) -> String {
     let lines = (0..count).map(|number| {

@@ -163,11 +163,16 @@ fn asks_are_answered_once_and_bad_ones_get_problem_documents() {
         (withdrawal.replace(&*YESTERDAY, "2099-01-05T10:00:00+09:00").replace("w-1", "w-2"), 422, "ahead"),
         (withdrawal.replace(&*YESTERDAY, &days_ago(401)).replace("w-1", "w-3"), 422, "400 days"),
         (withdrawal.replace(&*YESTERDAY, "1999-12-31T23:59:59Z").replace("w-1", "w-4"), 422, "2000-01-01"),
+        (withdrawal.replacen('{', "{\"id\":\"w-1\",", 1), 422, "came twice"),
         (format!("[{}]", "x".repeat(70_000)), 413, "65536"),
     ] {
         let answer = server.connect(&sender_key(&sender)).post("/v1/decide", &body).unwrap();
         assert_eq!(answer.status, status, "{answer:?}");
         assert!(answer.body.contains(said), "{said}: {answer:?}");
+    }
+    for (encoding, status) in [("gzip", 415), ("identity", 200)] {
+        let sent = sender.send("POST", "/v1/decide", &[("Content-Encoding", encoding)], &withdrawal).unwrap();
+        assert_eq!(sent.status, status, "{sent:?}");
     }
     let fact = event("f-1", "login", "C1", "192.0.2.7");
     assert_eq!(sender.post("/v1/events", &fact).unwrap().json()["accepted"], 1);

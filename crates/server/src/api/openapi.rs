@@ -27,7 +27,9 @@ const KEY: &str = "key";
     info(
         title = "Sekisho",
         description = "The checkpoint for online securities brokers. Errors are problem documents (RFC 9457). \
-                       Every answer carries `x-request-id`.",
+                       Every answer carries `x-request-id`. Any path may answer 405 to a method that is not listed for it, with \
+                       `Allow`; a request whose head is over 32 KiB gets 431 without a body, and one whose head does not come \
+                       within a minute is cut off.",
     ),
     paths(
         decide::decide, events::events, forward::forward, event_list::list, decisions::get, explanations::get, customers::get, profiles::put, profiles::unmask, locks::unlock, audit::list, ips::get,
@@ -84,6 +86,7 @@ impl IntoResponses for Refused {
             ("400", "The path, the query or the body cannot be read"),
             ("401", "No key came, or an unknown one"),
             ("403", "The key's role does not allow it"),
+            ("415", "The body is compressed; send it as it is"),
             ("503", "Not at the moment; `Retry-After` says when to come again"),
         ];
         let response = |description: &str| {

@@ -172,10 +172,10 @@ fn without_what_came(error: &serde_json::Error) -> String {
     format!("{said}, at line {line} column {column}")
 }
 
-/// The field that is wrong: where one is missing, that one, and not what it is missing from.
+/// The field that is wrong: where one is missing or came twice, that one, and not what it belongs to.
 fn field(path: String, told: &str) -> String {
-    let missing = told.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-    match missing {
+    let named = told.strip_prefix("missing field `").or_else(|| told.strip_prefix("duplicate field `"));
+    match named.and_then(|rest| rest.split('`').next()) {
         None => path,
         Some(name) if path == "." => name.to_owned(),
         Some(name) => format!("{path}.{name}"),

@@ -177,6 +177,17 @@ impl Problem {
         )
     }
 
+    /// The body is compressed.
+    #[must_use]
+    pub fn encoded() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "urn:sekisho:problem:encoded-body",
+            "The body is encoded",
+            "it came with the header `Content-Encoding`; send it as it is, without that header",
+        )
+    }
+
     /// No key, or an unknown one.
     #[must_use]
     pub fn unauthorized(detail: impl Into<String>) -> Self {

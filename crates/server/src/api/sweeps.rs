@@ -210,6 +210,7 @@ pub(super) fn not_taken(error: SweepError) -> Problem {
     match error {
         SweepError::Job(error) => jobs::not_taken(error),
         SweepError::History(problem) => Problem::conflict(problem),
+        SweepError::Outside(problem) => Problem::invalid("history", problem),
     }
 }
 

@@ -85,8 +85,8 @@ fn what_cannot_be_swept_is_refused() {
         (json!({"procedures": [procedure, procedure]}), 422, "procedures[1].id"),
         (json!({"procedures": [procedure], "window_days": 0}), 422, "3660"),
         (json!({"procedures": [procedure], "histories": "x"}), 422, "histories"),
-        (json!({"procedures": [procedure], "history": "../other"}), 409, "below the data folder"),
-        (json!({"procedures": [procedure], "history": "/etc"}), 409, "below the data folder"),
+        (json!({"procedures": [procedure], "history": "../other"}), 422, "below the data folder"),
+        (json!({"procedures": [procedure], "history": "/etc"}), 422, "below the data folder"),
     ] {
         let problem = refused(operator.post("/v1/sweeps", &body.to_string()), status);
         assert!(problem.to_string().contains(said), "{said}: {problem}");
