@@ -8,6 +8,7 @@ use history::import::{parse_time, parse_timezone};
 use intel::{Intel, IntelConfig};
 use serde::Deserialize;
 use server::daily::Daily;
+use server::log::Level;
 use server::passwords::{self, PasswordOptions};
 use server::proof::Hardware;
 use server::proof::settings::{CallSettings, GatewaySettings, ProofSettings, SigningSecret};
@@ -75,6 +76,13 @@ pub(crate) struct ServeConfig {
     pub(crate) ask_days: Option<u32>,
     pub(crate) examine_at: Option<String>,
     pub(crate) timezone: Option<String>,
+    #[serde(default, deserialize_with = "level")]
+    pub(crate) log_from: Option<Level>,
+}
+
+fn level<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Level>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|invalid: model::Invalid| serde::de::Error::custom(invalid.problem))
 }
 
 /// The `[proof]` table: how customers prove themselves.

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use intel::Intel;
 use lab::http::Target;
 use server::keys::{self, Role};
+use server::log;
 use server::passwords::PasswordOptions;
 use server::proof::ProofSettings;
 use server::serve::{ServeOptions, serve};
@@ -45,6 +46,8 @@ pub(crate) fn with_settings<T>(
     proof: ProofSettings,
     ask: impl FnOnce(&OwnServer) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    // What it is asked for is told by the command itself.
+    log::tell_from(log::Level::Warning);
     drop(store::DataFolder::open(data)?);
     // Who asked for this server may do everything with it.
     let key = keys::create(data, "own", Role::Admin)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use server::exporter::ExportOptions;
 use server::keys::Role;
+use server::log::{self, Level};
 use server::sequencer::Options;
 use server::serve::{ServeOptions, serve, stop_asked, tell_started};
 
@@ -66,6 +67,9 @@ pub(crate) struct Args {
     /// How many days back an event may lie that is asked about; 0 for any, as a replay of the past needs it [default: 400].
     #[arg(long, value_name = "DAYS")]
     ask_days: Option<u32>,
+    /// The lowest level of lines in the log: info, warning, error [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log_from: Option<Level>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -132,6 +136,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             replay_max: u64::from(replay_max),
         },
     };
+    log::tell_from(args.log_from.or(config.log_from).unwrap_or(Level::Info));
     let data = options.data.display();
     let started = |at: SocketAddr, has_keys: bool| {
         tell_started(at);

@@ -21,7 +21,7 @@ mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod lists;
-mod log;
+pub mod log;
 pub mod observe;
 mod pages;
 pub mod passwords;

@@ -1,6 +1,11 @@
 //! The structured log: lines of JSON to standard error. Must not know what is told; whoever tells leaves personal data out.
 
-use model::Time;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use model::{Invalid, Time};
+
+/// The rank of the lowest level that is told.
+static FROM: AtomicU8 = AtomicU8::new(0);
 
 /// An error and what caused it, in one line.
 pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
@@ -15,7 +20,7 @@ pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
     /// It is as it should be.
     Info,
     /// Somebody should know.
@@ -25,6 +30,16 @@ pub(crate) enum Level {
 }
 
 impl Level {
+    const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Error];
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Info => 0,
+            Self::Warning => 1,
+            Self::Error => 2,
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Info => "info",
@@ -43,6 +58,22 @@ impl Level {
     }
 }
 
+impl std::str::FromStr for Level {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or_else(|| Invalid::value("log_from", text, "info, warning, error"))
+    }
+}
+
+/// From now on lines of lower levels are not told by this process.
+pub fn tell_from(level: Level) {
+    FROM.store(level.rank(), Ordering::Relaxed);
+}
+
 /// One line of the structured log, to standard error: `{"time":…,"level":…,"event":…,"detail":…}`. No personal data.
 pub(crate) fn line(event: &str, detail: &str) {
     write(Level::of(event), event, &serde_json::json!({ "detail": detail }));
@@ -51,6 +82,9 @@ pub(crate) fn line(event: &str, detail: &str) {
 /// One line with fields of its own, an object.
 pub(crate) fn write(level: Level, event: &str, fields: &serde_json::Value) {
     use std::io::Write as _;
+    if level.rank() < FROM.load(Ordering::Relaxed) {
+        return;
+    }
     let line = told(crate::serve::wall_clock()(), level, event, fields);
     // A log that cannot be written must not stop the server.
     let _lost = writeln!(std::io::stderr(), "{line}");

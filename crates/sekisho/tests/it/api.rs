@@ -269,3 +269,15 @@ fn the_log_says_when_what_and_how_bad() {
     assert_eq!(line("id-2")["method"], "other", "a word of the request's own is not told");
     assert!(!told.contains("PROPFIND") && !told.contains("secret-path"), "{told}");
 }
+
+#[test]
+fn the_log_leaves_out_what_nobody_asked_for() {
+    let api = Api::start().restarted(&["--log-from", "error"]);
+    let mut reader = api.of("reader");
+    reader.send("GET", "/nothing", &[("X-Request-Id", "id-1")], "").unwrap();
+    let told = api.server.told();
+    assert!(told.contains("listening at http://") && !told.contains("\"level\":\"info\""), "{told}");
+    let wrong = crate::process::run(&["serve", "--log-from", "loud"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(crate::process::stderr(&wrong).contains("info, warning, error"), "{wrong:?}");
+}
