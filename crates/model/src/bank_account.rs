@@ -109,10 +109,6 @@ impl<'de> Deserialize<'de> for AccountNumber {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<AccountNumber, E> {
                 text.parse().map_err(|invalid: Invalid| E::custom(invalid.problem))
             }
-            // Serde's own message would repeat the number.
-            fn visit_u64<E: serde::de::Error>(self, _number: u64) -> Result<AccountNumber, E> {
-                Err(E::custom("came a JSON number (not shown); allowed: a string of 1 to 7 digits"))
-            }
         }
         deserializer.deserialize_str(Digits)
     }

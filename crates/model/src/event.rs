@@ -286,7 +286,7 @@ mod tests {
         check(
             &WITHDRAWAL.replace("\"attempted\"", "7"),
             &expect![[
-                r#"field `outcome`: invalid type: integer `7`, expected a string with outcome at line 3 column 19"#
+                r#"field `outcome`: invalid type: a number, expected a string with outcome at line 3 column 19"#
             ]],
         );
         check(

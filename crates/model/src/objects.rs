@@ -32,13 +32,23 @@ pub fn from_slice<'de, T: serde::Deserialize<'de>>(json: &'de [u8]) -> Result<T,
     Ok(value)
 }
 
-/// What is wrong with JSON that could be read, in the words of the wire form.
+/// What is wrong with JSON that could be read, in the words of the wire form. A value of a wrong type is not repeated: what was sent
+/// where something else belongs may be an account number.
 #[must_use]
 pub fn told(error: &serde_json::Error) -> String {
     let text = error.to_string();
     for (serde, json) in [("sequence", "an array"), ("map", "an object")] {
         if let Some(rest) = text.strip_prefix("invalid type: ").and_then(|text| text.strip_prefix(serde)) {
             return format!("invalid type: {json}{rest}");
+        }
+    }
+    for (serde, json) in
+        [("string \"", "a string"), ("integer `", "a number"), ("floating point `", "a number")]
+    {
+        if let Some(rest) = text.strip_prefix("invalid type: ").and_then(|text| text.strip_prefix(serde))
+            && let Some((_came, expected)) = rest.rsplit_once(", expected ")
+        {
+            return format!("invalid type: {json}, expected {expected}");
         }
     }
     text
@@ -301,7 +311,7 @@ mod tests {
             (r#"{"list": {}}"#, "invalid type: an object, expected an array"),
             (r#"{"inner": {"count": "1"}}"#, "expected a whole number from 0 to 65535"),
             (r#"{"inner": {"count": -1}}"#, "invalid value: integer `-1`, expected a whole number from 0"),
-            (r#"{"inner": {"count": 1.5}}"#, "floating point `1.5`, expected a whole number from 0"),
+            (r#"{"inner": {"count": 1.5}}"#, "invalid type: a number, expected a whole number from 0"),
         ] {
             let error = told(&from_slice::<Outer<'_>>(json.as_bytes()).unwrap_err());
             assert!(error.contains(problem), "{json}: {error}");

@@ -94,6 +94,11 @@ fn copy(from: &Path, to: &Path, with_history: bool) -> anyhow::Result<ExitCode> 
     if !from.join("secret").is_file() {
         bail!("{}: there is no secret, so this is not the folder of a server", from.display());
     }
+    let place =
+        |path: &Path| std::path::absolute(path).with_context(|| format!("{}: no place", path.display()));
+    if place(to)?.starts_with(place(from)?) {
+        bail!("{}: lies in the folder that is copied; name a folder elsewhere", to.display());
+    }
     store::DataFolder::restore(from, to)?;
     for name in BESIDE {
         let source = from.join(name);

@@ -229,7 +229,8 @@ impl App {
     /// Lets a request through if its key allows it.
     fn authorize(&self, headers: &HeaderMap, allows: impl Fn(Role) -> bool) -> Result<Arc<Holder>, Problem> {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(key) = given.and_then(|given| given.strip_prefix("Bearer ")) else {
+        let scheme = given.and_then(|given| given.split_once(' '));
+        let Some((_, key)) = scheme.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
             return Err(Problem::unauthorized("no key came; send the header `Authorization: Bearer KEY`"));
         };
         match self.keys.find(key.trim()) {
@@ -267,14 +268,19 @@ pub(crate) async fn read_body(request: Request, bytes_max: usize) -> Result<Byte
     };
     match read {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(_too_large_or_gone)) => Err(Problem::too_large(format!(
-            "the body did not come whole; allowed: at most {bytes_max} bytes"
-        ))),
+        Ok(Err(error)) if is_too_large(&error) => {
+            Err(Problem::too_large(format!("the body is too large; allowed: at most {bytes_max} bytes")))
+        }
+        Ok(Err(_gone)) => Err(Problem::unreadable("the body did not come whole; send it again")),
         Err(_late) => Err(Problem::unreadable(format!(
             "the body did not come within {} seconds",
             BODY_WAIT_MAX.as_secs()
         ))),
     }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>())
 }
 
 /// Whether reasons are told in Japanese: unless the request prefers English (RFC 9110 §12.5.4; of equals the first).

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// The file in the data folder.
 const NAME: &str = "keys.json";
+/// Locked while the file is changed, so that nobody writes over what somebody else just wrote.
+const LOCK_NAME: &str = "keys.lock";
 /// Keys at most.
 const KEYS_MAX: usize = 1_000;
 /// What every key begins with, so that a leaked one is recognised for what it is.
@@ -112,6 +114,7 @@ pub enum KeyError {
 /// The name is taken or no name, there are too many, or the file cannot be read or written.
 pub fn create(folder: &Path, name: &str, role: Role) -> Result<String, KeyError> {
     let path = folder.join(NAME);
+    let _changing = lock(folder)?;
     let mut entries = read(&path)?;
     if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
         return Err(KeyError::Name("needs a name of 1 to 64 bytes".to_owned()));
@@ -154,6 +157,7 @@ pub fn list(folder: &Path) -> Result<Vec<KeyEntry>, KeyError> {
 /// # Errors
 /// No key has this name, or the file cannot be read or written.
 pub fn revoke(folder: &Path, name: &str) -> Result<(), KeyError> {
+    let _changing = lock(folder)?;
     let mut entries = list(folder)?;
     let before = entries.len();
     entries.retain(|entry| entry.name != name);
@@ -161,6 +165,14 @@ pub fn revoke(folder: &Path, name: &str) -> Result<(), KeyError> {
         return Err(KeyError::Unknown(name.to_owned()));
     }
     write(folder, &entries)
+}
+
+/// Waits for whoever changes the keys. Given up when it is dropped, or the process ends.
+fn lock(folder: &Path) -> Result<fs::File, KeyError> {
+    let path = folder.join(LOCK_NAME);
+    let file = fs::File::options().create(true).truncate(false).write(true).open(&path);
+    let locked = file.and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|source| KeyError::Io { path, doing: "locking", source })
 }
 
 fn write(folder: &Path, entries: &[KeyEntry]) -> Result<(), KeyError> {
@@ -259,10 +271,18 @@ impl Keys {
         let Ok(mut known) = self.known.write() else { return };
         let at = state(&self.path);
         known.looked = now;
-        if known.state != at
-            && let Ok(entries) = read(&self.path)
-        {
-            (known.state, known.by_hash) = (at, by_hash(entries));
+        if known.state == at {
+            return;
+        }
+        match read(&self.path) {
+            Ok(entries) => (known.state, known.by_hash) = (at, by_hash(entries)),
+            // Told once for each change of the file, and not for every question.
+            Err(error @ KeyError::Unreadable { .. }) => {
+                known.state = at;
+                crate::log::line("keys.unreadable", &format!("those known before still hold: {error}"));
+            }
+            // Looked at again.
+            Err(_unread) => {}
         }
     }
 }
@@ -292,6 +312,38 @@ fn state(path: &Path) -> Option<FileState> {
 #[cfg(test)]
 mod tests {
     use super::{Duration, Keys, Role, create, list, revoke};
+
+    #[test]
+    fn keys_made_and_taken_back_at_once_are_all_kept_and_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        create(folder.path(), "old", Role::Admin).unwrap();
+        std::thread::scope(|threads| {
+            for number in 0..20 {
+                let place = folder.path();
+                threads.spawn(move || create(place, &format!("key {number}"), Role::Reader).unwrap());
+            }
+            threads.spawn(|| revoke(folder.path(), "old").unwrap());
+        });
+        let mut names: Vec<String> = list(folder.path()).unwrap().into_iter().map(|key| key.name).collect();
+        names.sort();
+        let mut made: Vec<String> = (0..20).map(|number| format!("key {number}")).collect();
+        made.sort();
+        assert_eq!(names, made);
+    }
+
+    #[test]
+    fn a_broken_list_changes_nothing_until_it_is_mended() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = create(folder.path(), "site", Role::Sender).unwrap();
+        let keys = Keys { look_every: Duration::ZERO, ..Keys::of_folder(folder.path()).unwrap() };
+        let whole = std::fs::read(folder.path().join("keys.json")).unwrap();
+        std::fs::write(folder.path().join("keys.json"), "[").unwrap();
+        assert!(keys.find(&key).is_some());
+        std::fs::write(folder.path().join("keys.json"), "[]").unwrap();
+        assert!(keys.find(&key).is_none());
+        std::fs::write(folder.path().join("keys.json"), whole).unwrap();
+        assert!(keys.find(&key).is_some());
+    }
 
     #[test]
     fn keys_are_shown_once_kept_hashed_and_found_while_running() {

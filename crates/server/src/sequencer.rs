@@ -38,8 +38,8 @@ use self::applying::{Applier, Flying};
 use self::asking::Message;
 pub use self::asking::{Answered, Answering, Ask, AskError};
 pub(crate) use self::audit::{Acted, Audit};
-use self::committing::{Committer, Failure};
 pub(crate) use self::committing::INPUT_V3;
+use self::committing::{Committer, Failure};
 use self::merging::Merging;
 use self::residence::Residence;
 use self::trim::Trimming;
@@ -55,6 +55,8 @@ const BATCHES_MAX: usize = 8;
 
 /// How long somebody waits for what they saw to be durable.
 const DURABLE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long somebody waits for an answer: a customer stands before a page that long at most. A disk that stalls longer is out of order.
+pub(crate) const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A clock: the only way time gets in.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -118,6 +120,8 @@ pub struct Gauges {
     pub export_files: AtomicU64,
     /// Exports and merges that failed since the start.
     pub export_failures: AtomicU64,
+    /// When the commit under way began, microseconds since 1970; 0 while there is none.
+    pub committing_since: AtomicU64,
     /// 1 while exporting fails.
     pub export_failing: AtomicU64,
     /// Up to which input the written records survive a power cut, as far as that was asked for.
@@ -149,6 +153,7 @@ impl Default for Gauges {
             export_files: none(),
             export_failures: none(),
             export_failing: none(),
+            committing_since: none(),
             synced: none(),
             // Where nobody looks for holds, none is settled.
             unheld: AtomicU64::new(u64::MAX),
@@ -194,7 +199,18 @@ impl Handle {
     ) -> Result<Answered, AskError> {
         let (ask, answering) = Ask::new(id, digest, body, japanese)?;
         self.send(ask)?;
-        answering.await.unwrap_or_else(|_gone| Err(self.ended()))
+        self.answered(answering, ANSWER_WAIT_MAX).await
+    }
+
+    /// The answer to an input that was sent, if it comes within this time.
+    ///
+    /// # Errors
+    /// As the sequencer answers; [`AskError::Late`].
+    pub async fn answered(&self, answering: Answering, within: Duration) -> Result<Answered, AskError> {
+        match tokio::time::timeout(within, answering).await {
+            Ok(answered) => answered.unwrap_or_else(|_gone| Err(self.ended())),
+            Err(_late) => Err(AskError::Late),
+        }
     }
 
     /// Sends an input without waiting.
@@ -217,7 +233,7 @@ impl Handle {
     /// Gives what was seen when it is durable. Look briefly: nothing is decided meanwhile.
     ///
     /// # Errors
-    /// The queue is full, a record cannot be read, the server is stopping, or the journal could not be written: then records
+    /// The queue is full, nothing was seen in time, a record cannot be read, the server is stopping, or the journal could not be written: then records
     /// in memory are ahead of what is durable.
     pub async fn look<T: Send + 'static>(
         &self,
@@ -230,7 +246,8 @@ impl Handle {
             let _unheard = seen.send(shown.map(|(state, policy)| (look(state, policy), state.seq())));
         });
         self.try_send(Message::Look(keys, look))?;
-        let (value, seq) = seeing.await.unwrap_or_else(|_gone| Err(self.ended()))?;
+        let seen = tokio::time::timeout(ANSWER_WAIT_MAX, seeing).await.map_err(|_late| AskError::Late)?;
+        let (value, seq) = seen.unwrap_or_else(|_gone| Err(self.ended()))?;
         self.until_durable(seq).await?;
         Ok(value)
     }
@@ -268,13 +285,23 @@ impl Handle {
 
     /// Why nobody answers.
     fn ended(&self) -> AskError {
-        AskError::Refusing(self.failure.get().map_or_else(|| "the server is stopping".to_owned(), Clone::clone))
+        AskError::Refusing(
+            self.failure.get().map_or_else(|| "the server is stopping".to_owned(), Clone::clone),
+        )
     }
 
     /// Whether inputs are taken: the thread runs, and the journal could be written.
     #[must_use]
     pub fn is_taking(&self) -> bool {
         !self.messages.is_closed() && self.gauges.refusing.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whole seconds that the commit under way has taken by now.
+    #[must_use]
+    pub fn commit_age_s(&self, now: Time) -> u64 {
+        let since = self.gauges.committing_since.load(Ordering::Relaxed);
+        let now = u64::try_from(now.as_us()).unwrap_or(0);
+        if since == 0 { 0 } else { now.saturating_sub(since) / 1_000_000 }
     }
 
     /// Asks and looks that wait for the sequencer, at most [`QUEUE_MAX`].
@@ -388,4 +415,60 @@ pub fn start(
     let thread =
         std::thread::Builder::new().name("sequencer".to_owned()).spawn(move || applier.run(waiting))?;
     Ok((Handle { messages, gauges, committed, failure, shadow, audit }, thread))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        ANSWER_WAIT_MAX, Ask, AskError, Audit, Body, Duration, Gauges, Handle, QUEUE_MAX, Shadow, State,
+    };
+    use super::{Arc, Notify, OnceLock, Policy, mpsc};
+
+    /// A sequencer that takes everything and does nothing, as one does whose disk stalls.
+    fn stalled() -> (Handle, mpsc::Receiver<super::Message>) {
+        let (messages, waiting) = mpsc::channel(QUEUE_MAX);
+        let now = model::Time::from_us(1_000_000_000_000_000).unwrap();
+        let handle = Handle {
+            messages,
+            gauges: Arc::new(Gauges::default()),
+            committed: Arc::new(Notify::new()),
+            failure: Arc::new(OnceLock::new()),
+            shadow: Arc::new(Shadow::of(&State::default(), now)),
+            audit: Arc::new(Audit::default()),
+        };
+        (handle, waiting)
+    }
+
+    fn note() -> Body {
+        Body::Document { name: "a".to_owned(), bytes: None, by: "b".to_owned() }
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_and_the_queue_has_an_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (handle, _waiting) = stalled();
+            let (ask, answering) = Ask::new(None, [0; 16], note(), false).unwrap();
+            handle.send(ask).unwrap();
+            assert_eq!(handle.answered(answering, Duration::from_millis(1)).await, Err(AskError::Late));
+            for _ in 1..QUEUE_MAX {
+                handle.send(Ask::new(None, [0; 16], note(), false).unwrap().0).unwrap();
+            }
+            let full = handle.ask(None, [0; 16], note(), false).await;
+            assert_eq!(full, Err(AskError::Busy));
+            let looked = handle.look(Vec::new(), |_: &State, _: &Policy| ()).await;
+            assert_eq!(looked, Err(AskError::Busy));
+        });
+    }
+
+    #[test]
+    fn a_commit_that_takes_long_is_seen() {
+        let (handle, _waiting) = stalled();
+        let at = |s: i64| model::Time::from_us(s * 1_000_000).unwrap();
+        assert_eq!(handle.commit_age_s(at(100)), 0, "none is under way");
+        Gauges::set(&handle.gauges.committing_since, 100_000_000);
+        assert_eq!(handle.commit_age_s(at(100)), 0);
+        assert_eq!(handle.commit_age_s(at(100 + 10)), ANSWER_WAIT_MAX.as_secs());
+        assert_eq!(handle.commit_age_s(at(50)), 0, "a clock that was set back");
+    }
 }

@@ -262,7 +262,9 @@ impl<'v> Answers<'v> {
             "event.currency" => text(event.amount.as_ref().map(|amount| amount.currency.as_str())),
             "customer.logins" => whole(i64::from(customer.logins)),
             "customer.age_days" => {
-                let since = customer.opened_s.or((customer.first_s > 0).then_some(customer.first_s));
+                // Who was seen before the day that is told is no newer for it.
+                let seen_s = (customer.first_s > 0).then_some(customer.first_s);
+                let since = customer.opened_s.into_iter().chain(seen_s).min();
                 let days = since.map_or(0, |since| {
                     event.time.as_us().saturating_sub(crate::record::customer::as_us(since))
                         / model::time::DAY_US

@@ -388,6 +388,9 @@ fn a_full_disk_refuses_and_loses_nothing() {
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(refused.headers.contains("retry-after") && refused.body.contains("start again"), "{refused:?}");
     assert_eq!(sender.post("/v1/decide", &event("later", "login", "C2", "192.0.2.7")).unwrap().status, 503);
+    let batch = sender.post("/v1/events", &event("fact", "login", "C2", "192.0.2.7")).unwrap();
+    assert_eq!(batch.status, 503, "{batch:?}");
+    assert!(batch.headers.contains("retry-after"), "{batch:?}");
     assert_eq!(sender.get("/readyz").unwrap().status, 503);
     // Records in memory are ahead of the disk: nobody is shown them. What the journal has is shown.
     let mut reader = server.connect(&reader);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::{SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
@@ -16,7 +17,7 @@ use super::openapi::Refused;
 use super::problem::Problem;
 use super::{App, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, read_body};
 use crate::keys::Role;
-use crate::sequencer::{Answering, Ask, AskError};
+use crate::sequencer::{ANSWER_WAIT_MAX, Answering, Ask, AskError};
 
 /// Events of one batch in the sequencer's queue at once.
 const PART_EVENTS: usize = 512;
@@ -29,7 +30,7 @@ struct Lines(String);
 
 /// What became of a batch.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"accepted": 1, "repeated": 0, "rejected": [{"line": 2, "field": "time", "detail": "…", "retry": false}]}))]
+#[schema(example = json!({"accepted": 1, "repeated": 0, "rejected": [{"line": 2, "type": "urn:sekisho:problem:invalid-event", "field": "time", "detail": "…", "retry": false}]}))]
 pub struct BatchResult {
     /// Events recorded by this request.
     accepted: u64,
@@ -44,6 +45,8 @@ pub struct BatchResult {
 pub struct RejectedEvent {
     /// Its line, or its place in the array, from 1.
     line: usize,
+    /// Stable name of the problem, as in problem documents.
+    r#type: &'static str,
     /// The field, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
@@ -81,20 +84,28 @@ pub(super) async fn events(
     let body = read_body(request, BATCH_BYTES_MAX).await?;
     let lines = split(&body)?;
     let mut result = BatchResult { accepted: 0, repeated: 0, rejected: Vec::new() };
+    // Why some could not be taken though nothing is wrong with them.
+    let mut trouble = None;
+    // Of what went together one answer is late with the others, and so is what comes behind it.
+    let mut wait = ANSWER_WAIT_MAX;
     // Part by part, so that a batch takes up only a part of the queue, and its events stay in order.
     for part in lines.chunks(PART_EVENTS) {
+        if wait.is_zero() {
+            part.iter().for_each(|(line, _)| result.not_taken(*line, AskError::Late, &mut trouble));
+            continue;
+        }
         let mut waiting: Vec<Waiting> = Vec::with_capacity(part.len());
         for (line, json) in part {
             match send(&app, json) {
                 Ok((reported, answer)) => waiting.push((*line, reported, answer)),
                 Err(NotSent::Invalid(invalid)) => {
-                    result.reject(*line, Some(invalid.field), invalid.problem, false);
+                    result.reject(*line, Problem::invalid_event(invalid), false)
                 }
-                Err(NotSent::Ask(error)) => result.reject(*line, None, error.to_string(), error.may_retry()),
+                Err(NotSent::Ask(error)) => result.not_taken(*line, error, &mut trouble),
             }
         }
         for (line, reported, answer) in waiting {
-            match answer.await.unwrap_or(Err(AskError::Busy)) {
+            match app.sequencer.answered(answer, wait).await {
                 Ok(answered) if answered.again => result.repeated += 1,
                 Ok(_) => {
                     result.accepted += 1;
@@ -102,9 +113,17 @@ pub(super) async fn events(
                         app.proofs.notify_told(&customer, EventKind::CustomerReport, time).await;
                     }
                 }
-                Err(error) => result.reject(line, None, error.to_string(), error.may_retry()),
+                Err(error) => {
+                    if error == AskError::Late {
+                        wait = Duration::ZERO;
+                    }
+                    result.not_taken(line, error, &mut trouble);
+                }
             }
         }
+    }
+    if let Some(error) = trouble.filter(|_| result.accepted == 0 && result.repeated == 0) {
+        return Err(error.into());
     }
     result.rejected.sort_by_key(|rejected| rejected.line);
     Ok(Json(result))
@@ -130,14 +149,23 @@ fn send(app: &App, json: &[u8]) -> Result<(Option<(CustomerId, Time)>, Answering
 }
 
 impl BatchResult {
-    fn reject(&mut self, line: usize, field: Option<String>, detail: String, retry: bool) {
-        self.rejected.push(RejectedEvent { line, field, detail, retry });
+    fn not_taken(&mut self, line: usize, error: AskError, trouble: &mut Option<AskError>) {
+        let retry = error.may_retry();
+        if retry && trouble.is_none() {
+            *trouble = Some(error.clone());
+        }
+        self.reject(line, error.into(), retry);
+    }
+
+    fn reject(&mut self, line: usize, problem: Problem, retry: bool) {
+        let Problem { r#type, field, detail, .. } = problem;
+        self.rejected.push(RejectedEvent { line, r#type, field, detail, retry });
     }
 }
 
 impl AskError {
     const fn may_retry(&self) -> bool {
-        matches!(self, Self::Busy | Self::Refusing(_))
+        matches!(self, Self::Busy | Self::Late | Self::Refusing(_))
     }
 }
 

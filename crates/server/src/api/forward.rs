@@ -265,8 +265,10 @@ fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str
         let problem = "came twice; the front end has to set it, not add to what the customer sent";
         return Err(Invalid::new(name, problem));
     }
-    let text =
-        first.map(|value| value.to_str().map_err(|_bytes| Invalid::new(name, "is no text"))).transpose()?;
+    let text = first
+        .map(|value| std::str::from_utf8(value.as_bytes()))
+        .transpose()
+        .map_err(|_bytes| Invalid::new(name, "is no text; allowed: UTF-8"))?;
     Ok(text.map(str::trim).filter(|text| !text.is_empty()))
 }
 

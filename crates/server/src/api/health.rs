@@ -13,7 +13,7 @@ use engine::Verdict;
 use super::App;
 use super::problem::Problem;
 use crate::proof::{Gateway, GatewayOutcome};
-use crate::sequencer::AskError;
+use crate::sequencer::{ANSWER_WAIT_MAX, AskError};
 
 /// Whether the process lives.
 #[utoipa::path(
@@ -37,6 +37,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
     if !app.sequencer.is_taking() {
         let why = "the journal could not be written; remove the cause, then restart";
         return Err(AskError::Refusing(why.to_owned()).into());
+    }
+    if app.sequencer.commit_age_s((app.clock)()) >= ANSWER_WAIT_MAX.as_secs() {
+        return Err(AskError::Late.into());
     }
     Ok("ready\n")
 }
@@ -154,11 +157,18 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
             &plain(&codes_waiting),
         );
     }
+    let age = AtomicU64::new(app.sequencer.commit_age_s((app.clock)()));
+    family(
+        "sekisho_commit_age_seconds",
+        "gauge",
+        "How long the commit under way takes by now, whole seconds.",
+        &plain(&age),
+    );
     family("sekisho_refusing", "gauge", "1 if no inputs are taken any more.", &plain(&gauges.refusing));
     if let Some(candidate) = app.sequencer.shadow().get() {
         const NAME: &str = "sekisho_shadow_total";
         let help = "Questions by what was answered and what the candidate on trial would have answered.";
-        let _infallible = write!(text, "# HELP {NAME} {help}\n# TYPE {NAME} gauge\n");
+        let _infallible = write!(text, "# HELP {NAME} {help}\n# TYPE {NAME} counter\n");
         for pair in candidate.counted().matrix.pairs() {
             let (live, candidate) = (pair.live.as_str(), pair.candidate.as_str());
             let labels = format!("live=\"{live}\",candidate=\"{candidate}\"");

@@ -28,8 +28,8 @@ const KEY: &str = "key";
         title = "Sekisho",
         description = "The checkpoint for online securities brokers. Errors are problem documents (RFC 9457). \
                        Every answer carries `x-request-id`. Any path may answer 405 to a method that is not listed for it, with \
-                       `Allow`; a request whose head is over 32 KiB gets 431 without a body, and one whose head does not come \
-                       within a minute is cut off.",
+                       `Allow`; a request whose head is larger than some 32 to 45 KiB, or has more than 100 fields, gets 431 \
+                       without a body, and one whose head does not come within a minute is cut off.",
     ),
     paths(
         decide::decide, events::events, forward::forward, event_list::list, decisions::get, explanations::get, customers::get, profiles::put, profiles::unmask, locks::unlock, audit::list, ips::get,

@@ -236,6 +236,15 @@ impl From<AskError> for Problem {
                     detail,
                 )
             },
+            AskError::Late => Self {
+                retry_after_seconds: NonZeroU32::new(5),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "urn:sekisho:problem:late",
+                    "No answer came in time",
+                    detail,
+                )
+            },
             AskError::Refusing(_) => Self {
                 retry_after_seconds: NonZeroU32::new(30),
                 ..Self::new(

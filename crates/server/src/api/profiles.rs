@@ -22,6 +22,8 @@ use crate::profile::{self, Contact, Profile};
 
 /// Bytes of a profile at most.
 const BODY_BYTES_MAX: usize = 16 << 10;
+/// How far ahead of this clock a day may lie: clocks differ.
+const AHEAD_MAX_US: i64 = 5 * 60 * model::time::SECOND_US;
 /// Contacts of a customer at most.
 const CONTACTS_MAX: usize = 16;
 
@@ -127,12 +129,16 @@ pub(super) async fn put(
         let problem = format!("came {}; allowed: at most {CONTACTS_MAX}", form.contacts.len());
         return Err(Problem::invalid("contacts", problem));
     }
+    let now = (app.clock)();
+    if form.opened.is_some_and(|opened| opened > now.plus_us(AHEAD_MAX_US)) {
+        return Err(Problem::invalid("opened", "lies ahead of now; allowed: the day the account was opened"));
+    }
     let comparable = form.holder.as_ref().map(comparable).transpose()?;
     let before = profile::sealed(&app.sequencer, &id).await?;
     let before = before.and_then(|sealed| profile::open(&app.secret, &id, &sealed));
     let changed = before.as_ref().map(ProfileForm::from).as_ref() != Some(&form);
     if changed {
-        let kept = Profile::from(&form).following(before.as_ref(), (app.clock)());
+        let kept = Profile::from(&form).following(before.as_ref(), now);
         let sealed = profile::seal(&app.secret, &id, &kept)
             .map_err(|error| Problem::not_now(format!("sealing the profile failed: {error}"), 10))?;
         let holder = comparable.map(|holder| app.secret.holder_key(&holder));

@@ -73,6 +73,11 @@ pub enum AskError {
         /// That input.
         seq: u64,
     },
+    /// No answer came in time; what it is about may be in the journal all the same.
+    #[error(
+        "no answer came in time, perhaps because the disk stalls; send it again with the same id, it counts once"
+    )]
+    Late,
     /// Nothing is taken any more.
     #[error("no inputs are taken: {0}")]
     Refusing(String),

@@ -88,7 +88,13 @@ impl Committer {
         let Batch { pending, twins } = batch;
         let written = match self.failure.get() {
             Some(problem) => Err(problem.clone()),
-            None => self.write(&pending),
+            None => {
+                let now = u64::try_from((self.clock)().as_us()).unwrap_or(0);
+                Gauges::set(&self.gauges.committing_since, now);
+                let written = self.write(&pending);
+                Gauges::set(&self.gauges.committing_since, 0);
+                written
+            }
         };
         let answers = match written {
             Ok(answers) => answers,

@@ -36,6 +36,42 @@ fn an_array_is_no_object() {
     }
 }
 
+/// A value of a wrong type may be an account number, so it is not shown.
+#[test]
+fn what_stands_where_something_else_belongs_is_not_repeated() {
+    let api = Api::start();
+    let mut sender = api.of("sender");
+    let withdrawal = event("1", "withdrawal", "C1", "192.0.2.7");
+    let account = r#"{"bank":"0001","branch":"001","number":"1234567"}"#;
+    for (came, field) in [
+        (account.replace("\"1234567\"", "1234567"), "bank_account.number"),
+        (account.replace("\"1234567\"", "1234567.5"), "bank_account.number"),
+        (account.replace("\"1234567\"", "-1234567"), "bank_account.number"),
+        ("\"0001-001-1234567\"".to_owned(), "bank_account"),
+    ] {
+        let body = withdrawal.replace("\"outcome\"", &format!("\"bank_account\":{came},\"outcome\""));
+        for (path, status) in [("/v1/decide", 422), ("/v1/events", 200)] {
+            let answer = sender.post(path, &body).unwrap();
+            assert_eq!(answer.status, status, "{answer:?}");
+            assert!(answer.body.contains(field) && !answer.body.contains("234567"), "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_is_not_too_large() {
+    use std::io::{Read as _, Write as _};
+    let api = Api::start();
+    let mut stream = std::net::TcpStream::connect(&api.server.address).unwrap();
+    let key = &api.keys[0];
+    write!(stream, "POST /v1/decide HTTP/1.1\r\nHost: localhost\r\nAuthorization: bearer {key}\r\n").unwrap();
+    write!(stream, "Content-Length: 500\r\n\r\n{{\"id\":").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("did not come whole"), "{answer}");
+}
+
 #[test]
 fn what_is_no_json_is_400_and_what_is_wrong_in_it_is_422() {
     let api = Api::start();

@@ -52,6 +52,7 @@ fn a_profile_is_sealed_masked_and_survives() {
         ("{\"holdr\":\"x\"}", 422, "holdr"),
         ("{\"contacts\":[{\"type\":\"fax\",\"value\":\"1\"}]}", 422, "contacts[0].type"),
         ("{\"opened\":\"yesterday\"}", 422, "opened"),
+        ("{\"opened\":\"2999-01-01T00:00:00Z\"}", 422, "ahead"),
         ("{\"holder\":\"山田 太郎\"}", 422, "in kana"),
         ("[]", 422, "expected an object"),
         ("[\"ヤマダ\"]", 422, "expected an object"),
