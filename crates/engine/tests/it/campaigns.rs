@@ -220,6 +220,17 @@ fn memory_is_bounded_under_a_campaign_from_100_000_addresses() {
     assert!(attack.addresses_seen.count() > 80_000 && attack.addresses.len() <= 2_048);
     assert!(campaigns.members(attack.id).count() <= 65_536);
     assert!(campaigns.bytes() < GIB / 4, "{}", campaigns.bytes());
+    // Whose homes are their own, and the attack's addresses nobody's.
+    let taken = world.state.taken();
+    let of = |kind: &str| *taken.iter().find(|each| each.kind == kind).unwrap();
+    let (addresses, customers) = (of("addresses"), of("customers"));
+    assert_eq!((addresses.own.records, addresses.shared.records), (1_000, 100_000));
+    assert_eq!((customers.own.records, customers.shared.records), (251_000, 0));
+    assert!(addresses.shared.bytes > 100_000 * 200, "an address is told with all it has: {addresses:?}");
+    let shared: u64 = taken.iter().map(|kind| kind.shared.bytes).sum();
+    let tables = ["clusters", "strangers", "campaigns", "members of campaigns"];
+    let tables: u64 = tables.iter().map(|kind| of(kind).shared.bytes).sum();
+    assert!(tables > 10 << 20 && shared > tables && shared < u64::try_from(GIB / 2).unwrap(), "{taken:?}");
 }
 
 /// A login counts once, also when the campaign looks back at those who did well: here with the first who did.
