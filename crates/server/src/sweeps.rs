@@ -13,6 +13,7 @@ use model::Time;
 
 pub(crate) use self::request::{AskedProcedure, Source, SweepRequest};
 use self::work::WorkError;
+pub(crate) use self::work::history_folder;
 use crate::background::Priority;
 use crate::jobs::{Job, JobError, Jobs, Work};
 use crate::sequencer::Handle;
@@ -99,7 +100,7 @@ impl Sweeps {
     /// There is no such history, or as [`Jobs::take`].
     pub(crate) fn ask(&self, request: &SweepRequest) -> Result<u32, SweepError> {
         if request.reads_history() {
-            work::history_folder(&self.work().data, &request.history).map_err(SweepError::History)?;
+            history_folder(&self.work().data, &request.history).map_err(SweepError::History)?;
         }
         Ok(self.take(request)?)
     }
