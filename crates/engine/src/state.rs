@@ -9,6 +9,7 @@ mod changes;
 mod kinds;
 mod note;
 mod records;
+mod sizes;
 mod watch;
 
 use model::Time;
@@ -19,6 +20,7 @@ use self::changes::Changes;
 pub use self::changes::Copies;
 pub(crate) use self::note::session_key;
 use self::records::{PARTS, Records, Slot};
+pub use self::sizes::{KindTaken, Taken};
 pub(crate) use self::watch::is_abroad;
 use crate::decision::{Decision, Verdict};
 use crate::input::{Body, Input, Observed, Profile};

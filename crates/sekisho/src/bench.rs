@@ -1,5 +1,6 @@
 //! `sekisho bench`: prints the figures this product promises. Timing decides nothing here; people read it.
 
+mod attack;
 mod bootstrap;
 mod child;
 mod day;
@@ -78,7 +79,7 @@ enum What {
     Sweep,
     /// History to state.
     Bootstrap,
-    /// Decisions in memory.
+    /// Decisions in memory, and what a campaign against all customers takes of it.
     Apply,
     /// Decisions through the journal.
     Durable,

@@ -123,7 +123,8 @@ fn run_backtest(args: &BacktestArgs, session: &Session) -> anyhow::Result<ExitCo
         let against = Policy::compile(&against, 0).context("the policy of --against is refused")?;
         let intel = Arc::new(inputs::intel(args.intel.as_deref(), None)?);
         session.watched("backtest", false, |watch| {
-            backtest_history(history, intel, (&against, &candidate), &options, watch)
+            let within = (&options, Memory::default());
+            backtest_history(history, intel, (&against, &candidate), within, watch)
         })
     } else {
         session.watched("backtest", false, |watch| {

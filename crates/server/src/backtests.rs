@@ -2,20 +2,25 @@
 //! on connections of its own. Must not know HTTP.
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use engine::Policy;
 use engine::policy::PolicyError;
-use history::Watch;
+use history::files::find;
+use history::{HistoryError, Watch};
+use intel::Intel;
 use model::Time;
 use serde::{Deserialize, Serialize};
 use store::FolderView;
 
 use crate::background::Priority;
-use crate::backtest::{BacktestOptions, backtest};
+use crate::backtest::{Backtest, BacktestOptions, backtest, backtest_history};
+use crate::bootstrap::bootstrapped;
 use crate::explanations::PastTold;
 use crate::jobs::{Job, Jobs, Work, write_json};
 use crate::past::{Memory, Past, PastError};
+use crate::serve::HISTORY;
+use crate::sweeps::history_folder;
 
 /// What is to be weighed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,7 +37,24 @@ pub(crate) struct BacktestRequest {
     pub(crate) version: u32,
     /// Which questions.
     pub(crate) options: BacktestOptions,
+    /// Not the journal's, but those for which what happened in history stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alone: Option<Alone>,
 }
+
+/// A back-test over history alone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Alone {
+    /// The policy to compare with, in TOML; it was in force once.
+    pub(crate) against: String,
+    /// Its version.
+    pub(crate) version: u32,
+    /// A folder below the data folder; without one the server's own history and what it was bootstrapped with.
+    pub(crate) history: Option<PathBuf>,
+}
+
+/// What is not as it was.
+const GONE: &str = "some of the history that was bootstrapped is not there any more: customers may look as if they had no past";
 
 /// What back-tests need. Each holds the records of the past beside those of the present: it ends when they take more than
 /// `memory_bytes`, and nobody else tells the past meanwhile.
@@ -42,6 +64,10 @@ pub(crate) struct Backtesting {
     pub(crate) view: FolderView,
     /// The data folder.
     pub(crate) data: PathBuf,
+    /// What files know of addresses.
+    pub(crate) intel: Arc<Intel>,
+    /// What the server's own files of history are tagged with.
+    pub(crate) tag: u32,
     /// Bytes that records of the past may take, about.
     pub(crate) memory_bytes: usize,
     /// Held while the past is told.
@@ -98,8 +124,51 @@ impl Work for Backtesting {
         let _alone = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         watch.check().map_err(PastError::from)?;
         let memory = Memory { bytes_max: Some(self.memory_bytes) };
-        let past = Past::of(&self.view, &self.data, &[], memory, watch)?;
-        let found = backtest(past, &candidate, &request.options, watch)?;
+        let options = &request.options;
+        let found = match &request.alone {
+            Some(alone) => self.of_history(alone, &candidate, (options, memory), watch)?,
+            None => {
+                let past = Past::of(&self.view, &self.data, &[], memory, watch)?;
+                backtest(past, &candidate, options, watch)?
+            }
+        };
         Ok(write_json(&folder.join(Self::RESULT), &found)?)
+    }
+}
+
+impl Backtesting {
+    /// Over history alone.
+    fn of_history(
+        &self,
+        alone: &Alone,
+        candidate: &Policy,
+        (options, memory): (&BacktestOptions, Memory),
+        watch: &Watch,
+    ) -> Result<Backtest, BacktestError> {
+        let against = Policy::compile_taken(&alone.against, alone.version)?;
+        let (files, gone) = self.history_files(alone.history.as_deref()).map_err(PastError::from)?;
+        let intel = Arc::clone(&self.intel);
+        let mut found = backtest_history(&files, intel, (&against, candidate), (options, memory), watch)?;
+        if gone {
+            found.base.notes.push(GONE);
+        }
+        Ok(found)
+    }
+
+    /// The files of a folder, or all that the server knows of; and whether some that it knew of are gone.
+    fn history_files(&self, asked: Option<&Path>) -> Result<(Vec<PathBuf>, bool), HistoryError> {
+        if let Some(asked) = asked {
+            return Ok((vec![history_folder(&self.data, asked).map_err(HistoryError::Usage)?], false));
+        }
+        let (mut files, gone) = bootstrapped(&self.data, self.tag)?;
+        let own = [self.data.join(HISTORY)];
+        if own.iter().all(|own| own.is_dir()) && !find(&own)?.is_empty() {
+            files.extend(own);
+        }
+        if files.is_empty() {
+            let problem = "there is no history yet: none was exported or bootstrapped";
+            return Err(HistoryError::Usage(problem.to_owned()));
+        }
+        Ok((files, !gone.is_empty()))
     }
 }

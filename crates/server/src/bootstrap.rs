@@ -25,7 +25,7 @@ use store::{DataFolder, Entry, Journal, Limits, State as Stored, StoreError};
 pub(crate) use self::feed::Feed;
 pub use self::feed::{Fed, RefusedRow};
 pub use self::places::PLACES_FILE;
-pub(crate) use self::places::places;
+pub(crate) use self::places::files as bootstrapped;
 pub(crate) use self::taken::seq_of;
 use self::taken::{Base, Taken, digest, taken};
 use crate::observe::Observer;

@@ -134,8 +134,14 @@ pub fn serve(
     let (sweeps, mut working) =
         jobs::start(&options.data, sweeping, &clock).map_err(io("looking for sweeps"))?;
     let (memory_bytes, told) = (options.sequencer.memory_bytes, PastTold::default());
-    let backtesting =
-        Backtesting { view: folder.view().clone(), data, memory_bytes, told: Arc::clone(&told) };
+    let backtesting = Backtesting {
+        view: folder.view().clone(),
+        data,
+        intel: Arc::clone(&intel),
+        tag: secret.history_tag(),
+        memory_bytes,
+        told: Arc::clone(&told),
+    };
     let (backtests, testing) =
         jobs::start(&options.data, backtesting, &clock).map_err(io("looking for back-tests"))?;
     working.extend(testing);

@@ -13,6 +13,7 @@ use model::Time;
 
 pub(crate) use self::request::{AskedProcedure, Source, SweepRequest};
 use self::work::WorkError;
+pub(crate) use self::work::history_folder;
 use crate::background::Priority;
 use crate::jobs::{Job, JobError, Jobs, Work};
 use crate::sequencer::Handle;
@@ -103,7 +104,7 @@ impl Sweeps {
     pub(crate) fn ask(&self, request: &SweepRequest) -> Result<u32, SweepError> {
         if request.reads_history() {
             let wrong = if is_below(&request.history) { SweepError::History } else { SweepError::Outside };
-            work::history_folder(&self.work().data, &request.history).map_err(wrong)?;
+            history_folder(&self.work().data, &request.history).map_err(wrong)?;
         }
         Ok(self.take(request)?)
     }

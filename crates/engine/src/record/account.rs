@@ -22,3 +22,11 @@ pub struct Account {
     /// When a bank last told of it, seconds since 1970; 0 for never, and where that was taken back.
     pub listed_s: u32,
 }
+
+impl Account {
+    /// Whether one customer named it, and nobody else ever did.
+    #[must_use]
+    pub const fn is_of_one(&self) -> bool {
+        matches!(self.customers, Distinct::One(_))
+    }
+}

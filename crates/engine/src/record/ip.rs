@@ -41,6 +41,13 @@ impl Ip {
         self.settled.count() >= SHARED_CUSTOMERS_MIN
     }
 
+    /// Whether one customer is known here, and nobody else was ever: as most homes are.
+    #[must_use]
+    pub fn is_of_one(&self) -> bool {
+        let [one, others @ ..] = [&self.customers, &self.settled, &self.failed_customers, &self.procedures];
+        is_of_one(one, others.as_slice())
+    }
+
     /// Bytes on the heap, this record's own included.
     pub(crate) fn heap_bytes(&self) -> usize {
         let sets = [&self.customers, &self.settled, &self.failed_customers, &self.procedures];
@@ -76,8 +83,19 @@ pub struct Device {
 }
 
 impl Device {
+    /// Whether one customer is known to have it, and nobody else ever used it.
+    #[must_use]
+    pub fn is_of_one(&self) -> bool {
+        is_of_one(&self.customers, &[&self.procedures])
+    }
+
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.customers.heap_bytes() + self.procedures.heap_bytes()
     }
+}
+
+/// Whether one key is in a set, and no other in the others.
+fn is_of_one(one: &Distinct, others: &[&Distinct]) -> bool {
+    matches!(one, Distinct::One(key) if others.iter().all(|other| other.count_without(*key) == 0))
 }

@@ -50,6 +50,11 @@ impl Tally {
     pub fn values(&self) -> usize {
         self.0.len()
     }
+
+    /// Bytes on the heap, about: nodes of a tree are half full at the least.
+    fn heap_bytes(&self) -> usize {
+        self.values().saturating_mul(2 * size_of::<(u64, u32)>())
+    }
 }
 
 /// What is known of all together.
@@ -69,6 +74,14 @@ pub struct Shared {
     pub systems: Tally,
     /// Logins by device type.
     pub device_types: Tally,
+}
+
+impl Shared {
+    /// Bytes on the heap, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let tallies = [&self.countries, &self.browsers, &self.systems, &self.device_types];
+        tallies.iter().map(|tally| tally.heap_bytes()).sum()
+    }
 }
 
 #[cfg(test)]

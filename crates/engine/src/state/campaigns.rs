@@ -397,13 +397,16 @@ impl Campaigns {
 
     /// Bytes that a part of the records takes, about, with as large a part of what is made of them.
     pub(super) fn part_bytes(&self, part: usize) -> usize {
-        let stands = self.stands.capacity() * (size_of::<((u32, u64), Stand)>() + 1);
-        let entries = self.entries.capacity() * (size_of::<(u64, Entry)>() + 1);
         self.buckets.part_bytes(part, Bucket::heap_bytes)
             + self.segments.part_bytes(part, Segment::heap_bytes)
             + self.campaigns.part_bytes(part, |campaign| campaign.heap_bytes())
             + self.members.part_bytes(part, Members::heap_bytes)
-            + (stands + entries) / super::records::PARTS
+            + self.index_bytes() / super::records::PARTS
+    }
+
+    /// Bytes of what is made of the members, about.
+    pub(super) fn index_bytes(&self) -> usize {
+        self.stands.allocation_size() + self.entries.allocation_size()
     }
 
     /// Records.

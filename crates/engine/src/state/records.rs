@@ -60,6 +60,18 @@ pub(super) struct Records<K, R> {
     len: usize,
 }
 
+impl<K, R> Records<K, R> {
+    /// Shows every record, in no order.
+    pub(super) fn each(&self, look: impl FnMut(&R)) {
+        self.parts.iter().flatten().map(|(_, slot)| &slot.record).for_each(look);
+    }
+
+    /// Bytes of the tables themselves, their empty places too.
+    pub(super) fn table_bytes(&self) -> usize {
+        self.parts.iter().map(HashTable::allocation_size).sum()
+    }
+}
+
 /// Which part a hash belongs to. The tables use the lowest bits and the highest seven.
 fn part_of(hash: u64) -> usize {
     usize::try_from(hash >> 40).unwrap_or(0) % PARTS

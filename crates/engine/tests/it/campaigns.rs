@@ -21,10 +21,14 @@ fn guess(number: i64, customer: &str, minutes: i64) -> Made {
 /// 60 customers of three months, at homes of their own.
 fn broker() -> World {
     let mut world = World::new();
+    settle(&mut world);
+    world
+}
+
+fn settle(world: &mut World) {
     for customer in 0..60 {
         world.settle(&format!("C{customer}"), &format!("100.64.{customer}.9"), &format!("d-{customer}"), 90);
     }
-    world
 }
 
 fn entered(campaigns: &Campaigns, id: u32) -> Vec<String> {
@@ -66,6 +70,35 @@ fn everybody_a_campaign_got_into_is_found() {
     assert!(decision.verdict >= Verdict::Hold, "{decision:?}");
     let honest = world.ask(at_home(made("withdrawal", "C7", day(93)), "100.64.7.9", "d-7"));
     assert_eq!(honest.verdict, Verdict::Allow, "{:?}", world.fired(&honest));
+}
+
+/// The thieves have whoever they got into paid to one bank account, and then somebody at home, whose own computer may be theirs, too.
+/// An account that two customers name, of whom no campaign got into either, is a family's.
+#[test]
+fn an_account_that_the_robbed_named_is_held_at_home_too() {
+    let change = |customer: u32, account: u64, at: i64| {
+        let (home, device) = (format!("100.64.{customer}.9"), format!("d-{customer}"));
+        at_home(made("bank_account.change", &format!("C{customer}"), day(at)), &home, &device)
+            .account(account, None)
+    };
+    let rule = "account_of_the_robbed";
+    for (mut world, expected) in [(World::new(), Verdict::Hold), (World::without(rule), Verdict::StepUp)] {
+        settle(&mut world);
+        for number in 0..60 {
+            let login = guess(number, &format!("C{number}"), number);
+            world.apply(if number % 5 == 0 { login } else { login.failed() });
+        }
+        let robbed = made("bank_account.change", "C5", day(92)).ip("192.0.2.77").device("new");
+        world.apply(robbed.place("JP", 2_497).account(77, None));
+        let decision = world.ask(change(7, 77, 93));
+        assert_eq!(decision.verdict, expected, "{:?}", world.fired(&decision));
+        assert_eq!(world.fired(&decision).contains(&rule), expected == Verdict::Hold);
+        // C8 was tried and not entered.
+        world.apply(change(8, 78, 92));
+        let family = world.ask(change(9, 78, 93));
+        assert_eq!(family.verdict, Verdict::StepUp, "{:?}", world.fired(&family));
+        assert!(!world.fired(&family).contains(&rule), "{:?}", world.fired(&family));
+    }
 }
 
 /// A carrier's gateway that many long-standing customers share: a thief tries passwords from it, and nobody pays for that.
@@ -220,6 +253,17 @@ fn memory_is_bounded_under_a_campaign_from_100_000_addresses() {
     assert!(attack.addresses_seen.count() > 80_000 && attack.addresses.len() <= 2_048);
     assert!(campaigns.members(attack.id).count() <= 65_536);
     assert!(campaigns.bytes() < GIB / 4, "{}", campaigns.bytes());
+    // Whose homes are their own, and the attack's addresses nobody's.
+    let taken = world.state.taken();
+    let of = |kind: &str| *taken.iter().find(|each| each.kind == kind).unwrap();
+    let (addresses, customers) = (of("addresses"), of("customers"));
+    assert_eq!((addresses.own.records, addresses.shared.records), (1_000, 100_000));
+    assert_eq!((customers.own.records, customers.shared.records), (251_000, 0));
+    assert!(addresses.shared.bytes > 100_000 * 200, "an address is told with all it has: {addresses:?}");
+    let shared: u64 = taken.iter().map(|kind| kind.shared.bytes).sum();
+    let tables = ["clusters", "strangers", "campaigns", "members of campaigns"];
+    let tables: u64 = tables.iter().map(|kind| of(kind).shared.bytes).sum();
+    assert!(tables > 10 << 20 && shared > tables && shared < u64::try_from(GIB / 2).unwrap(), "{taken:?}");
 }
 
 /// A login counts once, also when the campaign looks back at those who did well: here with the first who did.

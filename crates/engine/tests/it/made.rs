@@ -141,6 +141,18 @@ impl World {
         Self { state: State::default(), policy: Policy::compile(Policy::SHIPPED, 1).unwrap(), seq: 0 }
     }
 
+    /// Where the shipped policy lacks a rule.
+    pub(crate) fn without(rule: &str) -> Self {
+        const RULE: &str = "[[rule]]\n";
+        let (head, rules) = Policy::SHIPPED.split_once(RULE).unwrap();
+        let named = format!("name = \"{rule}\"\n");
+        let (gone, left): (Vec<&str>, Vec<&str>) =
+            rules.split(RULE).partition(|each| each.starts_with(&named));
+        assert_eq!(gone.len(), 1, "{rule}");
+        let text = format!("{head}{RULE}{}", left.join(RULE));
+        Self { policy: Policy::compile(&text, 1).unwrap(), ..Self::new() }
+    }
+
     pub(crate) fn apply(&mut self, made: Made) -> Outcome {
         let event = made.observed();
         let time = event.time;

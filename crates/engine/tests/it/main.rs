@@ -12,6 +12,7 @@ mod campaigns;
 mod feedback;
 mod learned;
 mod made;
+mod neighbours;
 mod policy;
 mod replay;
 mod scenarios;

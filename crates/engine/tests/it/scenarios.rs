@@ -252,3 +252,30 @@ fn who_waits_does_not_sell_everything_for_a_thin_symbol() {
         (Verdict::Hold, vec!["thin_symbol_in_a_rush_after_selling"])
     );
 }
+
+/// aitm-phish: whoever relays a login goes on in the customer's session, from a rented server. A session that moves to another telephone
+/// mast needs proof and no more; a new session is a login's affair; and who uses a VPN of their own may move to it.
+#[test]
+fn a_session_that_moves_to_a_rented_address_waits() {
+    const RELAY: &str = "203.0.113.50";
+    let rule = "session_moved_to_a_rented_address";
+    let order = |mut world: World, (session, is_rented, is_own): (&str, bool, bool)| {
+        world.settle("C1", HOME, "phone", 90);
+        if is_own {
+            world.settle("C1", RELAY, "phone", 88);
+        }
+        world.apply(at_home(made("login", "C1", day(91)), HOME, "phone").with("client.session", "s-1"));
+        let order = at_home(made("order", "C1", hour(91 * 24 + 1)), RELAY, "phone")
+            .with("client.session", session)
+            .order("7203", 500_000, 0.05)
+            .place("JP", 64_500)
+            .change_place(|place| place.hosting = is_rented);
+        let decision = world.ask(order);
+        (decision.verdict, world.fired(&decision).contains(&rule))
+    };
+    assert_eq!(order(World::new(), ("s-1", true, false)), (Verdict::Hold, true));
+    assert_eq!(order(World::without(rule), ("s-1", true, false)), (Verdict::StepUp, false));
+    assert_eq!(order(World::new(), ("s-1", false, false)), (Verdict::StepUp, false), "another network");
+    assert_eq!(order(World::new(), ("s-2", true, false)), (Verdict::Allow, false), "another session");
+    assert_eq!(order(World::new(), ("s-1", true, true)), (Verdict::Allow, false), "a VPN of their own");
+}

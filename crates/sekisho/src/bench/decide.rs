@@ -11,7 +11,7 @@ use model::time::{DAY_US, SECOND_US};
 use model::{Address, EventKind, Time};
 use server::sequencer::{Ask, Handle, Options, start};
 
-use super::median;
+use super::{attack, median};
 use crate::say;
 use crate::session::Stopwatch;
 
@@ -92,7 +92,7 @@ pub(super) const fn customer(number: u64, size: Size) -> u64 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % size.customers
 }
 
-/// `engine::State::apply`, one core, the shipped policy.
+/// `engine::State::apply`, one core, the shipped policy; then what an attack on all customers takes.
 pub(super) fn apply(size: Size, runs: usize) -> anyhow::Result<()> {
     let policy = Policy::compile(Policy::SHIPPED, 1)?;
     let mut state = State::default();
@@ -133,7 +133,7 @@ pub(super) fn apply(size: Size, runs: usize) -> anyhow::Result<()> {
         say::thousands(size.decisions),
         per_second(size.decisions, seconds),
     ));
-    Ok(())
+    attack::run(&mut state, &policy, size)
 }
 
 /// Events in memory at once.
@@ -209,7 +209,7 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds.max(1e-9)
 }
 
-fn resident_bytes() -> u64 {
+pub(super) fn resident_bytes() -> u64 {
     resident_bytes_of("self")
 }
 

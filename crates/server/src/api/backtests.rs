@@ -1,6 +1,7 @@
 //! `POST /v1/policies/{version}/backtest`, `GET /v1/backtests…`, `POST /v1/backtests/{id}/stop`: a policy tried on the journal.
 //! Must not know how it is weighed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -19,10 +20,11 @@ use super::openapi::Refused;
 use super::parts::{Named, number, read_json_or_default, read_nothing};
 use super::problem::Problem;
 use crate::backtest::{Backtest, BacktestOptions, LABEL_DAYS, LABEL_DAYS_MAX};
-use crate::backtests::{BacktestJob, BacktestRequest, Backtesting};
+use crate::backtests::{Alone, BacktestJob, BacktestRequest, Backtesting};
 use crate::jobs::{JobError, JobState, Work as _};
 use crate::keys::Role;
 use crate::shadow::DOCUMENT;
+use crate::sweeps::history_folder;
 
 /// Bytes of a request at most: a policy of 512 KiB, escaped.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -34,7 +36,7 @@ const DRAFT: &str = "draft";
 /// Which questions are weighed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"from": "2026-01-01T00:00:00+09:00"}))]
+#[schema(example = json!({"from": "2026-01-01T00:00:00+09:00", "history_alone": true, "against": 1}))]
 pub(super) struct BacktestForm {
     /// Those about what happened from then on.
     #[serde(default)]
@@ -51,6 +53,20 @@ pub(super) struct BacktestForm {
     /// With `draft`: the policy in TOML, at most 512 KiB.
     #[serde(default)]
     policy: Option<String>,
+    /// Not the journal's questions: what was attempted or succeeded in history stands for them, and for what was answered what the
+    /// policy of `against` says. For logs that were bootstrapped or imported.
+    #[serde(default)]
+    #[schema(example = true)]
+    history_alone: bool,
+    /// With `history_alone`: the version to compare with; the one in force unless given.
+    #[serde(default)]
+    #[schema(minimum = 1, example = 1)]
+    against: Option<u32>,
+    /// With `history_alone`: a folder of history below the data folder; unless given, the server's own history and what it was
+    /// bootstrapped with.
+    #[serde(default)]
+    #[schema(example = "history")]
+    history: Option<String>,
 }
 
 /// A back-test that was taken.
@@ -93,11 +109,11 @@ pub(super) struct BacktestResult {
     result: Option<Box<RawValue>>,
 }
 
-/// Tries a policy on the journal: every question weighed beside what was answered, when the back-tests before it are done.
+/// Tries a policy on the journal, or on history alone: every question weighed beside what was answered, when the back-tests before it are done.
 #[utoipa::path(
     post, operation_id = "backtests_start", path = "/v1/policies/{version}/backtest", tag = "policies", request_body = Option<BacktestForm>,
     params(("version" = String, Path,
-            description = "A version, `shadow` for the candidate on trial, or `draft` for the policy in the request", example = "1")),
+            description = "A version, `shadow` for the candidate on trial, or `draft` for the policy in the request", example = "draft")),
     responses(
         (status = 202, body = BacktestTaken, description = "It waits, or is running"),
         (status = 404, body = Problem, content_type = "application/problem+json",
@@ -119,7 +135,7 @@ pub(super) async fn post(
     let actor = app.authorize(request.headers(), Role::may_operate)?;
     let (name, of) = named(version)?;
     let form: BacktestForm = read_json_or_default(request, BODY_BYTES_MAX).await?;
-    let options = options(&form)?;
+    let (options, alone) = (options(&form)?, alone(&app, &form).await?);
     let was_taken = name.is_some();
     let text = match (name, form.policy) {
         (None, Some(text)) => text,
@@ -130,13 +146,9 @@ pub(super) async fn post(
             return Err(Problem::invalid("policy", "came with a version; allowed: only with `draft`"));
         }
         (Some(name), None) => {
-            let look = move |state: &engine::State, _: &Policy| {
-                state.document(&name).map(|document| document.bytes.clone())
-            };
-            let bytes = app.sequencer.look(Vec::new(), look).await?;
-            let bytes =
-                bytes.ok_or_else(|| Problem::absent("there is no such policy; all are at /v1/policies"))?;
-            String::from_utf8_lossy(&bytes).into_owned()
+            let look = move |state: &engine::State, _: &Policy| text_of(state, &name);
+            let text = app.sequencer.look(Vec::new(), look).await?;
+            text.ok_or_else(|| Problem::absent("there is no such policy; all are at /v1/policies"))?
         }
     };
     let version = of.parse().unwrap_or(0);
@@ -148,7 +160,8 @@ pub(super) async fn post(
     let compiled = compiled.map_err(|_| Problem::not_now("compiling ended unexpectedly", 10))?;
     let policy = compiled.map_err(Problem::invalid_policy)?;
     app.act("policy.backtest", of.clone(), actor.name.clone(), None).await?;
-    let request = BacktestRequest { at: (app.clock)(), by: actor.name.clone(), of, policy, version, options };
+    let (at, by) = ((app.clock)(), actor.name.clone());
+    let request = BacktestRequest { at, by, of, policy, version, options, alone };
     let backtests = Arc::clone(&app.backtests);
     let taken = tokio::task::spawn_blocking(move || backtests.take(&request)).await;
     let taken = taken.map_err(|_| Problem::not_now("taking the back-test ended unexpectedly", 10))?;
@@ -158,6 +171,41 @@ pub(super) async fn post(
         error => jobs::not_taken(error),
     })?;
     Ok((StatusCode::ACCEPTED, Json(BacktestTaken { id })))
+}
+
+/// The policy that a document holds.
+fn text_of(state: &engine::State, name: &str) -> Option<String> {
+    state.document(name).map(|document| String::from_utf8_lossy(&document.bytes).into_owned())
+}
+
+/// What stands for the journal, where it is not to be asked.
+async fn alone(app: &App, form: &BacktestForm) -> Result<Option<Alone>, Problem> {
+    if !form.history_alone {
+        let came = [("against", form.against.is_some()), ("history", form.history.is_some())];
+        return match came.into_iter().find(|(_, came)| *came) {
+            Some((field, _)) => {
+                Err(Problem::invalid(field, "came without `history_alone`; allowed: only with it"))
+            }
+            None => Ok(None),
+        };
+    }
+    let history = form.history.as_ref().map(PathBuf::from);
+    if let Some(asked) = history.clone() {
+        let data = app.backtests.work().data.clone();
+        let looked = tokio::task::spawn_blocking(move || history_folder(&data, &asked).map(drop)).await;
+        let looked =
+            looked.map_err(|_| Problem::not_now("looking for the history ended unexpectedly", 10))?;
+        looked.map_err(|problem| Problem::invalid("history", problem))?;
+    }
+    let asked = form.against;
+    let look = move |state: &engine::State, policy: &Policy| {
+        let version = asked.unwrap_or_else(|| policy.version());
+        Some((version, text_of(state, &policy_name(version))?))
+    };
+    let against = app.sequencer.look(Vec::new(), look).await?;
+    let (version, against) = against
+        .ok_or_else(|| Problem::invalid("against", "there is no such policy; all are at /v1/policies"))?;
+    Ok(Some(Alone { against, version, history }))
 }
 
 /// The document that holds the candidate – none for one that comes in the request – and what it is called.

@@ -21,7 +21,7 @@ use super::{Backtest, BacktestOptions, Compared, Found, Labels};
 use crate::bootstrap::Feed;
 use crate::comparison::fired;
 use crate::observe::Observer;
-use crate::past::{Base, LOOK_INPUTS, PastError};
+use crate::past::{Base, LOOK_INPUTS, Memory, PastError};
 
 /// What is not as it was.
 const NOTES: [&str; 4] = [
@@ -34,21 +34,30 @@ const NOTES: [&str; 4] = [
 /// Weighs what happened in history files by two policies. Where `intel` knows nothing of an address, what was recorded with it stands.
 ///
 /// # Errors
-/// The history cannot be read, or `watch` says stop.
+/// The history cannot be read, records and feedback take more than `memory`, or `watch` says stop.
 pub fn backtest_history(
     files: &[PathBuf],
     intel: Arc<Intel>,
     (live, candidate): (&Policy, &Policy),
-    options: &BacktestOptions,
+    (options, memory): (&BacktestOptions, Memory),
     watch: &Watch,
 ) -> Result<Backtest, PastError> {
     let mut labels = Labels::about(options);
     let observer = Observer::of_history(intel);
-    each_event(files, &observer, watch, |seq, event| labels.note(seq, &event))?;
+    let feed = Feed::open(files)?.with_memory(memory.bytes_max);
+    let mut state = State::default();
+    each_event(&feed, &observer, watch, |seq, event| {
+        labels.note(seq, &event);
+        if seq.is_multiple_of(LOOK_INPUTS) { memory.check_feedback(&state, labels.bytes()) } else { Ok(()) }
+    })?;
     let mut found = Found::new(candidate, labels);
-    let (mut state, mut questions, mut events) = (State::default(), Questions::default(), 0_u64);
-    each_event(files, &observer, watch, |seq, event| {
+    let (mut questions, mut events) = (Questions::default(), 0_u64);
+    each_event(&feed, &observer, watch, |seq, event| {
         events = seq;
+        // What was known after the last question is not needed.
+        if options.to.is_some_and(|to| event.time >= to) {
+            return Ok(());
+        }
         let is_asked = questions.is_one(&event) && options.is_within(event.time);
         if is_asked {
             let said = state.weigh(live, &event);
@@ -57,6 +66,10 @@ pub fn backtest_history(
         }
         let time = event.time;
         state.apply(live, &Input { seq, time, body: Body::Event(event) });
+        if !seq.is_multiple_of(LOOK_INPUTS) {
+            return Ok(());
+        }
+        memory.check_feedback(&state, found.labels.bytes().saturating_add(questions.bytes()))
     })?;
     let base = Base { from: "history alone", first_seq: 0, history_events: events, notes: NOTES.to_vec() };
     Ok(found.told(base, events))
@@ -71,15 +84,15 @@ const OPEN_MAX: usize = 16;
 
 /// Every event in the order of its time, with its number in it, from 1.
 fn each_event(
-    files: &[PathBuf],
+    feed: &Feed,
     observer: &Observer,
     watch: &Watch,
-    mut look: impl FnMut(u64, Box<Observed>),
+    mut look: impl FnMut(u64, Box<Observed>) -> Result<(), PastError>,
 ) -> Result<(), PastError> {
     let mut seq = 0_u64;
-    Feed::open(files)?.run(observer, watch, |event| {
+    feed.run(observer, watch, |event| {
         seq = seq.saturating_add(1);
-        look(seq, event);
+        look(seq, event)?;
         if seq.is_multiple_of(LOOK_INPUTS) { Ok(watch.check()?) } else { Ok(()) }
     })?;
     Ok(())
@@ -90,6 +103,13 @@ fn each_event(
 struct Questions(HashMap<(u64, EventKind), Vec<i64>>);
 
 impl Questions {
+    /// Bytes in memory, about.
+    fn bytes(&self) -> usize {
+        /// A place in the table, and a few times on the heap.
+        const OPEN_BYTES: usize = size_of::<((u64, EventKind), Vec<i64>)>() + 56;
+        self.0.len().saturating_mul(OPEN_BYTES)
+    }
+
     /// Whether an event stands for a question of its own: an attempt, and what was done without one in the day before.
     fn is_one(&mut self, event: &Observed) -> bool {
         let kind = event.kind;

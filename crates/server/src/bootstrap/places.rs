@@ -3,8 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use history::HistoryError;
+use history::files::find;
 use serde::{Deserialize, Serialize};
 
+use super::is_own;
 use crate::jobs::{read_json, write_json};
 
 /// The file, in the data folder.
@@ -30,6 +33,19 @@ pub(crate) fn places(data: &Path) -> std::io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+/// The files that bootstraps took, as far as they are still there, and the places that are gone. Those with the server's `tag` are its own
+/// and in its history.
+///
+/// # Errors
+/// The places cannot be read.
+pub(crate) fn files(data: &Path, tag: u32) -> Result<(Vec<PathBuf>, Vec<PathBuf>), HistoryError> {
+    let kept = data.join(PLACES_FILE);
+    let places = places(data).map_err(HistoryError::io(&kept, "reading"))?;
+    let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) = places.into_iter().partition(|place| place.exists());
+    let files = find(&there)?.into_iter().filter(|path| !is_own(path, tag)).collect();
+    Ok((files, gone))
 }
 
 /// Adds places to those that are kept. What is not there any more is left out, and so is the server's own `history`, which is

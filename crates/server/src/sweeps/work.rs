@@ -19,7 +19,7 @@ use model::{Procedure, Time};
 use serde::{Deserialize, Serialize};
 
 use super::{AskedProcedure, Source, SweepRequest, Sweeping, is_below};
-use crate::bootstrap::{is_own, places};
+use crate::bootstrap::bootstrapped;
 use crate::jobs::{Work as _, folder_name, read_json, write_json};
 use crate::ledger::{self, LedgerError};
 
@@ -97,12 +97,20 @@ pub(super) fn sweep(
 
 /// The re-examination of every day: against what was bootstrapped too. A day on which nothing was done is examined as any other.
 fn daily(means: &Sweeping, folder: &Path, request: &SweepRequest, watch: &Watch) -> Result<(), WorkError> {
-    let own = history_folder(&means.data, &request.history).map_err(HistoryError::Usage)?;
+    let data = means.data.as_path();
+    let own = history_folder(data, &request.history).map_err(HistoryError::Usage)?;
     let mut files = match find(std::slice::from_ref(&own))?.is_empty() {
         true => Vec::new(),
         false => open_all(&[own])?,
     };
-    let before = bootstrapped(means)?;
+    let (before, gone) = bootstrapped(data, means.tag)?;
+    for place in gone {
+        let problem = format!(
+            "{} is not there any more: without it customers look as if they had no past. Bootstrap it again from where it is now",
+            place.display()
+        );
+        crate::log::line("daily.history_gone", &problem);
+    }
     if !before.is_empty() {
         files.extend(open_all(&before)?);
     }
@@ -117,20 +125,6 @@ fn daily(means: &Sweeping, folder: &Path, request: &SweepRequest, watch: &Watch)
         false => Window::asked(&examined, Some(length), None, None)?,
     };
     Ok(of_history(request, folder, (&examined, window), &files, &means.intel, watch)?)
-}
-
-/// The files that bootstraps took, as far as they are still there. The server's own are in its history.
-fn bootstrapped(means: &Sweeping) -> Result<Vec<PathBuf>, WorkError> {
-    let (there, gone): (Vec<PathBuf>, Vec<PathBuf>) =
-        places(&means.data)?.into_iter().partition(|place| place.exists());
-    for place in gone {
-        let problem = format!(
-            "{} is not there any more: without it customers look as if they had no past. Bootstrap it again from where it is now",
-            place.display()
-        );
-        crate::log::line("daily.history_gone", &problem);
-    }
-    Ok(find(&there)?.into_iter().filter(|path| !is_own(path, means.tag)).collect())
 }
 
 /// A procedure that was taken out of history, as it is kept.
@@ -225,7 +219,7 @@ fn examined(asked: &AskedProcedure) -> Examined {
 }
 
 /// The folder of history, which lies in the data folder, also when links are followed.
-pub(super) fn history_folder(data: &Path, asked: &Path) -> Result<PathBuf, String> {
+pub(crate) fn history_folder(data: &Path, asked: &Path) -> Result<PathBuf, String> {
     let shown = asked.display();
     if !is_below(asked) {
         return Err(format!(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, event, explained, good, over, refused, take_over};
+use super::{Api, awaited, event, explained, good, over, refused, take_over};
 use crate::process::{Place, run, stderr};
 use crate::serve::days_ago;
 
@@ -248,4 +248,51 @@ fn a_policy_is_tried_on_history_alone() {
     assert!(text.contains("no questions in this span; look at --from, --to and --timezone"), "{text}");
     let refused = run(&["-q", "policy", "backtest", "--history-alone"]);
     assert!(!refused.status.success() && stderr(&refused).contains("--history"), "{}", stderr(&refused));
+}
+
+/// The same over the API: what the server exported stands for the questions of its journal.
+#[test]
+fn a_version_is_tried_on_the_servers_history_alone() {
+    let api = Api::start();
+    lived(&api);
+    let mut operator = api.of("operator");
+    let mut ask = |more: &Value| {
+        let mut body = json!({"policy": HOLDS_ALL, "history_alone": true});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = operator.post("/v1/policies/draft/backtest", &body.to_string());
+        done(&api, &good(answer)["id"])
+    };
+    // The history is seconds behind.
+    let told = awaited("a back-test of all 36 events", || {
+        let told = ask(&json!({}));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        (told["result"]["base"]["history_events"] == 36).then_some(told)
+    });
+    let found = &told["result"];
+    assert_eq!(
+        (&found["base"]["from"], &found["questions"]),
+        (&"history alone".into(), &35.into()),
+        "{found}"
+    );
+    let named = ask(&json!({"history": "history", "against": 1}));
+    let policy = api.place.write("candidate.toml", HOLDS_ALL);
+    let history = api.place.text("data/history");
+    let alone = ["-q", "policy", "backtest", "--history-alone", "--json", "--history", &history];
+    let ended = run(&[&alone[..], &["--policy", &policy]].concat());
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    let by_hand: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    for same in ["pairs", "rules", "labelled", "questions", "same", "inputs", "first", "last"] {
+        assert_eq!((&by_hand[same], &named["result"][same]), (&found[same], &found[same]), "{same}");
+    }
+    assert_eq!(found["examples"][0]["live"]["policy"], 1, "the one in force: {found}");
+    for (body, said) in [
+        (json!({"against": 1}), "history_alone"),
+        (json!({"history": "history"}), "history_alone"),
+        (json!({"history_alone": true, "against": 9}), "no such policy"),
+        (json!({"history_alone": true, "history": "../data"}), "below the data folder"),
+        (json!({"history_alone": true, "history": "imported"}), "no folder imported"),
+    ] {
+        let problem = refused(operator.post("/v1/policies/1/backtest", &body.to_string()), 422);
+        assert!(problem["detail"].as_str().unwrap().contains(said), "{said}: {problem}");
+    }
 }

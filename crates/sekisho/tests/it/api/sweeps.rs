@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Api, awaited, good, over, refused};
-use crate::serve::event;
+use crate::serve::{Server, days_ago, event};
 
 /// A sweep that is over.
 pub(super) fn done(api: &Api, id: &Value) -> Value {
@@ -163,4 +163,44 @@ fn procedures_of_the_last_days_are_examined_again() {
     refused(api.of("reader").get("/v1/findings?after=7"), 400);
     let audit = good(api.of("admin").get("/v1/audit"));
     assert!(audit.to_string().contains("findings.examine"), "{audit}");
+}
+
+/// Nobody asks, and nobody waits for half past four: when the server starts, the last examination was three days ago, so that it is due.
+#[test]
+fn what_is_due_is_examined_without_being_asked_for() {
+    let api = Api::start();
+    let stranger = |kind: &str| event(kind, kind, "C1", "203.0.113.77");
+    let lines = ["bank_account.change", "withdrawal"].map(stranger).join("\n");
+    assert_eq!(good(api.of("sender").post("/v1/events", &lines))["accepted"], 2);
+    let asked = awaited("an examination of both", || {
+        let answer = api.of("operator").post("/v1/findings/examine", "").unwrap();
+        let sweep = (answer.status == 202).then(|| done(&api, &answer.json()["id"]))?;
+        (sweep["summary"]["procedures"]["count"] == 2).then_some(sweep)
+    });
+    let acts = |api: &Api| {
+        let audit = good(api.of("admin").get("/v1/audit?limit=200")).to_string();
+        audit.matches("findings.examine").count()
+    };
+    let asked_for = acts(&api);
+    let Api { place, server, keys } = api;
+    assert_eq!(server.stop(), Some(0));
+    for folder in std::fs::read_dir(place.path("data/sweeps")).unwrap() {
+        let path = folder.unwrap().path().join("request.json");
+        let mut request: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        request["at"] = days_ago(3).into();
+        std::fs::write(&path, request.to_string()).unwrap();
+    }
+    let server = Server::start(&place, &["--examine-at", "04:30", "--timezone", "Asia/Tokyo"]);
+    let api = Api { place, server, keys };
+    let examined = awaited("an examination that nobody asked for", || {
+        let sweeps = good(api.of("reader").get("/v1/sweeps"));
+        let sweep = sweeps["sweeps"][0].clone();
+        (sweep["id"].as_u64() > asked["id"].as_u64() && sweep["state"] == "done").then_some(sweep)
+    });
+    assert_eq!(examined["by"], "(daily)", "{examined}");
+    let found = good(api.of("reader").get("/v1/findings"));
+    let found = found["findings"].as_array().unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|finding| finding["sweep"] == examined["id"]), "{found:?}");
+    assert_eq!(acts(&api), asked_for, "the audit has what people asked for");
 }
