@@ -38,3 +38,4 @@ mod replay;
 mod serve;
 mod snippets;
 mod stopping;
+mod well_known;
