@@ -4,6 +4,7 @@ use model::client::DeviceId;
 use model::{Client as Browser, CustomerId};
 use serde::{Deserialize, Serialize};
 
+use crate::proof::travelling;
 use crate::{Again, Client, ClientError, percent_encoded};
 
 /// What a customer registered.
@@ -56,7 +57,7 @@ impl Client {
         self.ask(&path(customer), None, Again::Yes)
     }
 
-    /// Registers one; the same one again gets the new name. It is not tried again when no answer comes: the proof may be used up.
+    /// Registers one; the same one again gets the new name. Where no answer comes the same may be asked again, with the same challenge.
     ///
     /// # Errors
     /// It is not taken: `reason` or `detail` says why. Or the server does not answer.
@@ -65,7 +66,9 @@ impl Client {
         customer: &CustomerId,
         device: &NewDevice<'_>,
     ) -> Result<Device, ClientError> {
-        self.post(&path(customer), device, Again::No)
+        let client = device.client.map(travelling);
+        let device = NewDevice { client: client.as_deref(), ..device.clone() };
+        self.post(&path(customer), &device, Again::Yes)
     }
 }
 

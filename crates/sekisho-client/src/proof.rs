@@ -1,5 +1,7 @@
 //! Proof: the customer is sent to the server's pages, comes back, and what they proved is redeemed right before it is done.
 
+use std::borrow::Cow;
+
 use model::client::DeviceId;
 use model::{
     BankAccount, Client as Browser, Contact, CustomerId, Event, EventKind, Factor, Money, Order, Payment,
@@ -144,6 +146,15 @@ pub struct Proof {
     pub factor: String,
 }
 
+/// Bytes of a browser that a handover or a registration takes along.
+const CLIENT_BYTES_MAX: usize = 1_024;
+
+/// A browser as it travels along: what is long of one is its user agent, and nothing is decided by it there.
+pub(crate) fn travelling(browser: &Browser) -> Cow<'_, Browser> {
+    let fits = serde_json::to_string(browser).is_ok_and(|text| text.len() <= CLIENT_BYTES_MAX);
+    if fits { Cow::Borrowed(browser) } else { Cow::Owned(Browser { user_agent: None, ..browser.clone() }) }
+}
+
 #[derive(Serialize)]
 struct HandoverSent<'a> {
     customer: &'a CustomerId,
@@ -170,7 +181,8 @@ impl Client {
         self.post("/v1/challenges", action, Again::Yes)
     }
 
-    /// An address at which this customer, who is signed in at the broker's site, is known. `browser` is theirs as the site sees it.
+    /// An address at which this customer, who is signed in at the broker's site, is known. `browser` is theirs as the site sees it; a user
+    /// agent that is too long to travel along is left out.
     ///
     /// # Errors
     /// The server refused it, or does not answer.
@@ -186,7 +198,8 @@ impl Client {
             Page::Security => ("security", None),
         };
         let language = if self.options.japanese { "ja" } else { "en" };
-        let sent = HandoverSent { customer, page, challenge, return_to, language, client: browser };
+        let client = &*travelling(browser);
+        let sent = HandoverSent { customer, page, challenge, return_to, language, client };
         self.post("/v1/handovers", &sent, Again::Yes)
     }
 

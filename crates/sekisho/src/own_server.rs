@@ -12,7 +12,7 @@ use server::keys::{self, Role};
 use server::log;
 use server::passwords::PasswordOptions;
 use server::proof::ProofSettings;
-use server::serve::{ServeOptions, serve};
+use server::serve::{ServeOptions, serve, wall_clock};
 
 /// A running server and a key for it.
 pub(crate) struct OwnServer {
@@ -74,7 +74,7 @@ pub(crate) fn with_settings<T>(
             let started = |at, _has_keys| {
                 let _gone = told.send(at);
             };
-            serve(&options, intel, started, stopped)
+            serve(&options, intel, wall_clock(), started, stopped)
         });
         let asked = match started.recv() {
             Ok(at) => Target::parse(&format!("http://{at}"), false)

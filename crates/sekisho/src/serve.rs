@@ -10,7 +10,7 @@ use server::exporter::ExportOptions;
 use server::keys::Role;
 use server::log::{self, Level};
 use server::sequencer::Options;
-use server::serve::{ServeOptions, serve, stop_asked, tell_started};
+use server::serve::{ServeOptions, serve, stop_asked, tell_started, wall_clock};
 
 use crate::{inputs, say};
 
@@ -147,7 +147,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             ));
         }
     };
-    serve(&options, intel, started, stop_asked()).with_context(|| format!("the server on {data} ended"))?;
+    serve(&options, intel, wall_clock(), started, stop_asked())
+        .with_context(|| format!("the server on {data} ended"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -38,6 +38,7 @@ mod profiles;
 mod sign_ins;
 mod sweeps;
 pub mod traffic;
+mod well_known;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -215,6 +216,9 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/forward/{kind}", any(forward::forward))
         .route("/v1/forward/{kind}/", any(forward::forward_below))
         .route("/v1/forward/{kind}/{*path}", any(forward::forward_below))
+        .route("/.well-known/webauthn", get(well_known::webauthn))
+        .route("/.well-known/passkey-endpoints", get(well_known::passkey_endpoints))
+        .route("/.well-known/jwks.json", get(well_known::jwks))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -16,7 +16,6 @@ mod security;
 pub(crate) mod texts;
 mod verify;
 mod visits;
-mod well_known;
 
 use std::sync::Arc;
 
@@ -63,9 +62,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/security/devices/only", post(devices::only))
         .route("/assets/pages.js", get(assets::script))
         .route("/assets/pages.css", get(assets::style))
-        .route("/.well-known/webauthn", get(well_known::webauthn))
-        .route("/.well-known/passkey-endpoints", get(well_known::passkey_endpoints))
-        .route("/.well-known/jwks.json", get(well_known::jwks))
         .layer(middleware::from_fn(headers))
 }
 

@@ -14,6 +14,7 @@ mod devices;
 mod facts;
 mod fresh;
 mod gateway;
+mod given;
 mod handover;
 mod hardware;
 mod keeper;
@@ -21,6 +22,7 @@ mod kept;
 mod keys;
 mod notices;
 mod passkeys;
+mod presence;
 mod reach;
 mod reports;
 mod result;
@@ -48,6 +50,7 @@ pub use self::challenges::{
 pub use self::devices::Shown as ShownDevice;
 pub(crate) use self::devices::{NewDevice, meant_by_broker};
 pub(crate) use self::gateway::{Gateway, Outcome as GatewayOutcome};
+use self::given::Turns;
 pub(crate) use self::handover::{Page, Visit, adding};
 use self::keeper::Keeper;
 use self::keys::ProofKeys;
@@ -197,6 +200,8 @@ pub struct Proofs {
     clock: Clock,
     /// How often the security page is looked at.
     looks: Mutex<Rate>,
+    /// Whose changes go on.
+    turns: Turns,
 }
 
 /// A customer's security page is made once in so long, and so many times at once: each time a thousand rows of the journal may be read.
@@ -229,7 +234,9 @@ impl Proofs {
         let (keeper, thread) = keeper::start(vault, Arc::clone(&keys), Arc::clone(&clock))?;
         let (settings, secret) = (Arc::new(settings), secret.clone());
         let looks = Mutex::new(Rate::new(LOOK_EVERY_US, LOOKS_AT_ONCE * LOOK_EVERY_US, LOOKERS_MAX));
-        let proofs = Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock, looks };
+        let turns = Turns::default();
+        let proofs =
+            Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock, looks, turns };
         Ok((proofs, thread))
     }
 

@@ -95,14 +95,15 @@ pub fn wall_clock() -> Clock {
     })
 }
 
-/// Serves until `stop` is asked for, then answers what was accepted and writes back what changed. `started` is told where
-/// it listens and whether there are keys.
+/// Serves by this clock ([`wall_clock`]) until `stop` is asked for, then answers what was accepted and writes back what changed. `started`
+/// is told where it listens and whether there are keys.
 ///
 /// # Errors
 /// The folder is in use or cannot be read, the policy does not compile, the address cannot be listened at.
 pub fn serve(
     options: &ServeOptions,
     intel: Intel,
+    clock: Clock,
     started: impl FnOnce(SocketAddr, bool),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
@@ -111,7 +112,6 @@ pub fn serve(
     let policy = policy_text(options.policy.as_deref())?;
     let secret = Secret::of_folder(&options.data).map_err(io("reading or making the folder's secret"))?;
     let keys = Arc::new(Keys::of_folder(&options.data)?);
-    let clock = wall_clock();
     let (sequencer, thread) = sequencer::start(&folder, &policy, Arc::clone(&clock), &options.sequencer)?;
     let (indexer, indexing) = indexer::start(folder.view(), Arc::clone(&clock), sequencer.shared_gauges())?;
     let places = Places {

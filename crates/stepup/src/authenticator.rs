@@ -84,6 +84,21 @@ impl Authenticator {
         now >= self.counts_from()
     }
 
+    /// Whether it had not cooled off when its owner said that it was not them: then it may be a thief's, and counts for nothing until
+    /// somebody identified the owner.
+    #[must_use]
+    pub fn is_in_doubt(&self, reported: Time) -> bool {
+        self.matures > reported
+    }
+
+    /// As it is once its owner was identified: what was in doubt is as new as if it had been enrolled at that moment.
+    #[must_use]
+    pub fn settled(self, reported: Time, identified: Time, hours: u32) -> Self {
+        let was_in_doubt = self.is_in_doubt(reported) && self.made <= identified;
+        let again = if was_in_doubt { Self::matures(identified, None, hours) } else { self.matures };
+        Self { matures: self.matures.max(again), ..self }
+    }
+
     /// Whether it may confirm this now.
     #[must_use]
     pub fn confirms(&self, kind: EventKind, now: Time) -> bool {
@@ -123,7 +138,7 @@ mod tests {
     use model::time::HOUR_US;
     use model::{EventKind, Time};
 
-    use super::{Authenticator, answers, name, needs_mature};
+    use super::{Authenticator, Kind, answers, name, needs_mature};
     use crate::challenge::{Method, Passed};
 
     #[test]
@@ -139,6 +154,42 @@ mod tests {
             (Some(passed(Method::Recovery, true)), later),
         ] {
             assert_eq!(Authenticator::matures(now, with.as_ref(), 12), expected, "{with:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_new_at_a_report_cools_off_again_once_its_owner_was_identified() {
+        let at = |hours: i64| Time::from_us(1_600_000_000_000_000 + hours * HOUR_US).unwrap();
+        let (reported, identified) = (at(20), at(40));
+        for (made, matures, in_doubt, settled) in [
+            // Cooled off long ago, and just then; confirmed by an old passkey.
+            (at(0), at(12), false, at(12)),
+            (at(8), at(20), false, at(20)),
+            (at(19), at(19), false, at(19)),
+            // New at the report, even where it would have cooled off before its owner was identified.
+            (at(9), at(21), true, at(52)),
+            (at(19), at(31), true, at(52)),
+            // Enrolled since.
+            (at(41), at(53), true, at(53)),
+        ] {
+            let new = Authenticator {
+                id: [1; 16],
+                customer: "C1".parse().unwrap(),
+                kind: Kind::Passkey(String::new()),
+                name: "mine".to_owned(),
+                made,
+                matures,
+                used: None,
+                cloned: None,
+            };
+            assert_eq!(new.is_in_doubt(reported), in_doubt, "{matures}");
+            let new = new.settled(reported, identified, 12);
+            assert_eq!(new.matures, settled, "{matures}");
+            assert_eq!(
+                new.clone().settled(reported, identified, 12),
+                new,
+                "told twice, it does not wait longer"
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use model::{CustomerId, Event, EventKind};
+use model::{CustomerId, Event, EventKind, OrderSide};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -141,7 +141,7 @@ pub(crate) async fn home(
     let (money, account, placed) = site.accounts.shown(customer);
     let (account, money) = (escaped(&account), texts.yen(money));
     let Texts { balance, branch, orders, security, amount, withdraw, branch_number, .. } = texts;
-    let Texts { account_number, change_account, symbol, quantity, buy, .. } = texts;
+    let Texts { account_number, change_account, symbol, quantity, buy, sell, .. } = texts;
     let shown = format!(
         "<h1>{customer}</h1><p id=money>{balance} {money}</p><p id=branch>{branch} {account}</p><p id=orders>{orders} {placed}</p>\
          <p><a id=security href=/security>{security}</a></p>\
@@ -150,7 +150,8 @@ pub(crate) async fn home(
          <form method=post action=/bank-account><label>{branch_number}<input name=branch value=002></label>\
          <label>{account_number}<input name=number value=7654321></label><button id=bank>{change_account}</button></form>\
          <form method=post action=/order><label>{symbol}<input name=symbol value=7203></label>\
-         <label>{quantity}<input name=quantity value=100></label><button id=order>{buy}</button></form>"
+         <label>{quantity}<input name=quantity value=100></label><button id=order name=side value=buy>{buy}</button>\
+         <button id=sell name=side value=sell>{sell}</button></form>"
     );
     Ok(in_language(texts, chosen, "/home", &shown))
 }
@@ -209,6 +210,7 @@ pub(crate) async fn bank_account(
 pub(crate) struct OrderForm {
     symbol: String,
     quantity: u64,
+    side: OrderSide,
 }
 
 pub(crate) async fn order(
@@ -217,8 +219,9 @@ pub(crate) async fn order(
     Form(form): Form<OrderForm>,
 ) -> Shown {
     wants(&site, &headers, EventKind::Order, |event, _| {
+        let effect = if form.side == OrderSide::Sell { "close" } else { "open" };
         let order =
-            json!({"symbol": form.symbol, "side": "buy", "effect": "open", "quantity": form.quantity});
+            json!({"symbol": form.symbol, "side": form.side, "effect": effect, "quantity": form.quantity});
         event.order = serde_json::from_value(order)?;
         Ok(())
     })

@@ -126,6 +126,18 @@ impl Chromium {
         self.must("DELETE", "/cookie", &Value::Null);
     }
 
+    /// What a cookie of this site holds, also one that no script reads.
+    pub(crate) fn cookie(&mut self, name: &str) -> String {
+        let cookie = self.must("GET", &format!("/cookie/{name}"), &Value::Null);
+        cookie["value"].as_str().unwrap().to_owned()
+    }
+
+    /// Sets one, as who stole it does.
+    pub(crate) fn set_cookie(&mut self, name: &str, value: &str) {
+        let cookie = json!({"name": name, "value": value, "path": "/", "httpOnly": true});
+        self.must("POST", "/cookie", &json!({ "cookie": cookie }));
+    }
+
     pub(crate) fn url(&mut self) -> String {
         self.must("GET", "/url", &Value::Null).as_str().unwrap().to_owned()
     }

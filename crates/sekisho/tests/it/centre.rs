@@ -19,12 +19,12 @@ impl Broker {
         assert_eq!(told.json()["accepted"], events.len(), "{told:?}");
     }
 
-    fn unlock(&self, customer: &str) -> Answer {
+    pub(crate) fn unlock(&self, customer: &str) -> Answer {
         let path = format!("/v1/customers/{customer}/unlock");
         self.by("operator").post(&path, "{\"reason\":\"identity papers seen\"}").unwrap()
     }
 
-    fn events_of(&self, customer: &str) -> Vec<Value> {
+    pub(crate) fn events_of(&self, customer: &str) -> Vec<Value> {
         let path = format!("/v1/events?customer={customer}&limit=200");
         let page = self.by("reader").get(&path).unwrap().json();
         page["events"].as_array().unwrap().clone()

@@ -93,3 +93,42 @@ fn a_brokers_page_confirms_changes_by_the_client() {
         assert_eq!(client.redeem(&id, &action).unwrap().unwrap().factor, "passkey", "{action:?}");
     }
 }
+
+/// What the broker tells of a browser travels in a link and a cookie. What does not fit is refused, by name; the client leaves the user agent
+/// out, which is what is long.
+#[test]
+fn a_browser_that_does_not_fit_is_refused_and_the_client_makes_it_fit() {
+    use sekisho_client::{Client, NewDevice, Options, Page};
+    let broker = Broker::start("");
+    let browser = json!({"ip": "203.0.113.7", "device": "phone", "user_agent": "x".repeat(1_200)});
+    let handover = json!({"customer": "C1", "page": "security", "client": browser});
+    let device = json!({"device": "phone", "name": "phone", "client": browser});
+    let passkey = json!({"name": "key", "client": browser});
+    for (path, body) in [
+        ("/v1/handovers", handover),
+        ("/v1/customers/C1/devices", device),
+        ("/v1/customers/C1/passkeys", passkey),
+    ] {
+        let refused = broker.asks().post(path, &body.to_string()).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("client")), "{refused:?}");
+        assert!(refused.body.contains("at most 1024"), "{refused:?}");
+    }
+    let fits = json!({"customer": "C1", "page": "security", "client": {"user_agent": "x".repeat(1_000)}});
+    assert_eq!(broker.asks().post("/v1/handovers", &fits.to_string()).unwrap().status, 201);
+
+    let client = Client::new(Options::new(&format!("http://{}", broker.server.address), &broker.key));
+    let customer: model::CustomerId = "C1".parse().unwrap();
+    let browser: model::Client = serde_json::from_value(browser).unwrap();
+    let url = client.hand_over(&customer, Page::Security, None, &browser).unwrap().url;
+    assert!(url.contains("/enter?token="), "{url}");
+    let device = "phone".parse().unwrap();
+    let new = NewDevice {
+        device: &device,
+        name: "phone",
+        public_key: None,
+        challenge: None,
+        client: Some(&browser),
+    };
+    let registered = client.register_device(&customer, &new).unwrap();
+    assert_eq!(client.register_device(&customer, &new).unwrap(), registered, "asked again, it is the same");
+}

@@ -273,3 +273,58 @@ fn a_customer_registers_the_device_in_hand_and_lets_in_no_other() {
         assert_eq!(decided(&broker, "l-1", "login", "another")["decision"], "deny");
     }
 }
+
+/// The customer hears of it where they were reached before, sees it on the page, and it is let in half a day later.
+#[test]
+fn a_new_device_is_told_to_the_customer_and_waits() {
+    let gateway = crate::gateway::Gateway::start();
+    let broker = crate::codes::broker(&gateway, "cooling_hours = 0");
+    let mut thief = security(&broker, "C1", "another");
+    assert_eq!(thief.post("/security/devices", &json!({"name": "mine"})).status, 200);
+    let told = gateway.until(1);
+    assert_eq!((&told.message["method"], &told.message["language"]), (&json!("mail"), &json!("en")));
+    for text in ["something changed", "device", "call us at once"] {
+        assert!(told.text().contains(text), "{text}: {}", told.text());
+    }
+    let devices = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    let counts_from: model::Time = devices["devices"][0]["counts_from"].as_str().unwrap().parse().unwrap();
+    let made: model::Time = devices["devices"][0]["made"].as_str().unwrap().parse().unwrap();
+    assert_eq!((counts_from.as_us() - made.as_us()) / model::time::HOUR_US, 12, "{devices}");
+    let page = thief.get("/security").body;
+    assert!(page.contains("Counts from:"), "{page}");
+    let notices = page.split("<section id=\"notices\">").nth(1).unwrap();
+    assert!(notices.contains("Register a device"), "{notices}");
+}
+
+/// Which way the customer had asked for it only the operator knows, who says so in the reason.
+#[test]
+fn what_operators_do_is_told_without_a_channel_and_what_customers_do_with_theirs() {
+    let broker = Broker::start("");
+    settle(&broker, "C1");
+    let mut browser = security(&broker, "C1", "phone");
+    browser.enrol_app();
+    assert_eq!(browser.post("/security/devices", &json!({"name": "phone"})).status, 200);
+    assert_eq!(browser.post("/security/devices/only", &json!({"only": true})).status, 200);
+    let only = json!({"only": false, "reason": "called back"}).to_string();
+    let put = broker.by("operator").put("/v1/customers/C1/only-own-devices", &only).unwrap();
+    assert_eq!(put.status, 204, "{put:?}");
+    let devices = broker.asks().get("/v1/customers/C1/devices").unwrap().json();
+    let path = format!("/v1/customers/C1/devices/{}/remove", devices["devices"][0]["id"].as_str().unwrap());
+    assert_eq!(broker.by("operator").post(&path, "{\"reason\":\"lost\"}").unwrap().status, 204);
+    broker.remove_first_authenticator("C1");
+    let events = broker.events_of("C1");
+    let told = |kind: &str, outcome: &str| {
+        let found = events.iter().find(|each| each["kind"] == kind && each["outcome"] == outcome);
+        found.unwrap_or_else(|| panic!("{kind}: {events:?}"))["channel"].clone()
+    };
+    for (kind, outcome, channel) in [
+        ("factor.enroll", "succeeded", json!("web")),
+        ("device.register", "succeeded", json!("web")),
+        ("device.restrict", "succeeded", json!("web")),
+        ("device.restrict", "failed", Value::Null),
+        ("device.remove", "succeeded", Value::Null),
+        ("factor.remove", "succeeded", Value::Null),
+    ] {
+        assert_eq!(told(kind, outcome), channel, "{kind}");
+    }
+}

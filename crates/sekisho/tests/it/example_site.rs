@@ -112,3 +112,128 @@ fn visit(words: &Words, width: u32) {
     let events = broker.by("reader").get("/v1/events?customer=C-TARO").unwrap().body;
     assert!(events.contains("\"kind\":\"login\"") && events.contains("\"factor\":\"passkey\""), "{events}");
 }
+
+/// Words of Sekisho's pages and of the broker's own, once something went wrong.
+struct WordsAfter {
+    language: &'static str,
+    security: &'static str,
+    locked: &'static str,
+    waits: &'static str,
+    sale: &'static str,
+    sold: &'static str,
+    refused: &'static str,
+    untouched: &'static str,
+}
+
+const AFTER: [WordsAfter; 2] = [
+    WordsAfter {
+        language: "ja",
+        security: "セキュリティ設定",
+        locked: "お取引を止めています",
+        waits: "受付を保留しました",
+        sale: "7203",
+        sold: "注文件数 1",
+        refused: "お手続きできません",
+        untouched: "残高 10,000,000円",
+    },
+    WordsAfter {
+        language: "en",
+        security: "Your security",
+        locked: "Your account is locked",
+        waits: "it waits for a check",
+        sale: "7203",
+        sold: "Orders 1",
+        refused: "This cannot be done",
+        untouched: "Balance JPY 10,000,000",
+    },
+];
+
+/// A customer with a past and a passkey that counts, signed in at the example's site.
+fn signed_in(words: &WordsAfter) -> (Broker, String, Chromium) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = format!("[\"http://localhost:{}\"]", listener.local_addr().unwrap().port());
+    let broker = Broker::start(&format!("cooling_hours = 0\nname = \"関所証券\"\nreturn_origins = {own}"));
+    tell_past(&broker);
+    let site = example_broker(listener, &broker);
+    let mut browser = Chromium::of_width(&broker.place, words.language, 360);
+    browser.add_authenticator();
+    browser.come_from(HOME);
+    browser.open(&site);
+    browser.script("document.cookie = 'device=d-taro; path=/'");
+    sign_in(&mut browser, &site);
+    browser.click("#security");
+    browser.until_text(words.security);
+    browser.click("[data-act=enrol]");
+    browser.until("the passkey on the page", |browser| browser.has("li[data-id]").then_some(()));
+    (broker, site, browser)
+}
+
+/// What moves money out waits; what turns securities into money that stays is let through by a proof.
+#[test]
+fn who_says_that_it_was_not_them_stops_withdrawals_and_sells_with_a_proof() {
+    for words in &AFTER {
+        let (broker, site, mut browser) = signed_in(words);
+        browser.click("[data-act=disown]");
+        browser.accept_dialog();
+        browser.until_text(words.locked);
+        browser.picture(&format!("site-locked-{}", words.language));
+        assert!(!browser.scrolls_sideways(), "it fits the window");
+
+        for what in ["#withdraw", "#bank", "#order"] {
+            browser.open(&format!("{site}/home"));
+            browser.click(what);
+            browser.until_text(words.waits);
+        }
+        browser.open(&format!("{site}/home"));
+        browser.until_text(words.untouched);
+        browser.click("#sell");
+        browser.until_text(words.sale);
+        browser.picture(&format!("verify-sale-{}", words.language));
+        assert!(!browser.scrolls_sideways(), "it fits the window");
+        browser.click("[data-act=passkey]");
+        browser.until_text(words.sold);
+        let events = broker.events_of("C-TARO");
+        let is_sale =
+            |event: &&serde_json::Value| event["kind"] == "order" && event["outcome"] == "succeeded";
+        let sale = events.iter().find(is_sale).unwrap();
+        assert_eq!((&sale["factor"], &sale["order"]["side"]), (&"passkey".into(), &"sell".into()), "{sale}");
+    }
+}
+
+/// The session's cookie on another machine, somewhere else: the site knows it, and Sekisho that it moved.
+#[test]
+fn a_stolen_session_moves_no_money_from_another_machine() {
+    for words in &AFTER {
+        let (broker, site, mut own) = signed_in(words);
+        own.open(&format!("{site}/home"));
+        let session = own.cookie("session");
+        let mut thief = Chromium::of_width(&broker.place, words.language, 360);
+        thief.add_authenticator();
+        thief.come_from("203.0.113.9");
+        thief.open(&site);
+        thief.set_cookie("session", &session);
+        for what in ["#withdraw", "#bank", "#order"] {
+            thief.open(&format!("{site}/home"));
+            thief.until_text(words.untouched);
+            thief.click(what);
+            thief.until("a stop", |browser| {
+                let text = browser.text();
+                let stopped = text.contains(words.waits) || text.contains(words.refused);
+                (stopped || browser.has("[data-act=passkey]")).then_some(())
+            });
+            // Where proof is asked for, only the customer's passkey gives it.
+            if thief.has("[data-act=passkey]") {
+                thief.click("[data-act=passkey]");
+                thief.until("a problem", |browser| browser.has("#problem:not(:empty)").then_some(()));
+            }
+        }
+        thief.picture(&format!("stolen-session-{}", words.language));
+        let events = broker.events_of("C-TARO");
+        let done = |event: &&serde_json::Value| {
+            event["outcome"] == "succeeded" && event["client"]["ip"] == "203.0.113.9"
+        };
+        assert!(!events.iter().any(|event| done(&event)), "{events:?}");
+        own.open(&format!("{site}/home"));
+        own.until_text(words.untouched);
+    }
+}

@@ -18,13 +18,13 @@ impl Broker {
         SoftPasskey::new(number, &self.origin())
     }
 
-    fn begin_enrolment(&self, customer: &str) -> Value {
+    pub(crate) fn begin_enrolment(&self, customer: &str) -> Value {
         let begun = self.asks().post(&format!("/v1/customers/{customer}/passkeys"), "{}").unwrap();
         assert_eq!(begun.status, 202, "{begun:?}");
         begun.json()
     }
 
-    fn end_enrolment(&self, customer: &str, begun: &Value, credential: &Value) -> Answer {
+    pub(crate) fn end_enrolment(&self, customer: &str, begun: &Value, credential: &Value) -> Answer {
         let body = json!({"token": begun["token"], "credential": credential, "name": "key"}).to_string();
         self.asks().post(&format!("/v1/customers/{customer}/passkeys"), &body).unwrap()
     }
@@ -36,20 +36,20 @@ impl Broker {
     }
 
     /// A challenge for a withdrawal.
-    fn challenge(&self, customer: &str) -> String {
+    pub(crate) fn challenge(&self, customer: &str) -> String {
         let made = self.asks().post("/v1/challenges", &withdrawal(customer).to_string()).unwrap();
         assert_eq!(made.status, 201, "{made:?}");
         made.json()["id"].as_str().unwrap().to_owned()
     }
 
-    fn begin_answer(&self, challenge: &str, customer: &str) -> Value {
+    pub(crate) fn begin_answer(&self, challenge: &str, customer: &str) -> Value {
         let body = json!({ "customer": customer }).to_string();
         let begun = self.asks().post(&format!("/v1/challenges/{challenge}/passkey"), &body).unwrap();
         assert_eq!(begun.status, 202, "{begun:?}");
         begun.json()["options"].clone()
     }
 
-    fn end_answer(&self, challenge: &str, customer: &str, credential: &Value) -> Answer {
+    pub(crate) fn end_answer(&self, challenge: &str, customer: &str, credential: &Value) -> Answer {
         let body = json!({"customer": customer, "credential": credential}).to_string();
         self.asks().post(&format!("/v1/challenges/{challenge}/passkey"), &body).unwrap()
     }
@@ -318,4 +318,70 @@ fn settings_of_attestation_that_say_nothing_stop_the_server() {
         let errors = crate::process::stderr(&done);
         assert!(errors.contains(told), "{settings}: {errors}");
     }
+}
+
+/// Who ends an enrolment brings both halves; one alone is a mistake, and begins nothing.
+#[test]
+fn an_enrolment_that_ends_with_half_of_it_says_which_is_missing() {
+    let broker = start();
+    let begun = broker.begin_enrolment("C1");
+    let credential = broker.passkey(1).create(&begun["options"]);
+    for (body, field) in [
+        (json!({"token": begun["token"], "name": "key"}), "credential"),
+        (json!({"token": begun["token"], "credential": null, "name": "key"}), "credential"),
+        (json!({"credential": credential, "name": "key"}), "token"),
+    ] {
+        let refused = broker.asks().post("/v1/customers/C1/passkeys", &body.to_string()).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
+    }
+    assert_eq!(broker.end_enrolment("C1", &begun, &credential).status, 201, "what was begun is as it was");
+
+    let mut browser = broker.browser("C2");
+    let app = browser.post("/security/totp", &json!({})).json();
+    for half in [json!({"token": app["token"]}), json!({"code": "123456"})] {
+        let refused = browser.post("/security/totp", &half);
+        assert_eq!((refused.status, &refused.json()["secret"]), (422, &Value::Null), "{refused:?}");
+    }
+}
+
+/// Whose passkey it is says the user handle that it holds, too, where it tells one (Web Authentication Level 3, section 7.2).
+#[test]
+fn an_answer_with_the_handle_of_somebody_else_is_refused() {
+    let broker = start();
+    let (mut first, mut second) = (broker.passkey(1), broker.passkey(2));
+    assert_eq!(broker.enrol("C1", &mut first).status, 201);
+    assert_eq!(broker.enrol("C2", &mut second).status, 201);
+    let handle = |customer: &str| broker.authenticators(customer)["signals"]["userId"].clone();
+    for (told, status) in [(handle("C2"), 422), (json!("AAAA"), 422), (Value::Null, 200), (handle("C1"), 200)]
+    {
+        let challenge = broker.challenge("C1");
+        let mut credential = first.get(&broker.begin_answer(&challenge, "C1"));
+        credential["response"]["userHandle"] = told.clone();
+        let answered = broker.end_answer(&challenge, "C1", &credential);
+        assert_eq!(answered.status, status, "{told}: {answered:?}");
+    }
+    // Nobody signs in as somebody else by naming them.
+    for (told, status) in [(handle("C2"), 422), (json!("AAAA"), 422), (Value::Null, 422), (handle("C1"), 200)]
+    {
+        let signed_in = broker.sign_in(&mut first, &told);
+        assert_eq!(signed_in.status, status, "{told}: {signed_in:?}");
+        let whose = signed_in.json()["customer"].clone();
+        assert_eq!(whose, if status == 200 { json!("C1") } else { Value::Null });
+    }
+}
+
+/// A browser is told what there is already, so that it makes no second one of it.
+#[test]
+fn what_is_enrolled_is_named_when_another_one_begins() {
+    let broker = Broker::start("");
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.begin_enrolment("C1")["options"]["publicKey"]["excludeCredentials"], json!([]));
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    let options = broker.begin_enrolment("C1")["options"]["publicKey"].clone();
+    assert_eq!(options["excludeCredentials"][0]["id"], passkey.id(), "{options}");
+    assert_eq!(options["authenticatorSelection"]["userVerification"], "required", "{options}");
+    assert!(
+        options["pubKeyCredParams"].as_array().unwrap().iter().any(|each| each["alg"] == -7),
+        "{options}"
+    );
 }

@@ -16,11 +16,12 @@ pub(crate) struct Broker {
     pub(crate) key: String,
     pub(crate) port: u16,
     /// Further keys, by role.
-    keys: Mutex<BTreeMap<&'static str, String>>,
+    pub(crate) keys: Mutex<BTreeMap<&'static str, String>>,
 }
 
 /// One browser: its cookies, on one connection.
 pub(crate) struct Browser {
+    address: String,
     connection: Connection,
     origin: String,
     cookies: Vec<(String, String)>,
@@ -114,6 +115,7 @@ impl Broker {
     /// The same by a handover.
     pub(crate) fn browser_of(&self, handover: &Value) -> Browser {
         let mut browser = Browser {
+            address: self.server.address.clone(),
             connection: Connection::open(&self.server.address, "no key").unwrap(),
             origin: self.origin(),
             cookies: Vec::new(),
@@ -132,6 +134,16 @@ impl Browser {
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
         self.send("POST", path, &body.to_string())
+    }
+
+    /// The same browser in another tab.
+    pub(crate) fn tab(&self) -> Self {
+        Self {
+            address: self.address.clone(),
+            connection: Connection::open(&self.address, "no key").unwrap(),
+            origin: self.origin.clone(),
+            cookies: self.cookies.clone(),
+        }
     }
 
     fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {

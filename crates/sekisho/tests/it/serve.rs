@@ -15,12 +15,24 @@ const KILL_ROUNDS: u64 = 6;
 
 /// A server of a test's own, on a port of its own.
 pub(crate) struct Server {
-    child: Child,
+    running: Running,
     pub(crate) address: String,
     told: Arc<Mutex<String>>,
 }
 
+/// As what it runs.
+enum Running {
+    Process(Child),
+    /// A thread of this process, by a clock of the test's: until it is dropped.
+    Here(#[expect(dead_code, reason = "it is held")] crate::timed::Here),
+}
+
 impl Server {
+    /// One in this process, which listens there.
+    pub(crate) fn here(here: crate::timed::Here, address: String) -> Self {
+        Self { running: Running::Here(here), address, told: Arc::default() }
+    }
+
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         Self::start_on(&place.text("data"), arguments)
     }
@@ -59,7 +71,7 @@ impl Server {
                 rest.lock().unwrap().push_str(&(line + "\n"));
             }
         });
-        Self { child, address: address.unwrap_or_default(), told }
+        Self { running: Running::Process(child), address: address.unwrap_or_default(), told }
     }
 
     pub(crate) fn connect(&self, key: &str) -> Connection {
@@ -73,22 +85,25 @@ impl Server {
 
     /// SIGTERM, and wait for the end.
     pub(crate) fn stop(mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
+        let Running::Process(child) = &mut self.running else { return None };
+        let id = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+        child.wait().unwrap().code()
     }
 
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let Running::Process(child) = &mut self.running else { return };
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
 
 /// A test that fails must not leave its server behind.
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _reaped = self.child.wait();
+        let Running::Process(child) = &mut self.running else { return };
+        let _ended_already = child.kill();
+        let _reaped = child.wait();
     }
 }
 

@@ -83,12 +83,13 @@ pub(super) struct EnrolmentBegun {
     options: Value,
 }
 
-/// Enrols a passkey from a page of the broker's own (one of `related_origins`): first without `credential` for what the browser
-/// is given, then with what it gave.
+/// Enrols a passkey from a page of the broker's own (one of `related_origins`): first without `token` and `credential` for what the
+/// browser is given, then with both. Whoever gets no answer sends the same again.
 #[utoipa::path(
     post, operation_id = "passkeys_enrol", path = "/v1/customers/{id}/passkeys", tag = "proof", request_body = EnrolmentSent,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
     responses(
+        (status = 200, body = ShownAuthenticator, description = "With `credential` once more, since no answer came: it was enrolled"),
         (status = 201, body = ShownAuthenticator, description = "With `credential`: it is enrolled"),
         (status = 202, body = EnrolmentBegun, description = "Without: what the browser is given"),
         (status = 404, body = Problem, content_type = "application/problem+json",
@@ -110,7 +111,8 @@ pub(super) async fn enrol(
     app.authorize(request.headers(), Role::may_send)?;
     let customer: CustomerId = name(id)?;
     let sent: EnrolmentSent = read_json(request, ENROLMENT_BYTES_MAX).await?;
-    let (Some(token), Some(credential)) = (&sent.token, sent.credential) else {
+    let begins = sent.token.is_none() && sent.credential.is_none();
+    if begins {
         let challenge = sent.challenge.as_deref().map(str::parse::<ChallengeId>).transpose();
         let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
         let name = sent.name.as_deref().unwrap_or(NAME);
@@ -119,14 +121,20 @@ pub(super) async fn enrol(
         let options = app.proofs.begin_passkey(&visit, name).await?;
         let token = app.proofs.enrolment_token(&visit).unwrap_or_default();
         return Ok((StatusCode::ACCEPTED, Json(EnrolmentBegun { token, options })).into_response());
+    }
+    let missing = |field: &'static str, other: &str| {
+        Problem::invalid(field, format!("is missing; leave `{other}` out to begin"))
     };
-    let visit = app.proofs.enrolment(token)?;
+    let token = sent.token.ok_or_else(|| missing("token", "credential"))?;
+    let credential = sent.credential.ok_or_else(|| missing("credential", "token"))?;
+    let visit = app.proofs.enrolment(&token)?;
     if visit.customer != customer {
         return Err(Problem::absent("the customer began no such enrolment"));
     }
     let name = sent.name.as_deref().or(visit.proven_name()).unwrap_or(NAME);
-    let enrolled = app.proofs.end_passkey(&app.observer, &visit, credential, name).await?;
-    Ok((StatusCode::CREATED, Json(enrolled)).into_response())
+    let (enrolled, is_new) = app.proofs.end_passkey(&app.observer, &visit, credential, name).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(enrolled)).into_response())
 }
 
 /// What a customer proves themselves with.

@@ -117,7 +117,7 @@ pub(super) async fn list(
 }
 
 /// Registers a device from a page or an app of the broker's own. The same `device` again gets the new name and key;
-/// where nothing changes, no proof is needed and none is used up.
+/// where nothing changes, no proof is needed and none is used up. Whoever gets no answer sends the same again, with the same `challenge`.
 #[utoipa::path(
     post, operation_id = "devices_register", path = "/v1/customers/{id}/devices", tag = "proof", request_body = DeviceSent,
     params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
@@ -153,7 +153,7 @@ pub(super) async fn register(
     let challenge = challenge.map_err(|invalid| Problem::invalid("challenge", invalid.problem))?;
     let change = new.registering(&customer);
     let visit = app.proofs.visit_by_api(change, sent.client.as_ref(), challenge).await?;
-    let registered = app.proofs.register_device(&app.observer, &visit, new).await?;
+    let registered = app.proofs.register_device(&app.observer, &visit, new, true).await?;
     Ok((StatusCode::CREATED, Json(registered)).into_response())
 }
 

@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::{
     audit, authenticators, backtests, calls, campaigns, challenges, customers, decide, decisions, devices,
     event_list, events, explanations, findings, forward, handovers, health, holds, ips, lists, locks, mask,
-    papers, passwords, policies, profiles, sign_ins, sweeps,
+    papers, passwords, policies, profiles, sign_ins, sweeps, well_known,
 };
 
 /// The name of the security scheme.
@@ -44,6 +44,7 @@ const KEY: &str = "key";
         calls::list, calls::get, calls::unmask, calls::confirm, calls::refuse, calls::unreached,
         handovers::post, sign_ins::post, sign_ins::end, authenticators::enrol, authenticators::list, authenticators::remove,
         devices::list, devices::register, devices::presence, devices::remove, devices::only,
+        well_known::webauthn, well_known::passkey_endpoints, well_known::jwks,
         health::healthz, health::readyz, health::metrics, document,
     ),
     components(schemas(Problem)),

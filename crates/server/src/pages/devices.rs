@@ -98,7 +98,7 @@ pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result
     let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
     let refused = |error| Refused::new(error, texts);
     let new = new_device(&visit, &sent.name).map_err(refused)?;
-    app.proofs.register_device(&app.observer, &visit, new).await.map_err(refused)?;
+    app.proofs.register_device(&app.observer, &visit, new, false).await.map_err(refused)?;
     Ok(said(texts.of("device.added")))
 }
 

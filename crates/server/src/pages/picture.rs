@@ -1,5 +1,5 @@
 //! Logins as a picture: days across, the time of day down. Known and new places differ by shape as well as colour; what got nobody
-//! in is hollow. Made here, as SVG, so that no script is needed. Must not know what stands in the list beside it.
+//! in is hollow, larger, and behind what did, so that neither hides the other. Made here, as SVG, so that no script is needed. Must not know what stands in the list beside it.
 
 use model::Time;
 use model::time::{DAY_US, HOUR_US};
@@ -14,6 +14,11 @@ const LEFT: i64 = 38;
 const TOP: i64 = 8;
 const PLOT_WIDTH: i64 = 314;
 const PLOT_HEIGHT: i64 = 192;
+/// How far a mark reaches, by what it is: a hollow one around one that is not.
+const CIRCLE: i64 = 4;
+const CIRCLE_HOLLOW: i64 = 7;
+const DIAMOND: i64 = 6;
+const DIAMOND_HOLLOW: i64 = 10;
 /// Days shown at least and at most.
 const DAYS: (i64, i64) = (7, 90);
 /// Of so many days each has its date below.
@@ -31,6 +36,18 @@ pub(super) struct Mark {
     pub(super) is_hollow: bool,
     /// What it says to who points at it.
     pub(super) title: String,
+}
+
+impl Mark {
+    /// How far it reaches from its middle.
+    pub(super) const fn reach(&self) -> i64 {
+        match (self.is_new, self.is_hollow) {
+            (false, false) => CIRCLE,
+            (false, true) => CIRCLE_HOLLOW,
+            (true, false) => DIAMOND,
+            (true, true) => DIAMOND_HOLLOW,
+        }
+    }
 }
 
 /// A line of the plot with what stands beside it.
@@ -82,12 +99,15 @@ impl Picture {
             is_hollow: is_hollow(login),
             title: format!("{} {}", texts.time(login.time), texts.of_word("login", login.ended.as_str())),
         };
+        let mut marks: Vec<Mark> = shown.iter().map(mark).collect();
+        // What is drawn later lies above: whoever fails in the minute in which they get in hides nothing.
+        marks.sort_by_key(|mark| (!mark.is_hollow, mark.is_new));
         Some(Self {
             title: texts.of("login.picture").replace("{days}", &days.to_string()),
             description,
             hours: hours(texts),
             dates: dates(first, days, texts),
-            marks: shown.iter().map(mark).collect(),
+            marks,
         })
     }
 }
@@ -156,10 +176,10 @@ mod tests {
         ];
         let picture = picture(&logins).unwrap();
         let places: Vec<_> = picture.marks.iter().map(|mark| (mark.x, mark.y)).collect();
-        // Noon of the last of seven days, its first moment, and the last moment of the first.
-        assert_eq!(places, [(329, 104), (329, 8), (60, 199)]);
+        // The last moment of the first of seven days, the first moment of the last, and its noon.
+        assert_eq!(places, [(60, 199), (329, 8), (329, 104)]);
         let shapes: Vec<_> = picture.marks.iter().map(|mark| (mark.is_new, mark.is_hollow)).collect();
-        assert_eq!(shapes, [(false, false), (true, true), (false, true)]);
+        assert_eq!(shapes, [(false, true), (true, true), (false, false)]);
         assert_eq!(picture.marks[1].title, "16 September 2020, 00:00 (Japan) failed");
         let dates: Vec<_> = picture.dates.iter().map(|date| date.text.as_str()).collect();
         assert_eq!(dates, ["10 Sep", "12 Sep", "14 Sep", "16 Sep"]);
@@ -169,6 +189,25 @@ mod tests {
             "{}",
             picture.description
         );
+    }
+
+    /// Whoever got in is seen beside who failed at the same time, whichever came first and wherever they came from.
+    #[test]
+    fn a_failed_login_hides_none_that_succeeded() {
+        let at = "2020-09-16T03:00:00Z";
+        let all = [
+            (Ended::Failed, true),
+            (Ended::Succeeded, false),
+            (Ended::Failed, false),
+            (Ended::Succeeded, true),
+        ];
+        let logins = all.map(|(ended, is_new)| login(at, ended, is_new));
+        let picture = picture(&logins).unwrap();
+        let drawn: Vec<_> =
+            picture.marks.iter().map(|mark| (mark.is_hollow, mark.is_new, mark.reach())).collect();
+        assert_eq!(drawn, [(true, false, 7), (true, true, 10), (false, false, 4), (false, true, 6)]);
+        let middles: Vec<_> = picture.marks.iter().map(|mark| (mark.x, mark.y)).collect();
+        assert!(middles.iter().all(|middle| *middle == middles[0]), "{middles:?}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::texts::Texts;
 use super::visits::{Visitor, acting_signed_in, keep_browser, signed_in};
 use super::{Refused, rendered};
 use crate::api::App;
-use crate::proof::{ProofError, parse_authenticator_id};
+use crate::proof::{ProofError, Visit, parse_authenticator_id};
 
 #[derive(askama::Template)]
 #[template(path = "security.html")]
@@ -52,6 +52,8 @@ struct Row {
     cooling: Option<String>,
     left: Option<usize>,
     cloned: bool,
+    /// Whether it counts for nothing while the account is locked.
+    in_doubt: bool,
 }
 
 /// What the script sends with a passkey; no credential to begin.
@@ -118,6 +120,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         cooling: each.counts_from.filter(|from| now < *from).map(|from| texts.time(from)),
         left: each.left,
         cloned: each.cloned.is_some(),
+        in_doubt: each.in_doubt,
     });
     let page = SecurityPage {
         texts,
@@ -172,16 +175,24 @@ pub(super) async fn totp(State(app): State<Arc<App>>, request: Request) -> Resul
     let (visitor, sent): (Visitor, TotpSent) = acting_signed_in(&app, request).await?;
     let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
     let (name, refused) = (texts.of(APP_NAME), |error| Refused::new(error, texts));
-    let (Some(token), Some(code)) = (sent.token, sent.code) else {
-        let begun = app.proofs.begin_totp(&visit, name).await.map_err(refused)?;
-        let picture = QrCode::new(begun.uri.as_bytes())
-            .map(|code| code.render::<svg::Color<'_>>().min_dimensions(220, 220).build())
-            .unwrap_or_default();
-        let told = json!({ "token": begun.token, "secret": begun.secret, "picture": picture });
-        return Ok(Json(told).into_response());
+    let (token, code) = match (sent.token, sent.code) {
+        (Some(token), Some(code)) => (token, code),
+        (Some(_), None) => return Err(refused(ProofError::invalid("code", "is missing"))),
+        (None, Some(_)) => return Err(refused(ProofError::invalid("token", "is missing"))),
+        (None, None) => return begin_totp(&app, &visit, texts).await.map_err(refused),
     };
     app.proofs.end_totp(&app.observer, &visit, &token, &code, name).await.map_err(refused)?;
     Ok(said(texts.of("security.added")))
+}
+
+/// What the page shows of an app's secret.
+async fn begin_totp(app: &App, visit: &Visit, texts: Texts) -> Result<Response, ProofError> {
+    let begun = app.proofs.begin_totp(visit, texts.of(APP_NAME)).await?;
+    let picture = QrCode::new(begun.uri.as_bytes())
+        .map(|code| code.render::<svg::Color<'_>>().min_dimensions(220, 220).build())
+        .unwrap_or_default();
+    let told = json!({ "token": begun.token, "secret": begun.secret, "picture": picture });
+    Ok(Json(told).into_response())
 }
 
 /// Makes recovery codes.

@@ -6,13 +6,15 @@ use model::{Channel, CustomerId, EventKind, Factor, Outcome, Time};
 use serde::Serialize;
 use serde_json::Value;
 use stepup::totp::Totp;
-use stepup::{Action, Authenticator, Kind, Method, Passed, action, authenticator, code, recovery};
+use stepup::{Action, Authenticator, Kind, Passed, action, authenticator, code, recovery};
 
 use super::facts::Fact;
-use super::handover::{Given, Visit};
+use super::given::{Given, May};
+use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::random;
 use super::passkeys::credential_of;
+use super::reports::Reports;
 use super::room::room_for;
 use super::{ProofError, Proofs};
 use crate::envelope;
@@ -31,9 +33,12 @@ pub struct Shown {
     /// When it was enrolled.
     #[schema(value_type = String, format = DateTime)]
     pub made: Time,
-    /// From when on it confirms procedures; none if it looked like a copy, which never does.
+    /// From when on it confirms procedures; none if it looked like a copy, which never does, or is in doubt.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub counts_from: Option<Time>,
+    /// Whether it counts for nothing, not even to sign in, while the account is locked: it was new when the customer said that it was
+    /// not them.
+    pub in_doubt: bool,
     /// When it was used last.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub used: Option<Time>,
@@ -44,14 +49,17 @@ pub struct Shown {
     pub left: Option<usize>,
 }
 
-impl From<&Authenticator> for Shown {
-    fn from(authenticator: &Authenticator) -> Self {
+impl Shown {
+    fn new(authenticator: &Authenticator, reports: Reports) -> Self {
+        let in_doubt = reports.question(authenticator);
+        let counts = authenticator.cloned.is_none() && !in_doubt;
         Self {
             id: data_encoding::HEXLOWER.encode(&authenticator.id),
             method: authenticator.kind.method().as_str(),
             name: authenticator.name.clone(),
             made: authenticator.made,
-            counts_from: authenticator.cloned.is_none().then_some(authenticator.matures),
+            counts_from: counts.then_some(authenticator.matures),
+            in_doubt,
             used: authenticator.used,
             cloned: authenticator.cloned,
             left: match &authenticator.kind {
@@ -85,33 +93,39 @@ pub(crate) fn parse_id(text: &str) -> Option<[u8; 16]> {
 impl Proofs {
     /// All that a customer has.
     pub(crate) async fn authenticators(&self, customer: &CustomerId) -> Result<Vec<Shown>, ProofError> {
-        Ok(self.has(customer).await?.iter().map(Shown::from).collect())
+        let reports = self.reports(customer).await?;
+        Ok(self.has(customer).await?.iter().map(|each| Shown::new(each, reports)).collect())
     }
 
     /// Begins to enrol a passkey on a visit: what the browser is given.
     pub(crate) async fn begin_passkey(&self, visit: &Visit, name: &str) -> Result<Value, ProofError> {
         let change = visit.adding(Factor::Passkey, name)?;
-        let has = self.may_add(visit, &change).await?;
+        self.may_add(visit, &change).await?;
         self.check_room(&change).await?;
+        let has = self.has(&visit.customer).await?;
         let credentials = passkeys_of(&has).iter().filter_map(|kept| credential_of(kept)).collect();
         let handle = self.keys.name("handle", visit.customer.as_str());
         self.passkeys.begin_enrolment(*visit.id(), handle, visit.customer.as_str(), credentials, self.now())
     }
 
-    /// Ends it.
+    /// Ends it, and says whether it is new: whoever sends it again on the same visit, since no answer came, is told of the one that it
+    /// enrolled.
     pub(crate) async fn end_passkey(
         &self,
         observer: &Observer,
         visit: &Visit,
         answer: Value,
         name: &str,
-    ) -> Result<Shown, ProofError> {
+    ) -> Result<(Shown, bool), ProofError> {
+        let _turn = self.turn(&visit.customer).await;
         let change = visit.adding(Factor::Passkey, name)?;
-        self.may_add(visit, &change).await?;
-        let now = self.now();
-        let (credential, passkey) = self.passkeys.end_enrolment(visit.id(), answer, now)?;
+        if let Some(enrolled) = self.enrolled_on(visit, &named(name)?, &answer).await? {
+            self.tell_change(observer, &enrolled, EventKind::FactorEnroll, by_visit(visit)).await?;
+            return Ok((Shown::new(&enrolled, self.reports(&visit.customer).await?), false));
+        }
+        let May { given, .. } = self.may_add(visit, &change).await?;
+        let (credential, passkey) = self.passkeys.end_enrolment(visit.id(), answer, self.now())?;
         let handle = self.keys.name("handle", visit.customer.as_str());
-        let given = visit.given(&change, now);
         let enrolled = self.new_authenticator(visit, Kind::Passkey(passkey), name, given.passed())?;
         let kept = enrolled.clone();
         self.keeper
@@ -126,8 +140,22 @@ impl Proofs {
                 vault.put_authenticator(&kept)
             })
             .await?;
-        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
-        Ok(Shown::from(&enrolled))
+        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, by_visit(visit)).await?;
+        Ok((Shown::new(&enrolled, Reports::default()), true))
+    }
+
+    /// The passkey of this answer, if it was enrolled on this visit, by this name.
+    async fn enrolled_on(
+        &self,
+        visit: &Visit,
+        name: &str,
+        answer: &Value,
+    ) -> Result<Option<Authenticator>, ProofError> {
+        let credential = answer.get("rawId").and_then(Value::as_str);
+        let credential = credential.and_then(|id| data_encoding::BASE64URL_NOPAD.decode(id.as_bytes()).ok());
+        let Some(credential) = credential else { return Ok(None) };
+        let enrolled = by_credential(self.has(&visit.customer).await?, &credential);
+        Ok(enrolled.filter(|each| each.made >= visit.began() && each.name == name))
     }
 
     /// A new secret for an authenticator app. It is not kept before a code of it comes: until then it travels, sealed, with
@@ -157,8 +185,9 @@ impl Proofs {
         given: &str,
         name: &str,
     ) -> Result<Shown, ProofError> {
+        let _turn = self.turn(&visit.customer).await;
         let change = visit.adding(Factor::Totp, name)?;
-        self.may_add(visit, &change).await?;
+        let May { given: proof, .. } = self.may_add(visit, &change).await?;
         let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
         let bytes =
             sealed.and_then(|sealed| envelope::open(&self.keys.envelope, &totp_place(visit), &sealed));
@@ -169,13 +198,12 @@ impl Proofs {
             let problem = "the code is not one of this app; look whether its clock is right";
             return Err(ProofError::invalid("code", problem));
         }
-        let given = visit.given(&change, self.now());
-        let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name, given.passed())?;
+        let enrolled = self.new_authenticator(visit, Kind::Totp(totp), name, proof.passed())?;
         // One secret is enrolled once, however often its code is sent.
         let secret = (self.keys.name("enrolment", token), self.now().plus_us(HOUR_US));
-        self.keep_only_one(&enrolled, (change, given), Some(secret)).await?;
-        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
-        Ok(Shown::from(&enrolled))
+        self.keep_only_one(&enrolled, (change, proof), Some(secret)).await?;
+        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, by_visit(visit)).await?;
+        Ok(Shown::new(&enrolled, Reports::default()))
     }
 
     /// Makes a set of recovery codes in place of any earlier one; they are shown once.
@@ -185,13 +213,13 @@ impl Proofs {
         visit: &Visit,
         name: &str,
     ) -> Result<Vec<String>, ProofError> {
+        let _turn = self.turn(&visit.customer).await;
         let change = visit.adding(Factor::None, name)?;
-        self.may_add(visit, &change).await?;
+        let May { given, .. } = self.may_add(visit, &change).await?;
         let (set, codes) = recovery::make(&self.keys.codes, &random()?);
-        let given = visit.given(&change, self.now());
         let enrolled = self.new_authenticator(visit, Kind::Recovery(set), name, given.passed())?;
         self.keep_only_one(&enrolled, (change, given), None).await?;
-        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, visit.client.as_deref()).await?;
+        self.tell_change(observer, &enrolled, EventKind::FactorEnroll, by_visit(visit)).await?;
         Ok(codes)
     }
 
@@ -204,7 +232,7 @@ impl Proofs {
             kept.put_authenticator(&renamed)?;
             Ok(renamed)
         });
-        Ok(Shown::from(&renamed.await?))
+        Ok(Shown::new(&renamed.await?, self.reports(&visit.customer).await?))
     }
 
     /// That one is removed, for its owner to confirm.
@@ -223,17 +251,17 @@ impl Proofs {
         visit: &Visit,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
+        let _turn = self.turn(&visit.customer).await;
         let change = self.removal(visit, id).await?;
-        let has = self.may_change(visit, &change).await?;
-        let now = self.now();
-        // Then it was confirmed with one. Who has none may be anybody in the customer's session.
-        if !has.iter().any(|each| is_strong(each, now)) {
-            self.check_unlocked(visit).await?;
+        let May { given, has_strong } = self.may_change(visit, &change).await?;
+        // Who has no passkey that counts may be anybody in the customer's session.
+        if !has_strong {
+            self.check_unlocked(&visit.customer).await?;
         }
-        let with = self.use_proof(visit, &change).await?;
         // What looks like a copy never matures: it was another one.
-        let by_another = with.is_some_and(|passed| passed.matured && passed.authenticator != Some(id));
-        self.take_authenticator(observer, &visit.customer, id, (by_another, visit.client.as_deref())).await
+        let by_another = given.passed().is_some_and(|with| with.matured && with.authenticator != Some(id));
+        self.use_up(given).await?;
+        self.take_authenticator(observer, &visit.customer, id, (by_another, by_visit(visit))).await
     }
 
     /// Removes one for a customer who cannot.
@@ -243,7 +271,8 @@ impl Proofs {
         customer: &CustomerId,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        self.take_authenticator(observer, customer, id, (true, None)).await
+        let _turn = self.turn(customer).await;
+        self.take_authenticator(observer, customer, id, (true, (None, None))).await
     }
 
     /// Decisions must know first: what is forgotten here could not be told any more. That a copy is gone they learn only from who is
@@ -253,16 +282,16 @@ impl Proofs {
         observer: &Observer,
         customer: &CustomerId,
         id: [u8; 16],
-        (is_sure, client): (bool, Option<&str>),
+        (is_sure, by): (bool, By<'_>),
     ) -> Result<(), ProofError> {
         let has = self.has(customer).await?;
         let removed = has.iter().find(|each| each.id == id).ok_or(ProofError::Absent("authenticator"))?;
         let is_copy = |each: &Authenticator| each.cloned.is_some();
         let is_last_copy = is_copy(removed) && !has.iter().any(|each| each.id != id && is_copy(each));
         if is_last_copy && is_sure {
-            self.tell_copied(observer, removed, Outcome::Failed).await?;
+            self.tell_copied(observer, removed, Outcome::Failed, by.0).await?;
         }
-        self.tell_change(observer, removed, EventKind::FactorRemove, client).await?;
+        self.tell_change(observer, removed, EventKind::FactorRemove, by).await?;
         let removed = removed.clone();
         self.keeper
             .act(move |kept| {
@@ -279,40 +308,6 @@ impl Proofs {
     pub(super) async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
         let owner = customer.clone();
         self.keeper.act(move |kept| kept.authenticators(&owner)).await
-    }
-
-    /// What the customer has, if the visit may change it so: who has a passkey that matured has confirmed this with one just now.
-    pub(super) async fn may_change(
-        &self,
-        visit: &Visit,
-        change: &Action,
-    ) -> Result<Vec<Authenticator>, ProofError> {
-        let now = self.now();
-        let has = self.has(&visit.customer).await?;
-        let confirmed = visit
-            .proven(change, now)
-            .is_some_and(|passed| passed.method == Method::Passkey && passed.matured);
-        if has.iter().any(|each| is_strong(each, now)) && !confirmed {
-            return Err(ProofError::Conflict("confirm this with a passkey you have first".to_owned()));
-        }
-        Ok(has)
-    }
-
-    /// The same, if the visit may add to it: whoever took a session over must not be in once it is known.
-    pub(super) async fn may_add(
-        &self,
-        visit: &Visit,
-        change: &Action,
-    ) -> Result<Vec<Authenticator>, ProofError> {
-        self.check_unlocked(visit).await?;
-        self.may_change(visit, change).await
-    }
-
-    pub(super) async fn check_unlocked(&self, visit: &Visit) -> Result<(), ProofError> {
-        match self.reports(&visit.customer).await?.locked() {
-            None => Ok(()),
-            Some(_) => Err(ProofError::Locked),
-        }
     }
 
     fn new_authenticator(
@@ -368,10 +363,9 @@ impl Proofs {
         observer: &Observer,
         changed: &Authenticator,
         kind: EventKind,
-        client: Option<&str>,
+        (channel, client): By<'_>,
     ) -> Result<(), ProofError> {
-        let is_removed = kind == EventKind::FactorRemove;
-        let what = if is_removed { "removed" } else { "enrolled" };
+        let what = if kind == EventKind::FactorRemove { "removed" } else { "enrolled" };
         let fact = Fact {
             id: format!("factor-{}-{what}", data_encoding::HEXLOWER.encode(&changed.id)),
             kind,
@@ -379,12 +373,12 @@ impl Proofs {
             customer: &changed.customer,
             factor: Some(factor_of(&changed.kind)),
             reason: None,
-            channel: Channel::Web,
+            channel,
             client,
         };
         match self.tell(observer, fact).await {
-            // It was told before it could be removed.
-            Err(ProofError::Ask(AskError::Conflict { .. })) if is_removed => Ok(()),
+            // It was told before it could be removed, or before it could be answered.
+            Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(()),
             told => told,
         }
     }
@@ -396,8 +390,18 @@ pub(super) const fn factor_of(kind: &Kind) -> Factor {
 }
 
 /// Whether changes must be confirmed with it.
-pub(super) fn is_strong(authenticator: &Authenticator, now: Time) -> bool {
-    matches!(authenticator.kind, Kind::Passkey(_)) && authenticator.counts(now)
+pub(super) fn is_strong(authenticator: &Authenticator, reports: Reports, now: Time) -> bool {
+    matches!(authenticator.kind, Kind::Passkey(_))
+        && authenticator.counts(now)
+        && !reports.question(authenticator)
+}
+
+/// The way a change came, and the client as the broker told it. Of what operators do nobody knows either.
+pub(super) type By<'a> = (Option<Channel>, Option<&'a str>);
+
+/// By the customer on a visit.
+pub(super) fn by_visit(visit: &Visit) -> By<'_> {
+    (Some(Channel::Web), visit.client.as_deref())
 }
 
 fn one_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Authenticator, ProofError> {

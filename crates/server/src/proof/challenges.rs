@@ -11,8 +11,8 @@ use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, ch
 
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
+use super::reports::Reports;
 use super::result::{self, About};
-use super::room::room_for;
 use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
@@ -169,6 +169,8 @@ pub(super) struct Making {
     event: Option<String>,
     /// By which contacts, and from when on.
     reached: Vec<(Method, Time)>,
+    /// What the customer said before.
+    reports: Reports,
     settings: Arc<ProofSettings>,
     /// From when on it is open.
     asked: Time,
@@ -187,13 +189,13 @@ impl Making {
     }
 
     /// With the ways to answer that the customer had when it was asked for, as far as they still have them: what was enrolled since may be a
-    /// thief's.
+    /// thief's, and so may what was new when they said that it was not them.
     pub(super) fn make(self, kept: &Kept<'_>) -> Result<Challenge, ProofError> {
-        let Self { action, event, reached, settings, asked, .. } = self;
+        let Self { action, event, reached, reports, settings, asked, .. } = self;
         let has: Vec<(Method, Time)> = kept
             .authenticators(&action.customer)?
             .iter()
-            .filter(|each| each.made <= asked)
+            .filter(|each| each.made <= asked && !reports.question(each))
             .map(|each| (each.kind.method(), each.counts_from()))
             .chain(reached)
             .collect();
@@ -279,8 +281,9 @@ impl Proofs {
         event: Option<String>,
         asked: Time,
     ) -> Result<Making, ProofError> {
-        let reached = self.ways_to_reach(&action.customer, asked).await?;
-        Ok(Making { id, action, event, reached, settings: Arc::clone(&self.settings), asked })
+        let (reached, reports) =
+            tokio::try_join!(self.ways_to_reach(&action.customer, asked), self.reports(&action.customer))?;
+        Ok(Making { id, action, event, reached, reports, settings: Arc::clone(&self.settings), asked })
     }
 
     /// For how long challenges are open.
@@ -307,7 +310,8 @@ impl Proofs {
             let mut has = kept.authenticators(&by)?;
             has.retain(|each| {
                 let is_older = each.made <= challenge.made();
-                is_older && matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now)
+                let may = is_older && !reports.question(each);
+                may && matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now)
             });
             // As between methods: a new one does not answer where an old one does.
             if has.iter().any(|each| each.counts(now)) {
@@ -334,7 +338,7 @@ impl Proofs {
             kept.put_challenge(&id.0, &challenge)?;
             Ok(show(id, &challenge, now))
         };
-        self.check_passkey(observer, &id.0, by, answer, pass).await
+        self.check_passkey(observer, &id.0, (by, reports), answer, pass).await
     }
 
     /// Answers with what was typed. Wrong answers are counted, by challenge and by guesser.
@@ -363,7 +367,7 @@ impl Proofs {
             if let Some(until) = guesses.blocked_until(now) {
                 return Err(Refusal::wait(until, now).into());
             }
-            let found = look_at(kept, &keys, (id, &challenge), (method, &given), now)?;
+            let found = look_at((kept, &keys, reports), (id, &challenge), (method, &given), now)?;
             // What a wrong answer leaves behind must stay: it is no failure of the act.
             let answered = match found {
                 Some((passed, matures)) => challenge.pass(passed, matures).map(|()| guesses.note_right()),
@@ -395,31 +399,15 @@ impl Proofs {
     }
 
     /// A report that came while something was redeemed: what is used up by now lets nothing through.
-    async fn check_not_reported(&self, customer: &CustomerId, made: Time) -> Result<(), ProofError> {
+    pub(super) async fn check_not_reported(
+        &self,
+        customer: &CustomerId,
+        made: Time,
+    ) -> Result<(), ProofError> {
         if self.reports(customer).await?.end(made) {
             return Err(Refusal::Standing("reported").into());
         }
         Ok(())
-    }
-
-    /// Uses a proof up that was given for adding this authenticator or device; gives what was proven, too.
-    pub(super) async fn redeem_for_change(
-        &self,
-        id: ChallengeId,
-        change: Action,
-    ) -> Result<(Action, Passed), ProofError> {
-        let (customer, now) = (change.customer.clone(), self.now());
-        let reports = self.reports(&customer).await?;
-        let redeemed = self.keeper.act(move |kept| {
-            let mut challenge = reports.applied(own_challenge(kept, id, &change.customer)?);
-            room_for(kept, &change)?;
-            let passed = challenge.redeem(&change, now)?;
-            kept.put_challenge(&id.0, &challenge)?;
-            Ok((challenge.action().clone(), passed, challenge.made()))
-        });
-        let (action, passed, made) = redeemed.await?;
-        self.check_not_reported(&customer, made).await?;
-        Ok((action, passed))
     }
 
     /// A signed result for the site that a customer returns to; none while there is nothing to tell.
@@ -438,8 +426,7 @@ impl Proofs {
 
 /// What was typed, if it is right: the proof it is, and when what gave it matures.
 fn look_at(
-    kept: &Kept<'_>,
-    keys: &ProofKeys,
+    (kept, keys, reports): (&Kept<'_>, &ProofKeys, Reports),
     (id, challenge): (ChallengeId, &Challenge),
     (method, given): (Method, &str),
     now: Time,
@@ -452,7 +439,8 @@ fn look_at(
         return Ok(right.then(|| passed(None, now)));
     }
     let has = kept.authenticators(&challenge.action().customer)?;
-    for mut each in has.into_iter().filter(|each| each.made <= challenge.made()) {
+    let may = |each: &Authenticator| each.made <= challenge.made() && !reports.question(each);
+    for mut each in has.into_iter().filter(may) {
         let right = match &mut each.kind {
             Kind::Totp(totp) if method == Method::Totp => totp.take(&code::typed(given), now),
             Kind::Recovery(set) if method == Method::Recovery => set.take(&keys.codes, given),

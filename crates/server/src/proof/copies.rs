@@ -29,7 +29,7 @@ impl Proofs {
             Ok(Some(copied))
         });
         match copied.await? {
-            Some(copied) => self.tell_copied(observer, &copied, Outcome::Succeeded).await,
+            Some(copied) => self.tell_copied(observer, &copied, Outcome::Succeeded, Some(Channel::Web)).await,
             None => Ok(()),
         }
     }
@@ -40,6 +40,7 @@ impl Proofs {
         observer: &Observer,
         copied: &Authenticator,
         outcome: Outcome,
+        channel: Option<Channel>,
     ) -> Result<(), ProofError> {
         let what = if outcome == Outcome::Failed { "gone" } else { "seen" };
         let fact = Fact {
@@ -49,7 +50,7 @@ impl Proofs {
             customer: &copied.customer,
             factor: Some(factor_of(&copied.kind)),
             reason: None,
-            channel: Channel::Web,
+            channel,
             client: None,
         };
         match self.tell(observer, fact).await {

@@ -1,30 +1,27 @@
-//! Registered devices: added, shown, taken back, and shown to be there by a signature of their own key (ECDSA on P-256 with
-//! SHA-256). What is registered, and whether a customer lets nothing else in, is told to the journal: decisions go by that. Here are
-//! names and keys. Must not know pages.
+//! Registered devices: added, shown, taken back. What is registered, and whether a customer lets nothing else in, is told to the journal:
+//! decisions go by that. Here are names and keys. Must not know pages, nor how a device shows that it is there.
 
-use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::{BASE64, HEXLOWER};
 use engine::key::RecordKey;
 use model::client::DeviceId;
 use model::customer::text_key;
-use model::time::SECOND_US;
-use model::{Channel, Client, CustomerId, EventKind, Factor, Outcome, Time};
-use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::{Signature, VerifyingKey};
+use model::{Client, CustomerId, EventKind, Factor, Outcome, Time};
+use p256::ecdsa::VerifyingKey;
 use p256::pkcs8::DecodePublicKey as _;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use stepup::device::Device;
-use stepup::{Action, Method, Passed, action};
+use stepup::{Action, action};
 
+use super::authenticators::{By, by_visit};
 use super::facts::Fact;
+use super::given::{Given, May, used};
 use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::random;
 use super::room::room_for;
-use super::{ProofError, Proofs, named, tokens};
+use super::{ProofError, Proofs, named};
 use crate::observe::Observer;
-
-/// How long what a device is to sign is good.
-const GOOD_S: i64 = 120;
+use crate::sequencer::AskError;
 
 /// A registered device as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -61,15 +58,6 @@ impl Shown {
             used: device.used,
         }
     }
-}
-
-/// What a device is asked to sign.
-#[derive(Serialize, Deserialize)]
-struct Asked {
-    customer: CustomerId,
-    device: [u8; 16],
-    id: [u8; 16],
-    ends: Time,
 }
 
 /// A device to register, looked at.
@@ -136,7 +124,7 @@ impl Proofs {
     }
 
     /// One of them as it is shown.
-    async fn shown(&self, device: &Device) -> Result<Shown, ProofError> {
+    pub(super) async fn shown(&self, device: &Device) -> Result<Shown, ProofError> {
         let all = self.devices(&device.customer).await?;
         let id = HEXLOWER.encode(&device.id);
         all.into_iter().find(|each| each.id == id).ok_or(ProofError::Absent("device"))
@@ -201,29 +189,41 @@ impl Proofs {
     }
 
     /// Registers a device on a visit; one that is registered already gets the new name. Its key changes only by a passkey: who could
-    /// change it could show that a copy is it.
+    /// change it could show that a copy is it. `may_repeat`: the same with a proof that was used for it is the same request once more, to
+    /// which no answer came.
     pub(crate) async fn register_device(
         &self,
         observer: &Observer,
         visit: &Visit,
         new: NewDevice,
+        may_repeat: bool,
     ) -> Result<Shown, ProofError> {
+        let _turn = self.turn(&visit.customer).await;
         let change = new.registering(&visit.customer);
-        self.may_add(visit, &change).await?;
+        let May { given, .. } = self.may_add(visit, &change).await?;
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
-        let given = visit.given(&change, self.now());
-        let confirmed = confirmed_by(given.passed());
+        let confirmed = confirmed_by(&given);
         if let_in.only && !let_in.this && confirmed.is_none() {
             return Err(ProofError::OtherDevice);
         }
         let NewDevice { device, name, key } = new;
         let (customer, id, made) = (visit.customer.clone(), random()?, self.now());
         let new = Device { id, customer, device, name, key, made, used: None };
+        let (told_as, repeats) = (given.id(), may_repeat);
         let registered = self.keeper.act(move |kept| {
             room_for(kept, &change)?;
-            given.use_up(kept)?;
             let has = kept.devices(&new.customer)?;
-            let Some(known) = has.iter().find(|each| each.device == new.device) else {
+            let known = has.iter().find(|each| each.device == new.device);
+            let is_so =
+                |known: &&Device| known.name == new.name && (new.key.is_none() || new.key == known.key);
+            if let Some(same) = known.filter(is_so)
+                && repeats
+                && given.is_used(kept)?
+            {
+                return Ok(same.clone());
+            }
+            given.use_up(kept)?;
+            let Some(known) = known else {
                 kept.put_device(&new)?;
                 return Ok(new);
             };
@@ -237,9 +237,11 @@ impl Proofs {
             Ok(renamed)
         });
         let registered = registered.await?;
-        let by = (confirmed, visit.client.as_deref());
-        self.tell_device(observer, EventKind::DeviceRegister, &registered, by).await?;
-        self.shown(&registered).await
+        let kind = EventKind::DeviceRegister;
+        self.tell_device(observer, (kind, told_as), &registered, (confirmed, by_visit(visit))).await?;
+        // What was told before, and taken back since, is registered by no proof that was used.
+        let shown = self.shown(&registered).await?;
+        if shown.counts_from.is_some() { Ok(shown) } else { Err(used()) }
     }
 
     /// That one is taken back, for its owner to confirm.
@@ -257,11 +259,13 @@ impl Proofs {
         visit: &Visit,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
+        // Of two that are taken back at once the second one sees what is left.
+        let _turn = self.turn(&visit.customer).await;
         let change = self.taking_back(visit, id).await?;
-        self.may_change(visit, &change).await?;
-        let confirmed = confirmed_by(visit.proven(&change, self.now()));
+        let May { given, .. } = self.may_change(visit, &change).await?;
+        let confirmed = confirmed_by(&given);
         if confirmed.is_none() {
-            self.check_unlocked(visit).await?;
+            self.check_unlocked(&visit.customer).await?;
         }
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
         if let_in.only && !let_in.this && confirmed.is_none() {
@@ -270,8 +274,8 @@ impl Proofs {
         if let_in.only && !self.lets_in_without(&change).await? {
             return Err(ProofError::LastDevice);
         }
-        self.use_proof(visit, &change).await?;
-        self.take_device(observer, &visit.customer, id, (confirmed, visit.client.as_deref())).await
+        self.use_up(given).await?;
+        self.take_device(observer, &visit.customer, id, (confirmed, by_visit(visit))).await
     }
 
     /// Takes one back for a customer who cannot.
@@ -281,7 +285,8 @@ impl Proofs {
         customer: &CustomerId,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        self.take_device(observer, customer, id, (None, None)).await
+        let _turn = self.turn(customer).await;
+        self.take_device(observer, customer, id, (None, (None, None))).await
     }
 
     /// Decisions must know first: what is forgotten here could not be taken back any more.
@@ -290,11 +295,11 @@ impl Proofs {
         observer: &Observer,
         customer: &CustomerId,
         id: [u8; 16],
-        by: (Option<Factor>, Option<&str>),
+        by: (Option<Factor>, By<'_>),
     ) -> Result<(), ProofError> {
         let owner = customer.clone();
         let device = self.keeper.act(move |kept| device_of(kept, &owner, &id)).await?;
-        self.tell_device(observer, EventKind::DeviceRemove, &device, by).await?;
+        self.tell_device(observer, (EventKind::DeviceRemove, None), &device, by).await?;
         self.keeper.act(move |kept| kept.remove_device(&device)).await
     }
 
@@ -306,16 +311,17 @@ impl Proofs {
         visit: &Visit,
         only: bool,
     ) -> Result<(), ProofError> {
+        let _turn = self.turn(&visit.customer).await;
         let change = visit.restricting(only);
-        self.may_add(visit, &change).await?;
-        let confirmed = confirmed_by(visit.proven(&change, self.now()));
+        let May { given, .. } = self.may_add(visit, &change).await?;
+        let confirmed = confirmed_by(&given);
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
         if !let_in.this && confirmed.is_none() {
             return Err(ProofError::OtherDevice);
         }
         check_anybody(only, let_in)?;
-        self.use_proof(visit, &change).await?;
-        self.restrict(observer, &visit.customer, only, (confirmed, visit.client.as_deref())).await
+        self.use_up(given).await?;
+        self.restrict(observer, &visit.customer, only, (confirmed, by_visit(visit))).await
     }
 
     /// The same for a customer who cannot.
@@ -325,7 +331,8 @@ impl Proofs {
         customer: &CustomerId,
         only: bool,
     ) -> Result<(), ProofError> {
-        self.restrict(observer, customer, only, (None, None)).await
+        let _turn = self.turn(customer).await;
+        self.restrict(observer, customer, only, (None, (None, None))).await
     }
 
     async fn restrict(
@@ -333,7 +340,7 @@ impl Proofs {
         observer: &Observer,
         customer: &CustomerId,
         only: bool,
-        (factor, client): (Option<Factor>, Option<&str>),
+        (factor, (channel, client)): (Option<Factor>, By<'_>),
     ) -> Result<(), ProofError> {
         check_anybody(only, self.let_in(customer, None).await?)?;
         let fact = Fact {
@@ -343,86 +350,40 @@ impl Proofs {
             customer,
             factor,
             reason: None,
-            channel: Channel::Web,
+            channel,
             client,
         };
         self.tell(observer, fact).await
     }
 
-    /// What a device is to sign to show that it is there, within two minutes.
-    pub(crate) async fn ask_device(&self, customer: &CustomerId, id: [u8; 16]) -> Result<String, ProofError> {
-        let owner = customer.clone();
-        let device = self.keeper.act(move |kept| device_of(kept, &owner, &id)).await?;
-        if device.key.is_none() {
-            return Err(ProofError::Conflict("the device was registered without a key".to_owned()));
-        }
-        let ends = self.now().plus_us(GOOD_S * SECOND_US);
-        let asked = Asked { customer: customer.clone(), device: id, id: random()?, ends };
-        tokens::make(&self.keys.tokens, "device", &asked)
-            .ok_or_else(|| ProofError::Broken("a question cannot be made".to_owned()))
-    }
-
-    /// The device, if it signed what it was asked to: once.
-    pub(crate) async fn device_is_there(
-        &self,
-        customer: &CustomerId,
-        id: [u8; 16],
-        token: &str,
-        signature: &str,
-    ) -> Result<Shown, ProofError> {
-        let now = self.now();
-        let asked: Option<Asked> = tokens::read(&self.keys.tokens, "device", token);
-        let asked =
-            asked.filter(|asked| asked.customer == *customer && asked.device == id && now < asked.ends);
-        let asked = asked.ok_or_else(|| {
-            ProofError::Conflict(
-                "the device was asked nothing of the kind, or too long ago; ask again".to_owned(),
-            )
-        })?;
-        let signature = signed(signature)?;
-        let (owner, text) = (customer.clone(), token.to_owned());
-        let device = self
-            .keeper
-            .act(move |kept| {
-                let device = device_of(kept, &owner, &id)?;
-                let key = device.key.as_deref().and_then(|key| VerifyingKey::from_sec1_bytes(key).ok());
-                let right = key.is_some_and(|key| key.verify(text.as_bytes(), &signature).is_ok());
-                if !right {
-                    return Err(ProofError::invalid("signature", "`signature` is not this device's"));
-                }
-                if !kept.spend(&asked.id, asked.ends)? {
-                    return Err(ProofError::Conflict("it was shown with this before; ask again".to_owned()));
-                }
-                let device = Device { used: Some(now), ..device };
-                kept.put_device(&device)?;
-                Ok(device)
-            })
-            .await?;
-        self.shown(&device).await
-    }
-
     async fn tell_device(
         &self,
         observer: &Observer,
-        kind: EventKind,
+        (kind, by_proof): (EventKind, Option<[u8; 16]>),
         device: &Device,
-        (factor, client): (Option<Factor>, Option<&str>),
+        (factor, (channel, client)): (Option<Factor>, By<'_>),
     ) -> Result<(), ProofError> {
         // Decisions know it by what the broker calls it, from wherever it is registered or taken back.
         let client = Client { device: Some(device.device.clone()), ..told_client(client) };
         let client = serde_json::to_string(&client)
             .map_err(|_error| ProofError::Broken("a device cannot be told".to_owned()))?;
+        // What one proof was for happens once.
+        let id = by_proof.map_or_else(random, Ok)?;
         let fact = Fact {
-            id: format!("{kind}-{}", HEXLOWER.encode(&random::<16>()?)),
+            id: format!("{kind}-{}", HEXLOWER.encode(&id)),
             kind,
             outcome: Outcome::Succeeded,
             customer: &device.customer,
             factor,
             reason: None,
-            channel: Channel::Web,
+            channel,
             client: Some(&client),
         };
-        self.tell(observer, fact).await
+        match self.tell(observer, fact).await {
+            // It was told before it could be answered.
+            Err(ProofError::Ask(AskError::Conflict { .. })) if by_proof.is_some() => Ok(()),
+            told => told,
+        }
     }
 }
 
@@ -436,9 +397,8 @@ fn check_anybody(only: bool, let_in: LetIn) -> Result<(), ProofError> {
 }
 
 /// The factor that confirmed a change.
-fn confirmed_by(passed: Option<&Passed>) -> Option<Factor> {
-    let passed = passed.filter(|passed| passed.matured)?;
-    (passed.method == Method::Passkey).then_some(Factor::Passkey)
+fn confirmed_by(given: &Given) -> Option<Factor> {
+    given.is_strong().then_some(Factor::Passkey)
 }
 
 /// The client as the broker told it.
@@ -446,7 +406,7 @@ fn told_client(client: Option<&str>) -> Client {
     client.and_then(|client| serde_json::from_str(client).ok()).unwrap_or_default()
 }
 
-fn device_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Device, ProofError> {
+pub(super) fn device_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Device, ProofError> {
     let all = kept.devices(customer)?;
     all.into_iter().find(|each| each.id == *id).ok_or(ProofError::Absent("device"))
 }
@@ -461,17 +421,4 @@ fn public_key(text: &str) -> Result<Vec<u8>, ProofError> {
         ProofError::invalid("public_key", format!("`public_key` is no such key; allowed: {ALLOWED}"))
     })?;
     Ok(key.to_sec1_bytes().into_vec())
-}
-
-/// A signature: two numbers of 32 bytes (IEEE P1363, as WebCrypto gives it) or ASN.1 DER, in base64url.
-fn signed(text: &str) -> Result<Signature, ProofError> {
-    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
-    let signature =
-        bytes.and_then(|bytes| Signature::from_slice(&bytes).or_else(|_| Signature::from_der(&bytes)).ok());
-    signature.ok_or_else(|| {
-        ProofError::invalid(
-            "signature",
-            "`signature` is none; allowed: ECDSA on P-256, raw or DER, in base64url",
-        )
-    })
 }

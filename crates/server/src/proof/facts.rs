@@ -18,8 +18,8 @@ pub(crate) struct Fact<'a> {
     pub(crate) factor: Option<Factor>,
     /// What it is about: `event` or `challenge` and its identifier.
     pub(crate) reason: Option<Reason>,
-    /// Where it was said.
-    pub(crate) channel: Channel,
+    /// The way the customer came; none where an operator did it for them, whichever way they had asked for it.
+    pub(crate) channel: Option<Channel>,
     /// JSON of an event's `client`, if the broker told one.
     pub(crate) client: Option<&'a str>,
 }
@@ -32,7 +32,7 @@ impl Proofs {
             |invalid: model::Invalid| ProofError::invalid(invalid.field.clone(), invalid.to_string());
         let mut event = Event::bare(fact.id.parse().map_err(invalid)?, now, fact.kind, fact.outcome);
         event.customer = Some(fact.customer.clone());
-        event.channel = Some(fact.channel);
+        event.channel = fact.channel;
         event.factor = fact.factor;
         event.reason = fact.reason;
         if let Some(client) = fact.client.and_then(|client| serde_json::from_str(client).ok()) {

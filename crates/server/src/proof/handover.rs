@@ -10,20 +10,18 @@ use serde::{Deserialize, Serialize};
 use stepup::action::Authenticator;
 use stepup::{Action, Passed};
 
-use super::kept::Kept;
+use super::given::{Given, Proven};
 use super::keys::random;
 use super::{ChallengeId, ProofError, Proofs, named, tokens};
 
 const HANDOVER_S: i64 = 120;
 const VISIT_S: i64 = 15 * 60;
 const BROWSER_DAYS: i64 = 400;
-/// How long a proof given on a visit waits for the change it is for.
-const PROVEN_S: i64 = 5 * 60;
 /// Bytes of an address to return to.
 pub(crate) const RETURN_BYTES_MAX: usize = 1_024;
 /// All browsers together that do not show which they are.
 const STRANGER: &str = "stranger";
-/// Bytes of what the broker tells of the browser.
+/// Bytes of what the broker tells of the browser: it travels in the link and stays in a cookie, which holds 4,096.
 const CLIENT_BYTES_MAX: usize = 1_024;
 
 /// Where a visit goes.
@@ -54,36 +52,6 @@ pub(crate) struct Visit {
     proven: Option<Proven>,
 }
 
-/// A proof of one change on a visit: good for that and nothing else, once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Proven {
-    action: Action,
-    passed: Passed,
-    /// For so long from then on.
-    since: Time,
-    id: [u8; 16],
-}
-
-/// The proof of a change, if there is one, to be used up in the act that makes the change: what that act refuses does not cost it.
-#[derive(Debug, Clone)]
-pub(super) struct Given(Option<Proven>);
-
-impl Given {
-    pub(super) fn passed(&self) -> Option<&Passed> {
-        self.0.as_ref().map(|proven| &proven.passed)
-    }
-
-    /// It is good once.
-    pub(super) fn use_up(&self, kept: &Kept<'_>) -> Result<(), ProofError> {
-        match &self.0 {
-            Some(proven) if !kept.spend(&proven.id, proven.good_until())? => {
-                Err(ProofError::Conflict("the proof was used for this before; confirm anew".to_owned()))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
 /// A proof on its way through the page: for the visit on which it was given.
 #[derive(Serialize, Deserialize)]
 struct Confirmation {
@@ -110,15 +78,16 @@ impl Visit {
         &self.id
     }
 
-    /// The proof of this change, if it was given lately.
-    pub(super) fn proven(&self, change: &Action, now: Time) -> Option<&Passed> {
-        let proven = self.proven.as_ref().filter(|proven| proven.action.differences(change).is_empty())?;
-        (now < proven.good_until()).then_some(&proven.passed)
+    /// When it began.
+    pub(super) fn began(&self) -> Time {
+        self.ends.plus_us(-VISIT_S * SECOND_US)
     }
 
-    /// The same, to be used up.
+    /// The proof of this change, if it was given lately: looked up once, so that it is the same when it is used up.
     pub(super) fn given(&self, change: &Action, now: Time) -> Given {
-        Given(self.proven.clone().filter(|_| self.proven(change, now).is_some()))
+        let is_for =
+            |proven: &&Proven| now < proven.good_until() && proven.action.differences(change).is_empty();
+        Given(self.proven.as_ref().filter(is_for).cloned())
     }
 
     /// The name in what was proven, if there was one.
@@ -144,10 +113,19 @@ pub(crate) fn adding(customer: CustomerId, factor: Factor, name: &str) -> Result
     Ok(Action { authenticator, ..Action::bare(customer, EventKind::FactorEnroll) })
 }
 
-impl Proven {
-    fn good_until(&self) -> Time {
-        self.since.plus_us(PROVEN_S * SECOND_US)
+/// What the broker tells of the browser, as it is kept.
+fn kept_client(client: Option<&model::Client>) -> Result<Option<String>, ProofError> {
+    let Some(client) = client else { return Ok(None) };
+    let failed = |_error| ProofError::Broken("a client cannot be told".to_owned());
+    let text = serde_json::to_string(client).map_err(failed)?;
+    if text.len() > CLIENT_BYTES_MAX {
+        let problem = format!(
+            "`client` has {} bytes as JSON; allowed: at most {CLIENT_BYTES_MAX}; leave its `user_agent` out, which is what is long",
+            text.len()
+        );
+        return Err(ProofError::invalid("client", problem));
     }
+    Ok(Some(text))
 }
 
 impl Proofs {
@@ -169,8 +147,7 @@ impl Proofs {
             );
             return Err(ProofError::invalid("return_to", problem));
         }
-        let client = client.and_then(|client| serde_json::to_string(client).ok());
-        let client = client.filter(|client| client.len() <= CLIENT_BYTES_MAX);
+        let client = kept_client(client)?;
         let ends = self.now().plus_us(HANDOVER_S * SECOND_US);
         let id = random()?;
         let visit = Visit { customer, page, signed_in, return_to, japanese, client, ends, id, proven: None };
@@ -187,16 +164,12 @@ impl Proofs {
         challenge: Option<ChallengeId>,
     ) -> Result<Visit, ProofError> {
         let (now, customer) = (self.now(), change.customer.clone());
+        // Before a proof is used up.
+        let client = kept_client(client)?;
         let proven = match challenge {
-            Some(id) => {
-                let (action, passed) = self.redeem_for_change(id, change).await?;
-                // It waited to be redeemed; an operator's for an hour.
-                Some(Proven { action, passed, since: now, id: random()? })
-            }
+            Some(id) => Some(self.redeem_for_change(id, change).await?),
             None => None,
         };
-        let client = client.and_then(|client| serde_json::to_string(client).ok());
-        let client = client.filter(|client| client.len() <= CLIENT_BYTES_MAX);
         let ends = now.plus_us(VISIT_S * SECOND_US);
         let page = Page::Security;
         let id = random()?;
@@ -257,18 +230,6 @@ impl Proofs {
         Visit { proven, ..visit.clone() }
     }
 
-    /// Uses the proof of a change up, if there is one: it is good once.
-    pub(super) async fn use_proof(
-        &self,
-        visit: &Visit,
-        change: &Action,
-    ) -> Result<Option<Passed>, ProofError> {
-        let given = visit.given(change, self.now());
-        let passed = given.passed().cloned();
-        self.keeper.act(move |kept| given.use_up(kept)).await?;
-        Ok(passed)
-    }
-
     /// A token for a browser in which this customer proved themselves.
     fn browser_token(&self, customer: &CustomerId) -> Option<String> {
         let browser = Browser {
@@ -315,7 +276,8 @@ mod tests {
     use model::time::SECOND_US;
     use stepup::{Method, Passed};
 
-    use super::{PROVEN_S, Page, Proven, Visit, adding};
+    use super::super::given::{PROVEN_S, Proven};
+    use super::{Page, Visit, adding};
 
     /// What operators confirmed waits an hour for the customer to come back.
     #[test]
@@ -337,9 +299,9 @@ mod tests {
             proven: Some(proven),
         };
         for (now, good) in [(3_000, true), (2_999 + PROVEN_S, true), (3_000 + PROVEN_S, false)] {
-            assert_eq!(visit.proven(&action, at(now)).is_some(), good, "after {now} s");
+            assert_eq!(visit.given(&action, at(now)).passed().is_some(), good, "after {now} s");
         }
         let other = adding(customer, model::Factor::Passkey, "mine").unwrap();
-        assert!(visit.proven(&other, at(3_000)).is_none());
+        assert!(visit.given(&other, at(3_000)).passed().is_none());
     }
 }

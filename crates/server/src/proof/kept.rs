@@ -32,6 +32,7 @@ enum Sort {
     Count,
     Confirmed,
     ConfirmedAlone,
+    Doubt,
 }
 
 impl Sort {
@@ -51,6 +52,7 @@ impl Sort {
             Self::Count => 24,
             Self::Confirmed => 26,
             Self::ConfirmedAlone => 27,
+            Self::Doubt => 28,
         }
     }
 }
@@ -245,6 +247,24 @@ impl<'a> Kept<'a> {
         }
         self.sheet.put(Sort::Spent.kind(), id, &[], Some(good_until.as_us()))?;
         Ok(true)
+    }
+
+    /// Whether it was spent before, as long as that is kept.
+    pub(crate) fn is_spent(&self, id: &[u8; 16]) -> Result<bool, ProofError> {
+        Ok(self.sheet.get(Sort::Spent.kind(), id)?.is_some())
+    }
+
+    /// Since when what a customer has is in doubt, if it is: their first report that was not dealt with when it was last looked.
+    pub(crate) fn doubt(&self, customer: &CustomerId) -> Result<Option<Time>, ProofError> {
+        self.get(Sort::Doubt, &self.customer(customer))
+    }
+
+    pub(crate) fn put_doubt(&self, customer: &CustomerId, since: Time) -> Result<(), ProofError> {
+        self.put(Sort::Doubt, &self.customer(customer), &since, None)
+    }
+
+    pub(crate) fn remove_doubt(&self, customer: &CustomerId) -> Result<(), ProofError> {
+        Ok(self.sheet.remove(Sort::Doubt.kind(), &self.customer(customer))?)
     }
 
     /// Whom a passkey's user handle names.

@@ -8,6 +8,7 @@ use stepup::Method;
 
 use super::gateway::Message;
 use super::keys::random;
+use super::reach::Reach;
 use super::{ProofError, Proofs};
 use crate::pages::texts::Texts;
 use crate::wording;
@@ -30,6 +31,10 @@ impl Proofs {
 
     /// The same of what a broker told as a fact, if that was just now: of what is long past, told to fill the journal, nobody is.
     pub(crate) async fn notify_told(&self, customer: &CustomerId, kind: EventKind, at: Time) {
+        // Since when what the customer has is in doubt is noted, too.
+        if let Err(error) = self.reports(customer).await {
+            crate::log::line("proof.not_done", &crate::log::with_sources(&error));
+        }
         let now = self.now();
         if at.plus_us(GOOD_US) > now {
             self.notify(customer, kind, now).await;
@@ -38,10 +43,15 @@ impl Proofs {
 
     async fn send_notice(&self, customer: &CustomerId, kind: EventKind, at: Time) -> Result<(), ProofError> {
         let Some(gateway) = &self.gateway else { return Ok(()) };
-        let reach = self.reach(customer, at).await?;
-        let way = [Method::Mail, Method::Sms].into_iter().filter(|method| gateway.sends(*method));
-        let way = way.filter_map(|method| Some((method, reach.by(method)?.to_owned()))).next();
-        let (method, to) = way.ok_or(ProofError::NoContact("contact"))?;
+        let ways = [Method::Mail, Method::Sms].into_iter().filter(|method| gateway.sends(*method));
+        let first =
+            |reach: &Reach| ways.clone().find_map(|method| Some((method, reach.by(method)?.to_owned())));
+        let mut reach = self.reach(customer, at).await?;
+        // Who is reached by nothing else is told where it may be the thief who reads it: they learn nothing by it.
+        if first(&reach).is_none() {
+            reach = self.reach_in_doubt(customer, at).await?;
+        }
+        let (method, to) = first(&reach).ok_or(ProofError::NoContact("contact"))?;
         let room = gateway.room()?;
         let (owner, now) = (customer.clone(), self.now());
         self.keeper

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use data_encoding::BASE64URL_NOPAD;
 use model::Time;
 use model::time::SECOND_US;
 use serde_json::Value;
@@ -180,15 +181,21 @@ impl Passkeys {
         json(&options)
     }
 
-    /// Ends it. `passkeys` are those the customer has now: one that was removed meanwhile proves nothing.
+    /// Ends it. `passkeys` are those the customer has now: one that was removed meanwhile proves nothing; and `handle` is what theirs
+    /// hold of whom they are.
     pub(crate) fn end_proof(
         &self,
         id: &[u8; 16],
         answer: Value,
-        passkeys: &[String],
+        (handle, passkeys): ([u8; 16], &[String]),
         now: Time,
     ) -> Result<Proven, Failed> {
         let Some(Ceremony::Prove(state)) = self.take(id, now) else { return Err(Failed::NotUnderWay) };
+        // Who answers need not say whom the passkey holds; the library does not look at it where they do (WebAuthn Level 3, section 7.2).
+        let told = answer.pointer("/response/userHandle").filter(|told| !told.is_null());
+        if told.is_some_and(|told| told.as_str() != Some(BASE64URL_NOPAD.encode(&handle).as_str())) {
+            return Err(Failed::Refused("it is of somebody else".to_owned()));
+        }
         let answer = browsers(answer)?;
         let ended = self.webauthn.finish_passkey_authentication(&answer, &state);
         let result = ended.map_err(|error| failed(&error, &answer))?;
@@ -354,7 +361,10 @@ mod tests {
         let ended = passkeys.end_enrolment(&[1; 16], json!({}), at(1)).unwrap_err();
         assert!(matches!(ended, ProofError::Conflict(_)), "{ended}");
         passkeys.begin_enrolment([1; 16], [2; 16], "C1", Vec::new(), at(0)).unwrap();
-        assert!(matches!(passkeys.end_proof(&[1; 16], json!({}), &[], at(1)), Err(Failed::NotUnderWay)));
+        assert!(matches!(
+            passkeys.end_proof(&[1; 16], json!({}), ([2; 16], &[]), at(1)),
+            Err(Failed::NotUnderWay)
+        ));
     }
 
     #[test]

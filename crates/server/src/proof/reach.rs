@@ -50,8 +50,14 @@ impl Reach {
 }
 
 impl Proofs {
-    /// Where this customer is reached by contacts that had settled at this time.
+    /// Where this customer is reached by contacts that had settled at this time, and before they said that it was not them, if they did.
     pub(super) async fn reach(&self, customer: &CustomerId, at: Time) -> Result<Reach, ProofError> {
+        let reports = self.reports(customer).await?;
+        self.reach_in_doubt(customer, reports.since().map_or(at, |since| since.min(at))).await
+    }
+
+    /// The same by what settled since they said so, too, which may be the thief's.
+    pub(super) async fn reach_in_doubt(&self, customer: &CustomerId, at: Time) -> Result<Reach, ProofError> {
         let sealed = profile::sealed(&self.sequencer, customer).await?;
         let opened = sealed.and_then(|sealed| profile::open(&self.secret, customer, &sealed));
         Ok(opened.map_or_else(Reach::default, |profile| Reach::of(&profile, self.settings.cooling_hours, at)))

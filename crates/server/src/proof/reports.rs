@@ -6,11 +6,12 @@
 use engine::key::RecordKey;
 use model::event::{EventId, Reason};
 use model::{Channel, CustomerId, EventKind, Outcome, Time};
-use stepup::Challenge;
+use stepup::{Authenticator, Challenge};
 
 use super::challenges::{ChallengeId, Shown, own_challenge, show};
 use super::facts::Fact;
 use super::handover::Visit;
+use super::kept::Kept;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
 use crate::sequencer::AskError;
@@ -22,6 +23,8 @@ pub(crate) struct Reports {
     last: Option<Time>,
     /// When they were last identified anew.
     verified: Option<Time>,
+    /// Since when what they have is in doubt: the first report of those that nobody has dealt with. What counted by then counts.
+    since: Option<Time>,
 }
 
 impl Reports {
@@ -45,6 +48,16 @@ impl Reports {
             || self.last.is_some_and(|last| made <= last.max(self.verified.unwrap_or(last)))
     }
 
+    /// Since when what the customer has is in doubt, if it is.
+    pub(super) const fn since(self) -> Option<Time> {
+        self.since
+    }
+
+    /// Whether it counts for nothing now: it was new when the customer said that it was not them, and may be the thief's.
+    pub(super) fn question(self, authenticator: &Authenticator) -> bool {
+        self.since.is_some_and(|since| authenticator.is_in_doubt(since))
+    }
+
     /// Whether they end a challenge that was made then.
     pub(super) fn end(self, made: Time) -> bool {
         self.last.is_some_and(|last| made <= last)
@@ -62,10 +75,13 @@ impl Proofs {
         let seen = self.sequencer.look(vec![key], look).await?;
         // 0 stands for never.
         let time = |us: i64| Time::from_us(us).filter(|_| us != 0);
-        Ok(seen.map_or_else(Reports::default, |(reported, verified)| Reports {
-            last: time(reported),
-            verified: time(verified),
-        }))
+        let Some((reported, verified)) = seen.filter(|(reported, _)| *reported != 0) else {
+            return Ok(Reports::default());
+        };
+        let reports = Reports { last: time(reported), verified: time(verified), since: None };
+        let (owner, hours) = (customer.clone(), self.settings.cooling_hours);
+        let since = self.keeper.act(move |kept| in_doubt_since(kept, &owner, reports, hours)).await?;
+        Ok(Reports { since, ..reports })
     }
 
     /// The customer says of a challenge that it was not them.
@@ -114,14 +130,41 @@ impl Proofs {
         (channel, client): (Channel, Option<&str>),
     ) -> Result<(), ProofError> {
         let kind = EventKind::CustomerReport;
-        let fact =
-            Fact { id, kind, outcome: Outcome::Succeeded, customer, factor: None, reason, channel, client };
+        let (outcome, channel) = (Outcome::Succeeded, Some(channel));
+        let fact = Fact { id, kind, outcome, customer, factor: None, reason, channel, client };
         match self.tell(observer, fact).await {
             // Pressed again: the report that is in the journal stands.
-            Err(ProofError::Ask(AskError::Conflict { .. })) => Ok(()),
-            told => told,
+            Err(ProofError::Ask(AskError::Conflict { .. })) => {}
+            told => told?,
         }
+        // From here on it is known since when: what cools off before the customer says so of something else, too, stays in doubt.
+        self.reports(customer).await.map(drop)
     }
+}
+
+/// Since when what a customer has is in doubt; noted when it is first seen. What was in doubt when they were identified cools off again
+/// from then on.
+fn in_doubt_since(
+    kept: &Kept<'_>,
+    customer: &CustomerId,
+    reports: Reports,
+    hours: u32,
+) -> Result<Option<Time>, ProofError> {
+    let mut noted = kept.doubt(customer)?;
+    if let Some(since) = noted
+        && let Some(identified) = reports.verified.filter(|identified| *identified >= since)
+    {
+        for each in kept.authenticators(customer)? {
+            kept.put_authenticator(&each.settled(since, identified, hours))?;
+        }
+        kept.remove_doubt(customer)?;
+        noted = None;
+    }
+    let Some(last) = reports.locked() else { return Ok(None) };
+    if noted.is_none() {
+        kept.put_doubt(customer, last)?;
+    }
+    Ok(noted.or(Some(last)))
 }
 
 #[cfg(test)]
@@ -142,7 +185,7 @@ mod tests {
             (at(1), at(1), None),
             (at(1), at(2), None),
         ] {
-            assert_eq!(Reports { last, verified }.locked(), locked, "{last:?} {verified:?}");
+            assert_eq!(Reports { last, verified, since: None }.locked(), locked, "{last:?} {verified:?}");
         }
     }
 
@@ -159,7 +202,7 @@ mod tests {
             (at(3), at(9), 10, false),
             (at(9), at(3), 10, true),
         ] {
-            let reports = Reports { last, verified };
+            let reports = Reports { last, verified, since: None };
             assert_eq!(reports.doubt(at(made).unwrap()), doubted, "{last:?} {verified:?} {made}");
         }
     }

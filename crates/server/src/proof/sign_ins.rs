@@ -54,9 +54,10 @@ impl Proofs {
         };
         let customer = self.keeper.act(move |kept| kept.handle(&handle)).await?;
         let customer = customer.ok_or(ProofError::UnknownPasskey)?;
-        let has = self.has(&customer).await?;
+        let (has, reports) = (self.has(&customer).await?, self.reports(&customer).await?);
         let proven = self.passkeys.end_sign_in(&id, answer, &passkeys_of(&has), self.now());
-        let passed = self.note_use(observer, &customer, proven, |_kept, passed, _matures| Ok(passed)).await?;
+        let whose = (&customer, reports);
+        let passed = self.note_use(observer, whose, proven, |_kept, passed, _matures| Ok(passed)).await?;
         Ok((customer, passed))
     }
 

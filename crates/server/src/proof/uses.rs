@@ -1,7 +1,7 @@
 //! A passkey's answer: for a change on a visit, which it confirms and no other, or for whatever else asked. Its use is noted, and a
 //! copy told. Must not know challenges.
 
-use model::{CustomerId, Outcome, Time};
+use model::{Channel, CustomerId, Outcome, Time};
 use serde_json::Value;
 use stepup::{Action, Kind, Method, Passed};
 
@@ -9,6 +9,7 @@ use super::authenticators::{by_credential, is_strong, passkeys_of};
 use super::handover::Visit;
 use super::kept::Kept;
 use super::passkeys::{Failed, Proven};
+use super::reports::Reports;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
 
@@ -19,9 +20,9 @@ impl Proofs {
         visit: &Visit,
         change: &Action,
     ) -> Result<Value, ProofError> {
-        let now = self.now();
+        let (now, reports) = (self.now(), self.reports(&visit.customer).await?);
         let mut has = self.has(&visit.customer).await?;
-        has.retain(|each| is_strong(each, now));
+        has.retain(|each| is_strong(each, reports, now));
         self.passkeys.begin_proof(self.confirming(visit, change)?, &passkeys_of(&has), now)
     }
 
@@ -43,7 +44,8 @@ impl Proofs {
     ) -> Result<String, ProofError> {
         let passed = |_kept: &Kept<'_>, passed, _matures| Ok(passed);
         let id = self.confirming(visit, &change)?;
-        let passed = self.check_passkey(observer, &id, &visit.customer, answer, passed).await?;
+        let whose = (&visit.customer, self.reports(&visit.customer).await?);
+        let passed = self.check_passkey(observer, &id, whose, answer, passed).await?;
         self.confirmation_token(visit, change, passed)
     }
 
@@ -53,20 +55,21 @@ impl Proofs {
         &self,
         observer: &Observer,
         id: &[u8; 16],
-        customer: &CustomerId,
+        (customer, reports): (&CustomerId, Reports),
         answer: Value,
         then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
     ) -> Result<T, ProofError> {
         let has = self.has(customer).await?;
-        let proven = self.passkeys.end_proof(id, answer, &passkeys_of(&has), self.now());
-        self.note_use(observer, customer, proven, then).await
+        let whose = (self.keys.name("handle", customer.as_str()), passkeys_of(&has));
+        let proven = self.passkeys.end_proof(id, answer, (whose.0, &whose.1), self.now());
+        self.note_use(observer, (customer, reports), proven, then).await
     }
 
     /// Notes what came of a passkey's answer, and does with the proof it is what `then` says.
     pub(super) async fn note_use<T: Send + 'static>(
         &self,
         observer: &Observer,
-        customer: &CustomerId,
+        (customer, reports): (&CustomerId, Reports),
         proven: Result<Proven, Failed>,
         then: impl FnOnce(&Kept<'_>, Passed, Time) -> Result<T, ProofError> + Send + 'static,
     ) -> Result<T, ProofError> {
@@ -94,6 +97,9 @@ impl Proofs {
             .act(move |kept| {
                 let has = kept.authenticators(&owner)?;
                 let mut used = by_credential(has, &proven.credential).ok_or(ProofError::Absent("passkey"))?;
+                if reports.question(&used) {
+                    return Err(ProofError::Locked);
+                }
                 used.used = Some(now);
                 if let Some(passkey) = proven.changed {
                     used.kind = Kind::Passkey(passkey);
@@ -109,7 +115,7 @@ impl Proofs {
             .await?;
         // Decisions may not have learned it when it was seen.
         if let Some(copied) = copied {
-            self.tell_copied(observer, &copied, Outcome::Succeeded).await?;
+            self.tell_copied(observer, &copied, Outcome::Succeeded, Some(Channel::Web)).await?;
         }
         done
     }

@@ -1,0 +1,212 @@
+//! After *this was not me*: what was new when the customer said so may be the thief's, and counts for nothing until somebody identified the
+//! customer; what had settled by then answers.
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use lab::proof::SoftPasskey;
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::EncodePublicKey as _;
+use serde_json::{Value, json};
+use server::proof::ProofSettings;
+use server::proof::settings::CallSettings;
+
+use crate::http::Answer;
+use crate::proof::{Broker, event};
+use crate::timed::Timed;
+
+fn sell(customer: &str) -> Value {
+    let order = json!({"symbol": "7203", "side": "sell", "effect": "close", "quantity": 100});
+    json!({"customer": customer, "kind": "order", "order": order})
+}
+
+impl Broker {
+    /// Signs in by passkey alone, as one that holds this user handle does.
+    pub(crate) fn sign_in(&self, passkey: &mut SoftPasskey, handle: &Value) -> Answer {
+        let begun = self.asks().post("/v1/sign-ins", "").unwrap().json();
+        let mut credential = passkey.get(&begun["options"]);
+        credential["response"]["userHandle"] = handle.clone();
+        let body = json!({ "credential": credential }).to_string();
+        self.asks().post(&format!("/v1/sign-ins/{}", begun["id"].as_str().unwrap()), &body).unwrap()
+    }
+
+    fn made(&self, action: &Value) -> Value {
+        let made = self.asks().post("/v1/challenges", &action.to_string()).unwrap();
+        assert_eq!(made.status, 201, "{made:?}");
+        made.json()
+    }
+
+    fn answer(&self, challenge: &Value, method: &str, code: &str) -> Answer {
+        let body = json!({"customer": "C1", "method": method, "code": code}).to_string();
+        let path = format!("/v1/challenges/{}/answer", challenge["id"].as_str().unwrap());
+        self.asks().post(&path, &body).unwrap()
+    }
+}
+
+#[test]
+fn what_was_new_at_a_report_counts_for_nothing_until_the_customer_was_identified() {
+    let timed = Timed::cooling(12);
+    let broker = &timed.broker;
+    let app = broker.browser("C1").enrol_app();
+    timed.pass_hours(13);
+
+    // A thief in a session of theirs; nobody has noticed yet.
+    let mut session = broker.browser("C1");
+    let codes = session.post("/security/recovery", &json!({})).json();
+    let recovery = codes["codes"][0].as_str().unwrap();
+    let mut thief = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut thief).status, 201);
+    let handle = broker.authenticators("C1")["signals"]["userId"].clone();
+    let login = json!({"customer": "C1", "kind": "login"});
+    assert_eq!(broker.sign_in(&mut thief, &handle).status, 200);
+    assert_eq!(broker.made(&login)["methods"], json!(["totp"]), "nothing new where something old does");
+    timed.pass_hours(1);
+    assert_eq!(broker.browser("C1").post("/security/report", &json!({})).status, 200);
+
+    // What they added signs in no more, neither at once nor when it would have cooled off, nor when the customer says so of something
+    // else, too.
+    let is_nothing = |thief: &mut SoftPasskey| {
+        let refused = broker.sign_in(thief, &handle);
+        assert_eq!((refused.status, &refused.json()["reason"]), (409, &json!("locked")), "{refused:?}");
+        for action in [&login, &sell("C1")] {
+            let challenge = broker.made(action);
+            assert_eq!(challenge["methods"], json!(["totp"]), "{action}");
+            let begin = format!("/v1/challenges/{}/passkey", challenge["id"].as_str().unwrap());
+            let refused = broker.asks().post(&begin, "{\"customer\":\"C1\"}").unwrap();
+            assert_eq!((refused.status, &refused.json()["reason"]), (409, &json!("method")), "{refused:?}");
+        }
+        let refused = broker.answer(&broker.made(&login), "recovery", recovery);
+        assert_eq!((refused.status, &refused.json()["reason"]), (409, &json!("method")), "{refused:?}");
+    };
+    is_nothing(&mut thief);
+    timed.pass_hours(13);
+    is_nothing(&mut thief);
+    let again = json!({"time": timed.now(), "outcome": "succeeded"});
+    let again = event("said-again", "customer.report", "C1", &again);
+    assert_eq!(broker.asks().post("/v1/events", &again).unwrap().json()["accepted"], 1);
+    is_nothing(&mut thief);
+    let has = broker.authenticators("C1")["authenticators"].as_array().unwrap().clone();
+    for each in &has {
+        let in_doubt = each["method"] != "totp";
+        assert_eq!(
+            (&each["in_doubt"], each["counts_from"].is_null()),
+            (&json!(in_doubt), in_doubt),
+            "{each}"
+        );
+    }
+    let page = broker.browser("C1").get("/security").body;
+    assert_eq!(page.matches("It was new when you told us").count(), 2, "{page}");
+
+    // Nor does it take away what the customer has.
+    let mut session = broker.browser("C1");
+    let id = has.iter().find(|each| each["method"] == "totp").unwrap()["id"].clone();
+    let begun = session.post("/security/confirm", &json!({"change": {"act": "remove", "id": id}}));
+    assert_eq!(begun.status, 404, "{begun:?}");
+    assert_eq!(session.post("/security/remove", &json!({ "id": id })).status, 409);
+
+    // The customer's own, which had settled, answers.
+    let challenge = broker.made(&sell("C1"));
+    let answered = broker.answer(&challenge, "totp", &app.code(timed.steps()));
+    assert_eq!(answered.status, 200, "{answered:?}");
+    assert_eq!(broker.redeem(challenge["id"].as_str().unwrap(), &sell("C1")).status, 200);
+
+    // From when somebody identified them it is as new as if it came then.
+    assert_eq!(broker.unlock("C1").status, 200);
+    assert_eq!(broker.sign_in(&mut thief, &handle).status, 200);
+    assert_eq!(broker.made(&sell("C1"))["methods"], json!(["totp"]), "it cools off again");
+    let has = broker.authenticators("C1");
+    let passkey = has["authenticators"].as_array().unwrap().iter().find(|each| each["method"] == "passkey");
+    let counts_from = passkey.unwrap()["counts_from"].as_str().unwrap();
+    assert!(counts_from > timed.now().as_str(), "{has}");
+    timed.pass_hours(11);
+    assert!(counts_from > timed.now().as_str(), "for twelve hours from then on");
+    assert_eq!(broker.made(&sell("C1"))["methods"], json!(["totp"]));
+    timed.pass_hours(2);
+    assert_eq!(broker.made(&sell("C1"))["methods"], json!(["passkey"]), "nobody removed it");
+}
+
+/// The same of numbers to call and of devices: what settles later settles too late.
+#[test]
+fn a_number_and_a_device_that_were_new_at_a_report_count_for_nothing() {
+    let calls = CallSettings { offered: true, ..CallSettings::default() };
+    let timed = Timed::start(ProofSettings { calls, ..ProofSettings::default() });
+    let broker = &timed.broker;
+    let key = SigningKey::from_slice(&[7; 32]).unwrap();
+    let public = BASE64.encode(key.verifying_key().to_public_key_der().unwrap().as_bytes());
+    let begin = |customer: &str| {
+        crate::codes::tell_contacts(broker, customer, "en", &[("phone", "090-1234-5678")]);
+        let device = json!({"device": "phone", "name": "phone", "public_key": public}).to_string();
+        let made = broker.asks().post(&format!("/v1/customers/{customer}/devices"), &device).unwrap();
+        assert_eq!(made.status, 201, "{made:?}");
+        made.json()["id"].as_str().unwrap().to_owned()
+    };
+    let (settled, new) = (begin("C1"), begin("C2"));
+    let methods =
+        |customer: &str| broker.made(&json!({"customer": customer, "kind": "login"}))["methods"].clone();
+    let presence = |customer: &str, device: &str, body: &Value| {
+        let path = format!("/v1/customers/{customer}/devices/{device}/presence");
+        broker.asks().post(&path, &body.to_string()).unwrap()
+    };
+    let asked = presence("C2", &new, &json!({}));
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let token = asked.json()["token"].as_str().unwrap().to_owned();
+    let signature: Signature = key.sign(token.as_bytes());
+    let shown = json!({"token": token, "signature": BASE64URL_NOPAD.encode(&signature.to_bytes())});
+    assert_eq!(broker.browser("C2").post("/security/report", &json!({})).status, 200);
+    let locked = |answer: Answer| {
+        assert_eq!((answer.status, &answer.json()["reason"]), (409, &json!("locked")), "{answer:?}");
+    };
+    locked(presence("C2", &new, &shown));
+
+    timed.pass_hours(13);
+    assert_eq!(broker.browser("C1").post("/security/report", &json!({})).status, 200);
+    assert_eq!((methods("C1"), methods("C2")), (json!(["phone"]), json!([])));
+    locked(presence("C2", &new, &json!({})));
+    assert_eq!(presence("C1", &settled, &json!({})).status, 202);
+    assert_eq!(broker.unlock("C2").status, 200);
+    assert_eq!(methods("C2"), json!(["phone"]));
+    assert_eq!(presence("C2", &new, &json!({})).status, 202);
+}
+
+#[test]
+fn after_a_report_logins_and_orders_to_sell_are_asked_for_proof_and_let_through_by_it() {
+    let broker = Broker::start("cooling_hours = 0");
+    let app = broker.browser("C1").enrol_app();
+    let decide = |id: &str, kind: &str, details: &Value| {
+        let answer = broker.asks().post("/v1/decide", &event(id, kind, "C1", details)).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    };
+    let rules = |decision: &Value| {
+        let reasons = decision["reasons"].as_array().unwrap().clone();
+        reasons.iter().map(|reason| reason["rule"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let login = json!({"customer": "C1", "kind": "login", "credential": "correct"});
+    let before = decide("l-0", "login", &login);
+    assert_eq!((&before["decision"], rules(&before).len()), (&json!("allow"), 0), "{before}");
+    assert_eq!(decide("o-0", "order", &sell("C1"))["decision"], "allow");
+    assert_eq!(broker.browser("C1").post("/security/report", &json!({})).status, 200);
+
+    for (steps, id, kind, details) in [(0, "l-1", "login", login.clone()), (1, "o-1", "order", sell("C1"))] {
+        let decision = decide(id, kind, &details);
+        assert_eq!(decision["decision"], "step_up", "{decision}");
+        assert!(rules(&decision).contains(&"proof_after_report".to_owned()), "{decision}");
+        let challenge = &decision["challenge"];
+        let action = if kind == "login" { json!({"customer": "C1", "kind": "login"}) } else { details };
+        let id = challenge["id"].as_str().unwrap();
+        assert_eq!(broker.redeem(id, &action).status, 409, "not proven");
+        assert_eq!(broker.methods(&decision), json!(["totp"]));
+        let answered = broker.answer(challenge, "totp", &app.code(steps));
+        assert_eq!(answered.status, 200, "{answered:?}");
+        assert_eq!(broker.redeem(id, &action).status, 200);
+    }
+    let mut buy = sell("C1");
+    buy["order"]["side"] = json!("buy");
+    buy["order"]["effect"] = json!("open");
+    let held = decide("o-2", "order", &buy);
+    assert_eq!(held["decision"], "hold", "{held}");
+    assert!(rules(&held).contains(&"order_after_report".to_owned()), "{held}");
+
+    assert_eq!(broker.unlock("C1").status, 200);
+    let after = decide("l-2", "login", &login);
+    assert_eq!((&after["decision"], rules(&after).len()), (&json!("allow"), 0), "{after}");
+}

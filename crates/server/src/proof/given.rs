@@ -1,0 +1,170 @@
+//! Who may change what a customer has, and by which proof: given before, taken once, and used up in the act that makes the change. Must
+//! not know what is changed.
+
+use model::customer::text_key;
+use model::time::SECOND_US;
+use model::{CustomerId, EventKind, Time};
+use serde::{Deserialize, Serialize};
+use stepup::{Action, Method, Passed, Refusal};
+use tokio::sync::MutexGuard;
+
+use super::authenticators::is_strong;
+use super::challenges::{ChallengeId, own_challenge};
+use super::handover::Visit;
+use super::kept::Kept;
+use super::room::room_for;
+use super::{ProofError, Proofs};
+
+/// How long a proof given on a visit waits for the change it is for.
+pub(super) const PROVEN_S: i64 = 5 * 60;
+/// How long it is known that a proof was used, beyond its time: longer than any act waits, and than a challenge is redeemed again for
+/// the same.
+const USED_KEPT_S: i64 = 2 * 60 * 60;
+/// Customers whose changes may go on at once, about.
+const TURNS: u64 = 64;
+
+/// A proof of one change on a visit: good for that and nothing else, once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Proven {
+    pub(super) action: Action,
+    pub(super) passed: Passed,
+    /// For so long from then on.
+    pub(super) since: Time,
+    pub(super) id: [u8; 16],
+}
+
+/// The proof of a change, if there is one, looked up once and used up in the act that makes the change: what that act refuses does not
+/// cost it, and what it does is done with the proof that was looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Given(pub(super) Option<Proven>);
+
+/// What a visit may change, and by which proof.
+pub(super) struct May {
+    pub(super) given: Given,
+    /// Whether the customer has a passkey that counts: then it was confirmed with one.
+    pub(super) has_strong: bool,
+}
+
+/// Changes of what customers have come one after the other, each customer's: what one looks at before it is made holds when it is.
+pub(super) struct Turns(Vec<tokio::sync::Mutex<()>>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self((0..TURNS).map(|_| tokio::sync::Mutex::default()).collect())
+    }
+}
+
+impl Proven {
+    pub(super) fn good_until(&self) -> Time {
+        self.since.plus_us(PROVEN_S * SECOND_US)
+    }
+}
+
+impl Given {
+    pub(super) fn passed(&self) -> Option<&Passed> {
+        self.0.as_ref().map(|proven| &proven.passed)
+    }
+
+    /// Whether it was given with a passkey that counted.
+    pub(super) fn is_strong(&self) -> bool {
+        self.passed().is_some_and(|passed| passed.method == Method::Passkey && passed.matured)
+    }
+
+    /// By which the change that it was used for is known.
+    pub(super) fn id(&self) -> Option<[u8; 16]> {
+        self.0.as_ref().map(|proven| proven.id)
+    }
+
+    /// Whether it was used up before.
+    pub(super) fn is_used(&self, kept: &Kept<'_>) -> Result<bool, ProofError> {
+        self.id().map_or(Ok(false), |id| kept.is_spent(&id))
+    }
+
+    /// It is good once.
+    pub(super) fn use_up(&self, kept: &Kept<'_>) -> Result<(), ProofError> {
+        let Some(proven) = &self.0 else { return Ok(()) };
+        let known_until = proven.good_until().plus_us(USED_KEPT_S * SECOND_US);
+        if kept.spend(&proven.id, known_until)? { Ok(()) } else { Err(used()) }
+    }
+}
+
+/// A proof came a second time.
+pub(super) fn used() -> ProofError {
+    ProofError::Conflict("the proof was used for this before; confirm anew".to_owned())
+}
+
+impl Proofs {
+    /// Waits until nobody else changes what this customer has; held until the change is made.
+    pub(super) async fn turn(&self, customer: &CustomerId) -> Option<MutexGuard<'_, ()>> {
+        let place = usize::try_from(text_key(customer.as_str()) % TURNS).ok()?;
+        Some(self.turns.0.get(place)?.lock().await)
+    }
+
+    /// Whether the visit may change this, and by which proof: who has a passkey that counts has confirmed it with one just now.
+    pub(super) async fn may_change(&self, visit: &Visit, change: &Action) -> Result<May, ProofError> {
+        let now = self.now();
+        let (given, reports) = (visit.given(change, now), self.reports(&visit.customer).await?);
+        let has = self.has(&visit.customer).await?;
+        let has_strong = has.iter().any(|each| is_strong(each, reports, now));
+        if has_strong && !given.is_strong() {
+            return Err(ProofError::Conflict("confirm this with a passkey you have first".to_owned()));
+        }
+        Ok(May { given, has_strong })
+    }
+
+    /// The same, if the visit may add to it: whoever took a session over must not be in once it is known.
+    pub(super) async fn may_add(&self, visit: &Visit, change: &Action) -> Result<May, ProofError> {
+        self.check_unlocked(&visit.customer).await?;
+        self.may_change(visit, change).await
+    }
+
+    pub(super) async fn check_unlocked(&self, customer: &CustomerId) -> Result<(), ProofError> {
+        match self.reports(customer).await?.locked() {
+            None => Ok(()),
+            Some(_) => Err(ProofError::Locked),
+        }
+    }
+
+    /// Uses a proof up for what is not kept here, before it is made.
+    pub(super) async fn use_up(&self, given: Given) -> Result<(), ProofError> {
+        self.keeper.act(move |kept| given.use_up(kept)).await
+    }
+
+    /// Redeems a challenge for adding this authenticator or device. Asked again for the same – no answer came, say – it gives the same
+    /// proof, as long as the challenge would have waited: it is used up by what it is for, once.
+    pub(super) async fn redeem_for_change(
+        &self,
+        id: ChallengeId,
+        change: Action,
+    ) -> Result<Proven, ProofError> {
+        let (customer, now) = (change.customer.clone(), self.now());
+        let name = |what: &str| self.keys.name(what, &id.to_string());
+        // What the broker redeemed for something of its own is no proof here.
+        let (redeemed_here, proof) = (name("redeemed for a change"), name("proof of a change"));
+        let reports = self.reports(&customer).await?;
+        let redeemed = self.keeper.act(move |kept| {
+            let mut challenge = reports.applied(own_challenge(kept, id, &change.customer)?);
+            room_for(kept, &change)?;
+            match challenge.redeem(&change, now) {
+                Ok(passed) => {
+                    kept.put_challenge(&id.0, &challenge)?;
+                    kept.spend(&redeemed_here, challenge.expires())?;
+                    Ok((challenge.action().clone(), passed, challenge.made()))
+                }
+                Err(refusal) => {
+                    let is_again = refusal == Refusal::Standing("redeemed")
+                        && now < challenge.expires()
+                        && kept.is_spent(&redeemed_here)?;
+                    // A device that is there already is known by its name; a second authenticator would be another one.
+                    let is_done = change.kind == EventKind::FactorEnroll && kept.is_spent(&proof)?;
+                    let passed = challenge.passed().filter(|_| is_again && !is_done).cloned();
+                    Ok((challenge.action().clone(), passed.ok_or(refusal)?, challenge.made()))
+                }
+            }
+        });
+        let (action, passed, made) = redeemed.await?;
+        self.check_not_reported(&customer, made).await?;
+        // It waited to be redeemed; an operator's for an hour.
+        Ok(Proven { action, passed, since: now, id: proof })
+    }
+}
