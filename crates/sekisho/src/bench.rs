@@ -10,6 +10,7 @@ mod http;
 mod passwords;
 mod proof;
 mod restart;
+mod single;
 mod warm;
 
 use std::fs::File;

@@ -157,6 +157,9 @@ pub fn list(folder: &Path) -> Result<Vec<KeyEntry>, KeyError> {
 /// # Errors
 /// No key has this name, or the file cannot be read or written.
 pub fn revoke(folder: &Path, name: &str) -> Result<(), KeyError> {
+    if !folder.is_dir() {
+        return Err(KeyError::Unknown(name.to_owned()));
+    }
     let _changing = lock(folder)?;
     let mut entries = list(folder)?;
     let before = entries.len();

@@ -120,7 +120,7 @@ pub struct Gauges {
     pub export_files: AtomicU64,
     /// Exports and merges that failed since the start.
     pub export_failures: AtomicU64,
-    /// When the commit under way began, microseconds since 1970; 0 while there is none.
+    /// When the first input of the commit under way came, microseconds since 1970; 0 while there is none.
     pub committing_since: AtomicU64,
     /// 1 while exporting fails.
     pub export_failing: AtomicU64,
@@ -186,11 +186,27 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Sends an input; the answer comes when it is durable. See [`Ask::new`].
+    /// Sends an input; the answer comes when it is durable, however long that takes. See [`Ask::new`].
     ///
     /// # Errors
     /// The queue is full, the identifier came with other content, or nothing is taken any more.
     pub async fn ask(
+        &self,
+        id: Option<String>,
+        digest: [u8; 16],
+        body: Body,
+        japanese: bool,
+    ) -> Result<Answered, AskError> {
+        let (ask, answering) = Ask::new(id, digest, body, japanese)?;
+        self.send(ask)?;
+        answering.await.unwrap_or_else(|_gone| Err(self.ended()))
+    }
+
+    /// The same for who cannot wait: nothing else follows from the answer.
+    ///
+    /// # Errors
+    /// As [`Self::ask`]; [`AskError::Late`].
+    pub async fn ask_in_time(
         &self,
         id: Option<String>,
         digest: [u8; 16],
@@ -272,7 +288,8 @@ impl Handle {
         }
         match is_durable() {
             true => Ok(()),
-            false => Err(AskError::Refusing("what is known is not durable yet; ask again".to_owned())),
+            false if self.gauges.refusing.load(Ordering::Relaxed) != 0 => Err(self.ended()),
+            false => Err(AskError::Late),
         }
     }
 

@@ -11,7 +11,7 @@ use model::time::{DAY_US, SECOND_US};
 use model::{Address, EventKind, Time};
 use server::sequencer::{Ask, Handle, Options, start};
 
-use super::{attack, median};
+use super::{attack, median, single};
 use crate::say;
 use crate::session::Stopwatch;
 
@@ -79,7 +79,7 @@ pub(super) fn event(
 }
 
 /// Every fifth event moves money, every hundredth changes the bank account, the rest are logins.
-const fn kind(number: u64) -> EventKind {
+pub(super) const fn kind(number: u64) -> EventKind {
     match number % 100 {
         0 => EventKind::BankAccountChange,
         1..=20 => EventKind::Withdrawal,
@@ -133,6 +133,7 @@ pub(super) fn apply(size: Size, runs: usize) -> anyhow::Result<()> {
         say::thousands(size.decisions),
         per_second(size.decisions, seconds),
     ));
+    single::run(&mut state, &policy, size)?;
     attack::run(&mut state, &policy, size)
 }
 

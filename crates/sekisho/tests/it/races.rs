@@ -1,10 +1,14 @@
 //! What comes twice at once, or once more since no answer came: exactly one is done, and who asks again for the same is told the same.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
 use crate::changes::confirm;
+use crate::codes;
+use crate::gateway::Gateway;
 use crate::http::Answer;
 use crate::proof::{Broker, Browser, event};
 use crate::serve::days_ago;
@@ -198,4 +202,53 @@ fn a_registration_that_was_refused_is_made_by_the_same_proof() {
     let refused = register("tablet");
     assert_eq!((refused.status, &refused.json()["reason"]), (409, &json!("other_device")), "{refused:?}");
     assert_eq!(register("phone").status, 201, "from one that is let in");
+}
+
+/// What a passkey confirmed before it was removed is confirmed no more.
+#[test]
+fn a_passkey_that_is_gone_confirms_nothing() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut first = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut first).status, 201);
+    let meant = json!({"customer": "C1", "kind": "factor.enroll", "authenticator": {"factor": "passkey", "name": "key"}});
+    let challenge = broker.proven(&meant, &mut first);
+    let post = |body: &Value| broker.asks().post("/v1/customers/C1/passkeys", &body.to_string()).unwrap();
+    let begun = post(&json!({"challenge": challenge, "name": "key"})).json();
+    let mut second = broker.passkey(2);
+    let credential = second.create(&begun["options"]);
+    assert_eq!(post(&json!({"token": begun["token"], "credential": credential})).status, 201);
+
+    let mut browser = broker.browser("C1");
+    let proof = confirm(&mut browser, &mut first, &json!({"act": "recovery"}));
+    let id = broker.authenticators("C1")["authenticators"][0]["id"].clone();
+    let removal = confirm(&mut browser, &mut second, &json!({"act": "remove", "id": id}));
+    let removed = browser.post("/security/remove", &json!({"id": id, "proof": removal}));
+    assert_eq!(removed.status, 200, "{removed:?}");
+    let refused = browser.post("/security/recovery", &json!({ "proof": proof }));
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let proof = confirm(&mut browser, &mut second, &json!({"act": "recovery"}));
+    assert_eq!(browser.post("/security/recovery", &json!({ "proof": proof })).status, 200);
+}
+
+/// A customer is told what was reported in their name, though whoever sent it went away at once.
+#[test]
+fn what_was_begun_is_told_though_nobody_waits() {
+    let gateway = Gateway::start();
+    let broker = codes::broker(&gateway, "");
+    for (count, path) in ["/v1/events", "/v1/decide"].into_iter().enumerate() {
+        let customer = format!("H{count}");
+        codes::tell_contacts(&broker, &customer, "en", &[("email", "someone@example.com")]);
+        let report = json!({"outcome": "succeeded", "time": days_ago(0)});
+        let report = event(&format!("r-{count}"), "customer.report", &customer, &report);
+        let mut stream = TcpStream::connect(&broker.server.address).unwrap();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{report}",
+            broker.key,
+            report.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        drop(stream);
+        let told = gateway.until(count + 1);
+        assert!(told.text().contains("The account was locked"), "{}", told.text());
+    }
 }

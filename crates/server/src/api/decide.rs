@@ -7,17 +7,19 @@ use axum::response::{IntoResponse, Response};
 use engine::input::Body;
 use model::Event;
 use serde::Serialize;
+use std::sync::Arc;
 use stepup::Action;
 use utoipa::ToSchema;
 
 use super::event_sent::EventSent;
+use super::events::{reported, with_notice};
 use super::openapi::Refused;
 use super::parts::not_json;
 use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
 use crate::proof::AskedProof;
-use crate::sequencer::Answered;
+use crate::sequencer::{ANSWER_WAIT_MAX, Answered, Ask};
 
 /// Where decisions are asked for.
 pub(super) const PATH: &str = "/v1/decide";
@@ -93,24 +95,27 @@ pub struct HeldForm {
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "The id came before with other content, or as a fact"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,
     ),
 )]
-pub(super) async fn decide(app: &App, request: Request) -> Result<Response, Problem> {
+pub(super) async fn decide(app: &Arc<App>, request: Request) -> Result<Response, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let japanese = prefers_japanese(request.headers());
     let body = read_body(request, Event::BYTES_MAX).await?;
     let event = Event::from_json(&body)
         .map_err(|invalid| not_json(&body).unwrap_or_else(|| Problem::invalid_event(invalid)))?;
     let id = event.id.as_str().to_owned();
-    let action = app.proofs.action(&event);
+    let (action, reported) = (app.proofs.action(&event), reported(&event));
     let observed = app.observer.observe(event, true, (app.clock)());
     let (observed, digest) = observed.map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
-    let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, japanese).await?;
+    let (ask, answering) = Ask::new(Some(id.clone()), digest, body, japanese)?;
+    app.sequencer.send(ask)?;
+    let answering = with_notice(app, reported, answering);
+    let mut answered = app.sequencer.answered(answering, ANSWER_WAIT_MAX).await?;
     add_proof(app, &id, action, &mut answered).await;
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answered.json).into_response();
     if answered.again {

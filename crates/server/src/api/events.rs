@@ -56,8 +56,8 @@ pub struct RejectedEvent {
     retry: bool,
 }
 
-/// An event on its way: its line, who is to hear of it, and where its answer comes.
-type Waiting = (usize, Option<(CustomerId, Time)>, Answering);
+/// An event on its way: its line, and where its answer comes.
+type Waiting = (usize, Answering);
 
 /// Facts without a question: NDJSON, or a JSON array. Good ones are recorded even if others are rejected.
 #[utoipa::path(
@@ -72,7 +72,7 @@ type Waiting = (usize, Option<(CustomerId, Time)>, Answering);
     responses(
         (status = 200, body = BatchResult, description = "What became of each event"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         Refused,
     ),
 )]
@@ -97,22 +97,17 @@ pub(super) async fn events(
         let mut waiting: Vec<Waiting> = Vec::with_capacity(part.len());
         for (line, json) in part {
             match send(&app, json) {
-                Ok((reported, answer)) => waiting.push((*line, reported, answer)),
+                Ok((reported, answer)) => waiting.push((*line, with_notice(&app, reported, answer))),
                 Err(NotSent::Invalid(invalid)) => {
                     result.reject(*line, Problem::invalid_event(invalid), false)
                 }
                 Err(NotSent::Ask(error)) => result.not_taken(*line, error, &mut trouble),
             }
         }
-        for (line, reported, answer) in waiting {
+        for (line, answer) in waiting {
             match app.sequencer.answered(answer, wait).await {
                 Ok(answered) if answered.again => result.repeated += 1,
-                Ok(_) => {
-                    result.accepted += 1;
-                    if let Some((customer, time)) = reported {
-                        app.proofs.notify_told(&customer, EventKind::CustomerReport, time).await;
-                    }
-                }
+                Ok(_) => result.accepted += 1,
                 Err(error) => {
                     if error == AskError::Late {
                         wait = Duration::ZERO;
@@ -129,6 +124,32 @@ pub(super) async fn events(
     Ok(Json(result))
 }
 
+/// Who reported, and when. They are told so wherever they did: it may have been somebody else.
+pub(super) fn reported(event: &Event) -> Option<(CustomerId, Time)> {
+    let is_report = event.kind == EventKind::CustomerReport;
+    event.customer.clone().filter(|_| is_report).map(|customer| (customer, event.time))
+}
+
+/// The same answer, behind the notice to a customer who reported: they are told even if nobody waits for the answer.
+pub(super) fn with_notice(
+    app: &Arc<App>,
+    reported: Option<(CustomerId, Time)>,
+    answer: Answering,
+) -> Answering {
+    let Some((customer, time)) = reported else { return answer };
+    let (noticed, answering) = tokio::sync::oneshot::channel();
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        let Ok(answered) = answer.await else { return };
+        if answered.as_ref().is_ok_and(|answered| !answered.again) {
+            app.proofs.notify_told(&customer, EventKind::CustomerReport, time).await;
+        }
+        // Nobody may be waiting any more.
+        let _unheard = noticed.send(answered);
+    });
+    answering
+}
+
 enum NotSent {
     Invalid(Invalid),
     Ask(AskError),
@@ -136,9 +157,7 @@ enum NotSent {
 
 fn send(app: &App, json: &[u8]) -> Result<(Option<(CustomerId, Time)>, Answering), NotSent> {
     let event = Event::from_json(json).map_err(NotSent::Invalid)?;
-    // A customer who reported is told so wherever they did: it may have been somebody else.
-    let is_report = event.kind == EventKind::CustomerReport;
-    let reported = event.customer.clone().filter(|_| is_report).map(|customer| (customer, event.time));
+    let reported = reported(&event);
     let id = Some(event.id.as_str().to_owned());
     let observed = app.observer.observe(event, false, (app.clock)());
     let (observed, digest) = observed.map_err(NotSent::Invalid)?;

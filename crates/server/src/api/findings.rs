@@ -90,7 +90,7 @@ pub(super) async fn list(
         (status = 202, body = SweepTaken, description = "The examination, a sweep"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "There is no history yet"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field came where none is expected; `field` names it"),
         Refused,

@@ -119,7 +119,8 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let digest = app.observer.digest(&timeless, true).map_err(Problem::invalid_event)?;
     let (observed, _) = app.observer.observe(event, true, now).map_err(Problem::invalid_event)?;
     let body = Body::Event(Box::new(observed));
-    let mut answered = app.sequencer.ask(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
+    let mut answered =
+        app.sequencer.ask_in_time(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
     let challenge = add_proof(app, &id, action, &mut answered).await;
     respond(&id, answered.json, step_up, challenge.as_deref())
 }

@@ -65,7 +65,7 @@ pub(super) struct HandoverForm {
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,

@@ -39,7 +39,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, 
         return Err(AskError::Refusing(why.to_owned()).into());
     }
     if app.sequencer.commit_age_s((app.clock)()) >= ANSWER_WAIT_MAX.as_secs() {
-        return Err(AskError::Late.into());
+        return Err(Problem::not_now(
+            "the disk stalls: a commit of the journal takes longer than ten seconds",
+            5,
+        ));
     }
     Ok("ready\n")
 }

@@ -178,7 +178,7 @@ fn told(document: &Document, whole: bool) -> Option<ListTold> {
         (status = 200, body = ListKept, description = "The list, or lists, as they are now"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "There are 64 lists already"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,
@@ -201,7 +201,7 @@ pub(super) async fn put(
         values: form.values.unwrap_or_default(),
     };
     document.check().map_err(|bad| Problem::invalid(bad.field, bad.problem))?;
-    write(app, list, Some(document), actor.name.clone()).await
+    write(&app, list, Some(document), actor.name.clone()).await
 }
 
 /// Removes a list.
@@ -222,24 +222,13 @@ pub(super) async fn delete(
 ) -> Result<Json<ListKept>, Problem> {
     let actor = app.authorize(&headers, Role::may_change)?;
     read_nothing(request).await?;
-    write(app, name(list)?, None, actor.name.clone()).await
-}
-
-async fn write(
-    app: Arc<App>,
-    list: ListName,
-    document: Option<ListDocument>,
-    by: String,
-) -> Result<Json<ListKept>, Problem> {
-    // Whoever asked may go away: what is durable must count all the same.
-    let writing = tokio::spawn(async move { write_now(&app, list, document, by).await });
-    writing.await.unwrap_or_else(|_| Err(Problem::not_now("writing the list ended unexpectedly", 10)))
+    write(&app, name(list)?, None, actor.name.clone()).await
 }
 
 /// How long to wait when the sequencer's queue is full.
-const BUSY_REST: std::time::Duration = std::time::Duration::from_millis(50);
+pub(super) const BUSY_REST: std::time::Duration = std::time::Duration::from_millis(50);
 
-async fn write_now(
+async fn write(
     app: &App,
     ListName(list): ListName,
     document: Option<ListDocument>,
@@ -271,7 +260,7 @@ async fn write_now(
     let documents = loop {
         match app.sequencer.look(Vec::new(), |state, _| documents(state)).await {
             Ok(documents) => break documents,
-            Err(AskError::Busy) => tokio::time::sleep(BUSY_REST).await,
+            Err(AskError::Busy | AskError::Late) => tokio::time::sleep(BUSY_REST).await,
             Err(error) => return Err(error.into()),
         }
     };

@@ -52,7 +52,7 @@ pub(super) struct Unlocked {
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "The customer reported nothing, or was identified since"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,

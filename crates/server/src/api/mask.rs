@@ -75,7 +75,7 @@ pub(super) struct FieldMasked {
     responses(
         (status = 200, body = Masked, description = "What may be shown"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,

@@ -60,7 +60,7 @@ pub(super) struct PaperSent {
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "It is not open, the form asks for something else, another form was recorded, or the same person said so before"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,

@@ -149,7 +149,7 @@ pub(super) struct BrokenRule {
     responses(
         (status = 200, body = PasswordJudged, description = "It is judged"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         (status = 429, body = Problem, content_type = "application/problem+json",

@@ -14,12 +14,14 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::App;
+use super::lists::BUSY_REST;
 use super::openapi::Refused;
 use super::parts::{Named, number, read_json, read_nothing};
 use super::problem::Problem;
 use crate::comparison::{Pair, RuleTold};
 use crate::keys::Role;
 use crate::policies::{PREFIX, version};
+use crate::sequencer::AskError;
 use crate::shadow::{Candidate, DOCUMENT};
 
 /// Bytes of a request at most: a policy of 512 KiB, escaped.
@@ -181,7 +183,7 @@ pub(super) async fn get(
     responses(
         (status = 200, body = PolicyTaken, description = "The policy, or policies, as they are now"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "The policy does not compile; `line` and `column` say where"),
         Refused,
@@ -240,7 +242,13 @@ async fn change_shadow(
         }
         let body = Body::Document { name: DOCUMENT.to_owned(), bytes: text.map(String::into_bytes), by };
         app.sequencer.ask(None, [0; 16], body, false).await?;
-        let document = app.sequencer.look(Vec::new(), known).await?;
+        // It is durable: what counts must follow, however long that takes.
+        let document = loop {
+            match app.sequencer.look(Vec::new(), known).await {
+                Err(AskError::Busy | AskError::Late) => tokio::time::sleep(BUSY_REST).await,
+                looked => break looked?,
+            }
+        };
         let candidate =
             policy.zip(document).map(|(policy, document)| Candidate::new(policy, &document, (app.clock)()));
         app.sequencer.shadow().set(candidate);

@@ -111,7 +111,7 @@ pub(super) struct ProfileKept {
     responses(
         (status = 200, body = ProfileKept, description = "The profile is kept"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,
@@ -181,7 +181,7 @@ pub(super) struct UnmaskedProfile {
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "No profile of this customer came"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field cannot be accepted; `field` names it"),
         Refused,

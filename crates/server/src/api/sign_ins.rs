@@ -71,7 +71,7 @@ impl std::str::FromStr for SignInId {
     responses(
         (status = 201, body = SignInBegun, description = "What the browser is given"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "A field came where none is expected; `field` names it"),
         Refused,
@@ -97,7 +97,7 @@ pub(super) async fn post(
         (status = 409, body = Problem, content_type = "application/problem+json",
          description = "It is over, or never began"),
         (status = 413, body = Problem, content_type = "application/problem+json",
-         description = "The body is too large, or did not come whole"),
+         description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
          description = "The passkey is refused; `detail` says why"),
         Refused,

@@ -15,6 +15,7 @@ use hashbrown::{HashMap, HashSet};
 use super::problem::Problem;
 use super::{App, decide};
 use crate::log::Level;
+use crate::sequencer::AskError;
 
 /// Where a request carries its identifier, and its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,6 +32,9 @@ const FREQUENT: [&str; 6] =
     [DECIDE, "POST /v1/events", FORWARD, "GET /healthz", "GET /readyz", "GET /metrics"];
 /// From which on such a request is slow.
 const SLOW: Duration = Duration::from_millis(100);
+
+/// How long an answer to what changes something is waited for: a body may take 30 seconds to come.
+const REQUEST_WAIT_MAX: Duration = Duration::from_secs(45);
 
 /// Refusals that are told one by one in a second; further ones are counted and told as one line.
 const REFUSALS_TOLD: u32 = 20;
@@ -205,9 +209,24 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let begun = Begun::now(&app.traffic, &request);
     let answered = match unknown_parameter(&app, &operation, &request) {
         Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+        None if request.method().is_safe() => next.run(request).await,
+        None => to_its_end(next.run(request)).await,
     };
     begun.end(&app, &operation, answered)
+}
+
+/// Whoever asked may go away, or not wait any longer: what was begun is done all the same, and whom it concerns is told.
+async fn to_its_end(answering: impl Future<Output = Response> + Send + 'static) -> Response {
+    let answering = tokio::spawn(answering);
+    match tokio::time::timeout(REQUEST_WAIT_MAX, answering).await {
+        Ok(Ok(response)) => response,
+        // As if nobody had caught it.
+        Ok(Err(ended)) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_ended) => Problem::from(AskError::Late).into_response(),
+        },
+        Err(_late) => Problem::from(AskError::Late).into_response(),
+    }
 }
 
 /// What is said of a parameter in the query where there is none.

@@ -117,7 +117,7 @@ impl Proofs {
         answer: Value,
         name: &str,
     ) -> Result<(Shown, bool), ProofError> {
-        let _turn = self.turn(&visit.customer).await;
+        let _turn = self.turn(&visit.customer).await?;
         let change = visit.adding(Factor::Passkey, name)?;
         if let Some(enrolled) = self.enrolled_on(visit, &named(name)?, &answer).await? {
             self.tell_change(observer, &enrolled, EventKind::FactorEnroll, by_visit(visit)).await?;
@@ -185,7 +185,7 @@ impl Proofs {
         given: &str,
         name: &str,
     ) -> Result<Shown, ProofError> {
-        let _turn = self.turn(&visit.customer).await;
+        let _turn = self.turn(&visit.customer).await?;
         let change = visit.adding(Factor::Totp, name)?;
         let May { given: proof, .. } = self.may_add(visit, &change).await?;
         let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
@@ -213,7 +213,7 @@ impl Proofs {
         visit: &Visit,
         name: &str,
     ) -> Result<Vec<String>, ProofError> {
-        let _turn = self.turn(&visit.customer).await;
+        let _turn = self.turn(&visit.customer).await?;
         let change = visit.adding(Factor::None, name)?;
         let May { given, .. } = self.may_add(visit, &change).await?;
         let (set, codes) = recovery::make(&self.keys.codes, &random()?);
@@ -226,6 +226,8 @@ impl Proofs {
     /// Gives one another name.
     pub(crate) async fn rename(&self, visit: &Visit, id: [u8; 16], name: &str) -> Result<Shown, ProofError> {
         let name = named(name)?;
+        // By its name the customer tells their own from a stranger's.
+        self.check_unlocked(&visit.customer).await?;
         let customer = visit.customer.clone();
         let renamed = self.keeper.act(move |kept| {
             let renamed = Authenticator { name, ..one_of(kept, &customer, &id)? };
@@ -251,7 +253,7 @@ impl Proofs {
         visit: &Visit,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        let _turn = self.turn(&visit.customer).await;
+        let _turn = self.turn(&visit.customer).await?;
         let change = self.removal(visit, id).await?;
         let May { given, has_strong } = self.may_change(visit, &change).await?;
         // Who has no passkey that counts may be anybody in the customer's session.
@@ -271,7 +273,7 @@ impl Proofs {
         customer: &CustomerId,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        let _turn = self.turn(customer).await;
+        let _turn = self.turn(customer).await?;
         self.take_authenticator(observer, customer, id, (true, (None, None))).await
     }
 

@@ -198,7 +198,7 @@ impl Proofs {
         new: NewDevice,
         may_repeat: bool,
     ) -> Result<Shown, ProofError> {
-        let _turn = self.turn(&visit.customer).await;
+        let _turn = self.turn(&visit.customer).await?;
         let change = new.registering(&visit.customer);
         let May { given, .. } = self.may_add(visit, &change).await?;
         let let_in = self.let_in(&visit.customer, told_client(visit.client.as_deref()).device).await?;
@@ -260,7 +260,7 @@ impl Proofs {
         id: [u8; 16],
     ) -> Result<(), ProofError> {
         // Of two that are taken back at once the second one sees what is left.
-        let _turn = self.turn(&visit.customer).await;
+        let _turn = self.turn(&visit.customer).await?;
         let change = self.taking_back(visit, id).await?;
         let May { given, .. } = self.may_change(visit, &change).await?;
         let confirmed = confirmed_by(&given);
@@ -285,7 +285,7 @@ impl Proofs {
         customer: &CustomerId,
         id: [u8; 16],
     ) -> Result<(), ProofError> {
-        let _turn = self.turn(customer).await;
+        let _turn = self.turn(customer).await?;
         self.take_device(observer, customer, id, (None, (None, None))).await
     }
 
@@ -311,7 +311,7 @@ impl Proofs {
         visit: &Visit,
         only: bool,
     ) -> Result<(), ProofError> {
-        let _turn = self.turn(&visit.customer).await;
+        let _turn = self.turn(&visit.customer).await?;
         let change = visit.restricting(only);
         let May { given, .. } = self.may_add(visit, &change).await?;
         let confirmed = confirmed_by(&given);
@@ -331,7 +331,7 @@ impl Proofs {
         customer: &CustomerId,
         only: bool,
     ) -> Result<(), ProofError> {
-        let _turn = self.turn(customer).await;
+        let _turn = self.turn(customer).await?;
         self.restrict(observer, customer, only, (None, (None, None))).await
     }
 

@@ -1,11 +1,13 @@
 //! Who may change what a customer has, and by which proof: given before, taken once, and used up in the act that makes the change. Must
 //! not know what is changed.
 
+use std::time::Duration;
+
 use model::customer::text_key;
 use model::time::SECOND_US;
 use model::{CustomerId, EventKind, Time};
 use serde::{Deserialize, Serialize};
-use stepup::{Action, Method, Passed, Refusal};
+use stepup::{Action, Authenticator, Method, Passed, Refusal};
 use tokio::sync::MutexGuard;
 
 use super::authenticators::is_strong;
@@ -20,6 +22,8 @@ pub(super) const PROVEN_S: i64 = 5 * 60;
 /// How long it is known that a proof was used, beyond its time: longer than any act waits, and than a challenge is redeemed again for
 /// the same.
 const USED_KEPT_S: i64 = 2 * 60 * 60;
+/// How long somebody waits for their turn.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Customers whose changes may go on at once, about.
 const TURNS: u64 = 64;
 
@@ -94,17 +98,24 @@ pub(super) fn used() -> ProofError {
 }
 
 impl Proofs {
-    /// Waits until nobody else changes what this customer has; held until the change is made.
-    pub(super) async fn turn(&self, customer: &CustomerId) -> Option<MutexGuard<'_, ()>> {
-        let place = usize::try_from(text_key(customer.as_str()) % TURNS).ok()?;
-        Some(self.turns.0.get(place)?.lock().await)
+    /// Waits until nobody else changes what this customer has, though not for long; held until the change is made.
+    pub(super) async fn turn(&self, customer: &CustomerId) -> Result<MutexGuard<'_, ()>, ProofError> {
+        let place = usize::try_from(text_key(customer.as_str()) % TURNS).ok();
+        let turn = place.and_then(|place| self.turns.0.get(place)).ok_or(ProofError::Busy)?;
+        tokio::time::timeout(TURN_WAIT_MAX, turn.lock()).await.map_err(|_late| ProofError::Busy)
     }
 
     /// Whether the visit may change this, and by which proof: who has a passkey that counts has confirmed it with one just now.
     pub(super) async fn may_change(&self, visit: &Visit, change: &Action) -> Result<May, ProofError> {
         let now = self.now();
-        let (given, reports) = (visit.given(change, now), self.reports(&visit.customer).await?);
+        let (mut given, reports) = (visit.given(change, now), self.reports(&visit.customer).await?);
         let has = self.has(&visit.customer).await?;
+        // A passkey that was removed since, or looks like a copy by now, confirms nothing any more.
+        let with = given.passed().and_then(|passed| passed.authenticator);
+        let still = |each: &Authenticator| Some(each.id) == with && is_strong(each, reports, now);
+        if given.is_strong() && !has.iter().any(still) {
+            given = Given(None);
+        }
         let has_strong = has.iter().any(|each| is_strong(each, reports, now));
         if has_strong && !given.is_strong() {
             return Err(ProofError::Conflict("confirm this with a passkey you have first".to_owned()));

@@ -75,7 +75,8 @@ pub enum AskError {
     },
     /// No answer came in time; what it is about may be in the journal all the same.
     #[error(
-        "no answer came in time, perhaps because the disk stalls; send it again with the same id, it counts once"
+        "no answer came in time, perhaps because the disk stalls; what was sent may count all the same: an event sent again as it was \
+         counts once, for anything else look first"
     )]
     Late,
     /// Nothing is taken any more.

@@ -79,7 +79,11 @@ impl Committer {
                 batch.pending.extend(next.pending);
                 batch.twins.extend(next.twins);
             }
+            // Since its first input came somebody waits.
+            let since = batch.pending.first().and_then(|first| u64::try_from(first.time.as_us()).ok());
+            Gauges::set(&self.gauges.committing_since, since.unwrap_or(0));
             self.commit(batch);
+            Gauges::set(&self.gauges.committing_since, 0);
         }
         self
     }
@@ -88,13 +92,7 @@ impl Committer {
         let Batch { pending, twins } = batch;
         let written = match self.failure.get() {
             Some(problem) => Err(problem.clone()),
-            None => {
-                let now = u64::try_from((self.clock)().as_us()).unwrap_or(0);
-                Gauges::set(&self.gauges.committing_since, now);
-                let written = self.write(&pending);
-                Gauges::set(&self.gauges.committing_since, 0);
-                written
-            }
+            None => self.write(&pending),
         };
         let answers = match written {
             Ok(answers) => answers,
