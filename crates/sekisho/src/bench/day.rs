@@ -16,8 +16,8 @@ use crate::session::{Session, Stopwatch};
 
 /// Seconds of a day.
 const DAY_S: u32 = 86_400;
-/// What records may take: so little that they have to leave memory in the first sixth of the day.
-const MEMORY_MIB: u32 = 128;
+/// What records may take, so that they have to leave memory before the day is over.
+const MEMORY_MIB: u32 = 256;
 /// How often the server is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// What is told of every part of the day.

@@ -57,7 +57,8 @@ fn what_was_new_at_a_report_counts_for_nothing_until_the_customer_was_identified
     assert_eq!(broker.enrol("C1", &mut thief).status, 201);
     let handle = broker.authenticators("C1")["signals"]["userId"].clone();
     let login = json!({"customer": "C1", "kind": "login"});
-    assert_eq!(broker.sign_in(&mut thief, &handle).status, 200);
+    let refused = broker.sign_in(&mut thief, &handle);
+    assert_eq!((refused.status, &refused.json()["reason"]), (409, &json!("cooling")), "{refused:?}");
     assert_eq!(broker.made(&login)["methods"], json!(["totp"]), "nothing new where something old does");
     timed.pass_hours(1);
     assert_eq!(broker.browser("C1").post("/security/report", &json!({})).status, 200);
@@ -111,7 +112,7 @@ fn what_was_new_at_a_report_counts_for_nothing_until_the_customer_was_identified
 
     // From when somebody identified them it is as new as if it came then.
     assert_eq!(broker.unlock("C1").status, 200);
-    assert_eq!(broker.sign_in(&mut thief, &handle).status, 200);
+    assert_eq!(broker.sign_in(&mut thief, &handle).json()["reason"], "cooling");
     assert_eq!(broker.made(&sell("C1"))["methods"], json!(["totp"]), "it cools off again");
     let has = broker.authenticators("C1");
     let passkey = has["authenticators"].as_array().unwrap().iter().find(|each| each["method"] == "passkey");

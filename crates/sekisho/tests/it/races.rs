@@ -210,6 +210,7 @@ fn a_passkey_that_is_gone_confirms_nothing() {
     let broker = Broker::start("cooling_hours = 0");
     let mut first = broker.passkey(1);
     assert_eq!(broker.enrol("C1", &mut first).status, 201);
+    let id = broker.authenticators("C1")["authenticators"][0]["id"].clone();
     let meant = json!({"customer": "C1", "kind": "factor.enroll", "authenticator": {"factor": "passkey", "name": "key"}});
     let challenge = broker.proven(&meant, &mut first);
     let post = |body: &Value| broker.asks().post("/v1/customers/C1/passkeys", &body.to_string()).unwrap();
@@ -220,7 +221,6 @@ fn a_passkey_that_is_gone_confirms_nothing() {
 
     let mut browser = broker.browser("C1");
     let proof = confirm(&mut browser, &mut first, &json!({"act": "recovery"}));
-    let id = broker.authenticators("C1")["authenticators"][0]["id"].clone();
     let removal = confirm(&mut browser, &mut second, &json!({"act": "remove", "id": id}));
     let removed = browser.post("/security/remove", &json!({"id": id, "proof": removal}));
     assert_eq!(removed.status, 200, "{removed:?}");
@@ -234,7 +234,7 @@ fn a_passkey_that_is_gone_confirms_nothing() {
 #[test]
 fn what_was_begun_is_told_though_nobody_waits() {
     let gateway = Gateway::start();
-    let broker = codes::broker(&gateway, "");
+    let broker = codes::broker(&gateway, "cooling_hours = 0");
     for (count, path) in ["/v1/events", "/v1/decide"].into_iter().enumerate() {
         let customer = format!("H{count}");
         codes::tell_contacts(&broker, &customer, "en", &[("email", "someone@example.com")]);
@@ -247,8 +247,12 @@ fn what_was_begun_is_told_though_nobody_waits() {
             report.len()
         );
         stream.write_all(request.as_bytes()).unwrap();
+        // It is taken, and whoever sent it goes without having read the answer.
+        while told(&broker, &customer, "customer.report") == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
         drop(stream);
-        let told = gateway.until(count + 1);
-        assert!(told.text().contains("The account was locked"), "{}", told.text());
+        let came = gateway.until(count + 1);
+        assert!(came.text().contains("The account was locked"), "{}", came.text());
     }
 }

@@ -4,9 +4,10 @@
 use model::CustomerId;
 use serde::Serialize;
 use serde_json::Value;
-use stepup::Passed;
+use stepup::{Authenticator, Kind, Passed, Refusal};
 
 use super::authenticators::{parse_id, passkeys_of};
+use super::kept::Kept;
 use super::keys::random;
 use super::passkeys::credential_of;
 use super::{ProofError, Proofs};
@@ -56,8 +57,16 @@ impl Proofs {
         let customer = customer.ok_or(ProofError::UnknownPasskey)?;
         let (has, reports) = (self.has(&customer).await?, self.reports(&customer).await?);
         let proven = self.passkeys.end_sign_in(&id, answer, &passkeys_of(&has), self.now());
+        // Nothing new signs in where something old does: it may be a thief's.
+        let now = self.now();
+        let is_old = |each: &Authenticator| each.counts(now) && !matches!(each.kind, Kind::Recovery(_));
+        let has_old = has.iter().any(|each| is_old(each) && !reports.question(each));
         let whose = (&customer, reports);
-        let passed = self.note_use(observer, whose, proven, |_kept, passed, _matures| Ok(passed)).await?;
+        let then = move |_kept: &Kept<'_>, passed: Passed, matures| match has_old && !passed.matured {
+            true => Err(Refusal::cooling(matures, now).into()),
+            false => Ok(passed),
+        };
+        let passed = self.note_use(observer, whose, proven, then).await?;
         Ok((customer, passed))
     }
 

@@ -95,7 +95,8 @@ impl Refusal {
     }
 
     /// It confirms nothing before then.
-    pub(crate) fn cooling(until: Time, now: Time) -> Self {
+    #[must_use]
+    pub fn cooling(until: Time, now: Time) -> Self {
         Self::Cooling { until, wait_s: wait_s(until, now) }
     }
 
