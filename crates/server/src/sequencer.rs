@@ -213,9 +213,8 @@ impl Handle {
         body: Body,
         japanese: bool,
     ) -> Result<Answered, AskError> {
-        let (ask, answering) = Ask::new(id, digest, body, japanese)?;
-        self.send(ask)?;
-        self.answered(answering, ANSWER_WAIT_MAX).await
+        let answered = self.ask(id, digest, body, japanese);
+        tokio::time::timeout(ANSWER_WAIT_MAX, answered).await.unwrap_or(Err(AskError::Late))
     }
 
     /// The answer to an input that was sent, if it comes within this time.
@@ -249,8 +248,8 @@ impl Handle {
     /// Gives what was seen when it is durable. Look briefly: nothing is decided meanwhile.
     ///
     /// # Errors
-    /// The queue is full, nothing was seen in time, a record cannot be read, the server is stopping, or the journal could not be written: then records
-    /// in memory are ahead of what is durable.
+    /// The queue is full, nothing was seen in time, a record cannot be read, the server is stopping, or the journal could not be
+    /// written: then records in memory are ahead of what is durable.
     pub async fn look<T: Send + 'static>(
         &self,
         keys: Vec<RecordKey>,

@@ -20,7 +20,7 @@ const TRIES: u64 = 4;
 const RIGHT: u64 = 200;
 /// Days after the first login of all: behind everything that was decided.
 const DAYS: i64 = 101;
-/// MiB that everything shared between customers may take (issue 4).
+/// MiB that everything shared between customers may take, see docs/serve.md.
 const SHARED_MIB_MAX: u64 = 1_024;
 
 /// Tries passwords at names spread over all customers within a day, then tells what the records take.

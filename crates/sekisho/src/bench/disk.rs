@@ -1,5 +1,5 @@
 //! What a durable write costs on this disk at this hour, with nothing of the product in between: what no answer that waits for one
-//! can go below.
+//! can go below. Must not know what is measured beside it.
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};

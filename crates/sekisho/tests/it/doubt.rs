@@ -103,6 +103,8 @@ fn what_was_new_at_a_report_counts_for_nothing_until_the_customer_was_identified
     let begun = session.post("/security/confirm", &json!({"change": {"act": "remove", "id": id}}));
     assert_eq!(begun.status, 404, "{begun:?}");
     assert_eq!(session.post("/security/remove", &json!({ "id": id })).status, 409);
+    let renamed = session.post("/security/rename", &json!({"id": id, "name": "not mine"}));
+    assert_eq!(renamed.status, 409, "by its name it is known as the customer's: {renamed:?}");
 
     // The customer's own, which had settled, answers.
     let challenge = broker.made(&sell("C1"));

@@ -333,6 +333,8 @@ fn what_was_acknowledged_survives_kill_9() {
     let copied = run(&["state", "backup", "--data", &data, "--to", &copy, "--with-history"]);
     assert!(copied.status.success(), "{}", stderr(&copied));
     assert!(stderr(&copied).contains("files of the history"), "{}", stderr(&copied));
+    let inside = run(&["state", "backup", "--data", &data, "--to", &format!("{data}/copy")]);
+    assert!(!inside.status.success() && stderr(&inside).contains("lies in the folder"), "{inside:?}");
     let without = run(&["state", "backup", "--data", &data, "--to", &place.text("without")]);
     assert!(stderr(&without).contains("--with-history"), "{}", stderr(&without));
     assert!(!run(&["state", "restore", "--from", &data, "--data", &copy]).status.success(), "it holds data");

@@ -320,6 +320,16 @@ mod tests {
     }
 
     #[test]
+    fn customers_may_be_named_in_japanese() {
+        let mut given = headers(&[("x-sekisho-ip", "192.0.2.1")]);
+        given.insert("x-sekisho-customer", HeaderValue::from_bytes("山田".as_bytes()).unwrap());
+        let customer = event("withdrawal", &given, Time::MIN).unwrap().customer.unwrap();
+        assert_eq!(customer.as_str(), "山田");
+        given.insert("x-sekisho-customer", HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(event("withdrawal", &given, Time::MIN).unwrap_err().field, "x-sekisho-customer");
+    }
+
+    #[test]
     fn what_a_front_end_says_wrongly_is_named() {
         for (kind, pairs, field) in [
             ("withdraw", vec![], "kind"),
