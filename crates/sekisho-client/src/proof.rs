@@ -167,6 +167,14 @@ struct HandoverSent<'a> {
     client: &'a Browser,
 }
 
+#[derive(Serialize)]
+struct RedeemSent<'a> {
+    #[serde(flatten)]
+    action: &'a Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'a str>,
+}
+
 #[derive(Deserialize)]
 struct Redeemed {
     passed: Proof,
@@ -204,20 +212,27 @@ impl Client {
     }
 
     /// Uses a proof up: `Some` if exactly this action was proven and was not let through before. Ask right before it is done, and do it
-    /// only then.
+    /// only then. `result` is the `sekisho_result` with which the customer came back **in the browser that goes on**, if they were sent
+    /// away: a login is let in only by it, or whoever began it with a stolen password is let in by the proof of its owner.
     ///
     /// It is not tried again when no answer comes: the proof may be used up. The customer then proves it anew.
     ///
     /// # Errors
     /// The server does not answer, or refused what was sent.
-    pub fn redeem(&self, challenge: &str, action: &Action) -> Result<Option<Proof>, ClientError> {
+    pub fn redeem(
+        &self,
+        challenge: &str,
+        action: &Action,
+        result: Option<&str>,
+    ) -> Result<Option<Proof>, ClientError> {
         const CONFLICT: u16 = 409;
         const ABSENT: u16 = 404;
         // What comes of a customer's address goes into a path.
         if !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
             return Ok(None);
         }
-        match self.post(&format!("/v1/challenges/{challenge}/redeem"), action, Again::No) {
+        let sent = RedeemSent { action, result };
+        match self.post(&format!("/v1/challenges/{challenge}/redeem"), &sent, Again::No) {
             Ok(Redeemed { passed }) => Ok(Some(passed)),
             Err(ClientError::Refused { status: CONFLICT | ABSENT, .. }) => Ok(None),
             Err(error) => Err(error),

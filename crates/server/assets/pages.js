@@ -79,8 +79,11 @@ async function get(options) {
 
 // Begins on the server, asks the browser, ends on the server.
 async function withPasskey(path, ask, more) {
+  return endWithPasskey(path, ask, await send(path, more), more);
+}
+
+async function endWithPasskey(path, ask, { options }, more) {
   if (!window.PublicKeyCredential) throw new Told({ text: main.dataset.unsupported });
-  const { options } = await send(path, more);
   const rpId = options.publicKey.rpId;
   const credential = await ask(options);
   try {
@@ -91,19 +94,37 @@ async function withPasskey(path, ask, more) {
   }
 }
 
-// A change on a page that asks for it is confirmed with a passkey first. The proof is for that change alone, and kept until it is used:
-// a browser may want another press in between.
+// A change on a page that asks for it is confirmed first: with a passkey here, or on a page of its own to which the customer goes and
+// from which they come back. The proof is for that change alone, and kept until it is used: a browser may want another press in between.
 const PROOF_MS = 4 * 60 * 1000;
+const AWAY = "sekisho-change";
 let kept = null;
 
 async function proof(change) {
   if (!main.dataset.confirm) return undefined;
   const of = JSON.stringify(change);
   if (kept?.of !== of || Date.now() > kept.until) {
-    const told = await withPasskey("/confirm", get, { change });
+    const begun = await send("/confirm", { change });
+    if (begun.page) {
+      sessionStorage.setItem(AWAY, JSON.stringify({ change, proof: begun.challenge }));
+      location.assign(begun.page);
+      return new Promise(() => {});
+    }
+    const told = await endWithPasskey("/confirm", get, begun, { change });
     kept = { of, proof: told.proof, until: Date.now() + PROOF_MS };
   }
   return kept.proof;
+}
+
+// What the customer went away to confirm, if they just came back from it.
+function backFrom() {
+  const away = JSON.parse(sessionStorage.getItem(AWAY));
+  if (!away) return null;
+  sessionStorage.removeItem(AWAY);
+  if (location.hash !== "#confirmed") return null;
+  history.replaceState(null, "", location.pathname);
+  kept = { of: JSON.stringify(away.change), proof: away.proof, until: Date.now() + PROOF_MS };
+  return away.change;
 }
 
 // Tells the browser which passkeys are known here, so that it offers no others (WebAuthn Level 3, signal methods). It may not know how,
@@ -175,6 +196,8 @@ const acts = {
     await withPasskey("/passkey", create, { proof: await proof({ act: "enrol" }) });
     again();
   },
+  // What was confirmed on another page is done as it was meant.
+  resume: async () => resume[confirmed.act](confirmed),
   totp: async () => {
     const begun = await send("/totp", { proof: await proof({ act: "totp" }) });
     const form = document.getElementById("totp");
@@ -185,17 +208,12 @@ const acts = {
     image.alt = "QR";
     image.src = "data:image/svg+xml;base64," + btoa(begun.picture);
     document.getElementById("picture").replaceChildren(image);
+    form.closest("details").open = true;
     form.hidden = false;
     form.elements.code.focus();
   },
   recovery: async (button) => {
-    if (!confirm(button.dataset.ask)) return;
-    const made = await send("/recovery", { proof: await proof({ act: "recovery" }) });
-    kept = null;
-    message.textContent = made.text;
-    const list = document.getElementById("codes");
-    list.replaceChildren(...made.codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
-    list.hidden = false;
+    if (confirm(button.dataset.ask)) await makeRecovery();
   },
   rename: async (button) => {
     const item = button.closest("[data-id]");
@@ -206,29 +224,50 @@ const acts = {
   },
   register: async (button) => {
     const name = prompt(button.dataset.ask, button.dataset.name);
-    if (name === null) return;
-    await send("/devices", { name, proof: await proof({ act: "register", name }) });
-    again();
+    if (name !== null) await change("/devices", { act: "register", name });
   },
   forget: async (button) => {
     if (!confirm(button.dataset.ask)) return;
-    const { id } = button.closest("[data-id]").dataset;
-    await send("/devices/remove", { id, proof: await proof({ act: "forget", id }) });
-    again();
+    await change("/devices/remove", { act: "forget", id: button.closest("[data-id]").dataset.id });
   },
   only: async (button) => {
-    if (!confirm(button.dataset.ask)) return;
-    const only = button.dataset.only === "true";
-    await send("/devices/only", { only, proof: await proof({ act: "only", only }) });
-    again();
+    if (confirm(button.dataset.ask)) await change("/devices/only", { act: "only", only: button.dataset.only === "true" });
   },
   remove: async (button) => {
     if (!confirm(button.dataset.ask)) return;
-    const { id } = button.closest("[data-id]").dataset;
-    await send("/remove", { id, proof: await proof({ act: "remove", id }) });
-    again();
+    await change("/remove", { act: "remove", id: button.closest("[data-id]").dataset.id });
   },
 };
+
+// Confirms a change, makes it, and shows the page as it is then.
+async function change(path, what) {
+  const { act: _act, ...told } = what;
+  await send(path, { ...told, proof: await proof(what) });
+  again();
+}
+
+async function makeRecovery() {
+  const made = await send("/recovery", { proof: await proof({ act: "recovery" }) });
+  kept = null;
+  message.textContent = made.text;
+  const list = document.getElementById("codes");
+  list.replaceChildren(...made.codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
+  list.closest("details").open = true;
+  list.hidden = false;
+  list.scrollIntoView({ block: "nearest" });
+}
+
+const resume = {
+  enrol: () => acts.enrol(),
+  totp: () => acts.totp(),
+  recovery: makeRecovery,
+  register: (what) => change("/devices", what),
+  forget: (what) => change("/devices/remove", what),
+  only: (what) => change("/devices/only", what),
+  remove: (what) => change("/remove", what),
+};
+const confirmed = main.dataset.page === "security" ? backFrom() : null;
+if (confirmed) document.getElementById("resume").hidden = false;
 
 for (const button of document.querySelectorAll("button[data-act]")) {
   button.addEventListener("click", () => run(() => acts[button.dataset.act](button)));

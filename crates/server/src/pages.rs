@@ -145,6 +145,7 @@ fn refusal_text(refusal: &Refusal, texts: Texts) -> String {
         Refusal::Standing(_) => texts.of("error.over").to_owned(),
         Refusal::Method(_)
         | Refusal::OtherAction { .. }
+        | Refusal::NotBack
         | Refusal::Call(_)
         | Refusal::NotCalled { .. }
         | Refusal::SamePerson { .. }

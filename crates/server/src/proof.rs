@@ -24,6 +24,7 @@ mod notices;
 mod passkeys;
 mod presence;
 mod reach;
+mod redeem;
 mod reports;
 mod result;
 mod room;
@@ -50,6 +51,7 @@ pub use self::challenges::{
 pub use self::devices::Shown as ShownDevice;
 pub(crate) use self::devices::{NewDevice, meant_by_broker};
 pub(crate) use self::gateway::{Gateway, Outcome as GatewayOutcome};
+pub(crate) use self::given::ConfirmedBy;
 use self::given::Turns;
 pub(crate) use self::handover::{Page, Visit, adding};
 use self::keeper::Keeper;
@@ -57,6 +59,7 @@ use self::keys::ProofKeys;
 use self::passkeys::Passkeys;
 pub use self::settings::{Hardware, ProofSettings, SettingsError};
 pub use self::sign_ins::Signals as PasskeySignals;
+pub(crate) use self::uses::Confirming;
 use crate::rate::Rate;
 use crate::readers::ReadError;
 use crate::secret::Secret;
@@ -198,16 +201,17 @@ pub struct Proofs {
     secret: Secret,
     sequencer: Handle,
     clock: Clock,
-    /// How often the security page is looked at.
-    looks: Mutex<Rate>,
+    /// How often the security page is looked at, and a visit asks to confirm something.
+    paces: Mutex<Rate>,
     /// Whose changes go on.
     turns: Turns,
 }
 
-/// A customer's security page is made once in so long, and so many times at once: each time a thousand rows of the journal may be read.
-const LOOK_EVERY_US: i64 = 3 * SECOND_US;
-const LOOKS_AT_ONCE: i64 = 20;
-const LOOKERS_MAX: usize = 65_536;
+/// What costs much for one customer, or one visit, is done once in so long, and so many times at once: for the security page a thousand
+/// rows of the journal may be read.
+const PACE_US: i64 = 3 * SECOND_US;
+const AT_ONCE: i64 = 20;
+const PACES_MAX: usize = 65_536;
 
 impl std::fmt::Debug for Proofs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -233,10 +237,10 @@ impl Proofs {
         let gateway = gateway.map(|gateway| Gateway::start(gateway, Arc::clone(&clock))).transpose()?;
         let (keeper, thread) = keeper::start(vault, Arc::clone(&keys), Arc::clone(&clock))?;
         let (settings, secret) = (Arc::new(settings), secret.clone());
-        let looks = Mutex::new(Rate::new(LOOK_EVERY_US, LOOKS_AT_ONCE * LOOK_EVERY_US, LOOKERS_MAX));
+        let paces = Mutex::new(Rate::new(PACE_US, AT_ONCE * PACE_US, PACES_MAX));
         let turns = Turns::default();
         let proofs =
-            Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock, looks, turns };
+            Self { keeper, keys, settings, passkeys, gateway, secret, sequencer, clock, paces, turns };
         Ok((proofs, thread))
     }
 
@@ -244,19 +248,23 @@ impl Proofs {
         (self.clock)()
     }
 
-    /// Lets the security page be made once more. Browsers that are known are counted by themselves: nobody else keeps the customer from
-    /// seeing it.
-    pub(crate) async fn may_look(
-        &self,
-        customer: &CustomerId,
-        browser: Option<&str>,
-    ) -> Result<(), ProofError> {
-        let who = text_key(&format!("{customer} {}", self.guesser(customer, browser).await?));
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.take(who, self.now().as_us()).map_err(|wait_us| {
+    /// Whether a customer's journal is read for the security page once more. Whoever is in their session could have it read all the
+    /// time; the rest of the page costs little, and nobody keeps the customer from it.
+    pub(crate) fn may_look(&self, customer: &CustomerId) -> bool {
+        self.takes("look", customer.as_str()).is_ok()
+    }
+
+    /// Lets a visit ask for one more challenge.
+    fn check_pace(&self, visit: &Visit) -> Result<(), ProofError> {
+        self.takes("confirm", &data_encoding::HEXLOWER.encode(visit.id())).map_err(|wait_us| {
             let wait_s = wait_us.saturating_add(SECOND_US - 1) / SECOND_US;
             ProofError::TooOften(u16::try_from(wait_s).unwrap_or(u16::MAX))
         })
+    }
+
+    fn takes(&self, what: &str, who: &str) -> Result<(), i64> {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        paces.take(text_key(&format!("{what} {who}")), self.now().as_us())
     }
 
     /// How proof is set up.

@@ -56,6 +56,7 @@ pub(crate) fn rows(action: &Action, texts: Texts) -> Vec<(&'static str, String)>
 
 /// `telephone (Passkey)`: what its owner calls it, and what it is.
 fn named(name: Option<&str>, what: &str) -> String {
+    let name = name.filter(|name| !name.eq_ignore_ascii_case(what));
     name.map_or_else(|| what.to_owned(), |name| format!("{name} ({what})"))
 }
 

@@ -38,6 +38,8 @@ pub struct Authenticator {
     pub used: Option<Time>,
     /// When it first looked like a copy: its counter did not grow.
     pub cloned: Option<Time>,
+    /// Until when it is good, where another one replaced it: until that one counts.
+    pub ends: Option<Time>,
 }
 
 /// What it is, and what is kept to check it.
@@ -82,6 +84,26 @@ impl Authenticator {
     #[must_use]
     pub fn counts(&self, now: Time) -> bool {
         now >= self.counts_from()
+    }
+
+    /// Whether it is still there: what was replaced goes when what replaced it counts.
+    #[must_use]
+    pub fn is_there(&self, now: Time) -> bool {
+        self.ends.is_none_or(|ends| now < ends)
+    }
+
+    /// What becomes of it when another one takes its place: it stays until that one counts, if it counts itself; its owner did not
+    /// replace it, perhaps. None where it goes at once.
+    #[must_use]
+    pub fn replaced_by(self, new: &Self, now: Time) -> Option<Self> {
+        let stays = self.is_there(now) && self.counts(now) && now < new.matures;
+        stays.then_some(Self { ends: Some(new.matures), ..self })
+    }
+
+    /// As it is once its owner said that it was not them: who replaced it may have been somebody else.
+    #[must_use]
+    pub fn brought_back(self, reported: Time) -> Self {
+        Self { ends: self.ends.filter(|ends| *ends <= reported), ..self }
     }
 
     /// Whether it had not cooled off when its owner said that it was not them: then it may be a thief's, and counts for nothing until
@@ -181,6 +203,7 @@ mod tests {
                 matures,
                 used: None,
                 cloned: None,
+                ends: None,
             };
             assert_eq!(new.is_in_doubt(reported), in_doubt, "{matures}");
             let new = new.settled(reported, identified, 12);
@@ -191,6 +214,36 @@ mod tests {
                 "told twice, it does not wait longer"
             );
         }
+    }
+
+    #[test]
+    fn what_was_replaced_stays_until_the_new_one_counts_and_comes_back_with_a_report() {
+        let at = |hours: i64| Time::from_us(1_600_000_000_000_000 + hours * HOUR_US).unwrap();
+        let one = |id: u8, made, matures| Authenticator {
+            id: [id; 16],
+            customer: "C1".parse().unwrap(),
+            kind: Kind::Passkey(String::new()),
+            name: "mine".to_owned(),
+            made,
+            matures,
+            used: None,
+            cloned: None,
+            ends: None,
+        };
+        let (old, new) = (one(1, at(0), at(12)), one(2, at(20), at(32)));
+        let replaced = old.clone().replaced_by(&new, at(20)).unwrap();
+        assert_eq!(
+            (replaced.ends, replaced.is_there(at(31)), replaced.is_there(at(32))),
+            (Some(at(32)), true, false)
+        );
+        assert_eq!(replaced.clone().brought_back(at(31)), old);
+        assert_eq!(replaced.clone().brought_back(at(32)), replaced, "its time was over");
+        // Replaced once more, it waits for the last one; what is new itself goes.
+        let newer = one(3, at(22), at(34));
+        assert_eq!(replaced.clone().replaced_by(&newer, at(22)).unwrap().ends, Some(at(34)));
+        assert_eq!(new.replaced_by(&newer, at(22)), None);
+        assert_eq!(old.replaced_by(&one(4, at(20), at(20)), at(20)), None, "an old passkey confirmed it");
+        assert_eq!(replaced.replaced_by(&newer, at(32)), None);
     }
 
     #[test]

@@ -181,18 +181,25 @@ pub struct Challenge {
     code: Option<(Method, Sent)>,
     call: Option<Call>,
     form: Option<Form>,
+    /// Whether what has not cooled off may answer.
+    young: bool,
+    /// Whether it is redeemed only with the result that came back by the customer's browser.
+    handed_over: bool,
 }
 
 impl Challenge {
     /// A challenge made now, open so many seconds.
     #[must_use]
-    pub fn new(action: Action, event: Option<String>, allowed: Vec<Method>, now: Time, open_s: i64) -> Self {
+    pub fn new(action: Action, event: Option<String>, ways: Ways, now: Time, open_s: i64) -> Self {
+        let Ways { methods: allowed, young } = ways;
         Self {
             action,
             event,
             made: now,
             expires: now.plus_us(open_s.saturating_mul(SECOND_US)),
             allowed,
+            young,
+            handed_over: false,
             standing: Standing::Open,
             wrong: 0,
             sent: 0,
@@ -263,6 +270,19 @@ impl Challenge {
         if self.allowed.contains(&method) { Ok(()) } else { Err(Refusal::Method(method.as_str())) }
     }
 
+    /// Whether what counts from then on, `Time::MAX` if it looked like a copy, may answer now.
+    #[must_use]
+    pub fn is_answered_by(&self, counts_from: Time, now: Time) -> bool {
+        let may_be_young = self.young && counts_from < Time::MAX;
+        may_be_young || crate::authenticator::answers(self.action.kind, counts_from, now)
+    }
+
+    /// Notes that the customer is sent away to answer. Who proves who they are, and nothing else, sees nothing on the page that would be
+    /// wrong if somebody else had begun it: so what they proved lets in only the browser that they came back with.
+    pub fn hand_over(&mut self) {
+        self.handed_over = proves_only_who(self.action.kind);
+    }
+
     /// Notes that a code was sent; any earlier one is void.
     ///
     /// # Errors
@@ -330,7 +350,7 @@ impl Challenge {
     pub fn pass(&mut self, passed: Passed, matures: Time) -> Result<(), Refusal> {
         let now = passed.at;
         self.takes(passed.method, now)?;
-        if !passed.matured && !crate::authenticator::answers(self.action.kind, matures, now) {
+        if !passed.matured && !self.is_answered_by(matures, now) {
             // What never counts is none that this is answered by.
             return Err(match matures {
                 Time::MAX => Refusal::Method(passed.method.as_str()),
@@ -348,11 +368,11 @@ impl Challenge {
         self.code = None;
     }
 
-    /// Lets the action through, once.
+    /// Lets the action through, once. `came_back`: whether its result was brought.
     ///
     /// # Errors
-    /// It is another action, the proof was not given, is too old, or was used.
-    pub fn redeem(&mut self, action: &Action, now: Time) -> Result<Passed, Refusal> {
+    /// It is another action, the proof was not given, is too old, or was used; or its result has to be brought and was not.
+    pub fn redeem(&mut self, action: &Action, came_back: bool, now: Time) -> Result<Passed, Refusal> {
         let fields = self.action.differences(action);
         if !fields.is_empty() {
             return Err(Refusal::OtherAction { fields });
@@ -362,6 +382,9 @@ impl Challenge {
         };
         if now >= self.expires {
             return Err(Refusal::Expired { since: self.expires });
+        }
+        if self.handed_over && !came_back {
+            return Err(Refusal::NotBack);
         }
         let passed = passed.clone();
         self.standing = Standing::Redeemed(passed.clone());
@@ -403,11 +426,40 @@ impl Challenge {
     }
 }
 
-/// Ways in which a customer may answer for an action, the strongest first: what they have, as far as it is strong enough. Who has
-/// a passkey that may confirm it is not asked for less, or a thief would choose the weakest way; `fallback` are ways that are
-/// open beside it nevertheless.
+/// Ways in which a customer may answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// The strongest first.
+    pub methods: Vec<Method>,
+    /// Whether what has not cooled off may answer, since nothing else does.
+    pub young: bool,
+}
+
+impl Ways {
+    /// Whether the customer has anything by which they answer themselves, and at once: not only a number to be called.
+    #[must_use]
+    pub fn are_at_hand(&self) -> bool {
+        self.methods.iter().any(|method| !method.is_by_operators())
+    }
+}
+
+/// Ways in which a customer may answer for an action: what they have, as far as it is strong enough. Who has a passkey that may confirm
+/// it is not asked for less, or a thief would choose the weakest way; `fallback` are ways that are open beside it nevertheless.
+///
+/// What changes by what a customer proves themselves is confirmed by whatever they have, if nothing settled is there: somebody else
+/// in their session has nothing of it.
 #[must_use]
-pub fn methods(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[Method]) -> Vec<Method> {
+pub fn ways(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[Method]) -> Ways {
+    let settled = Ways { methods: settled(kind, has, now, fallback), young: false };
+    if settled.are_at_hand() || !changes_what_proves(kind) {
+        return settled;
+    }
+    let young = has.iter().filter(|(_, matures)| *matures < Time::MAX).map(|(method, _)| *method);
+    let methods = in_order(settled.methods.iter().copied().chain(young).collect());
+    Ways { young: methods != settled.methods, methods }
+}
+
+fn settled(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[Method]) -> Vec<Method> {
     let usable = |method: Method, matures: Time| {
         let recovers = method != Method::Recovery || !crate::authenticator::needs_mature(kind);
         recovers && crate::authenticator::answers(kind, matures, now)
@@ -419,12 +471,28 @@ pub fn methods(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[M
     let has_old = usable.iter().any(|each| is_old(&each));
     let settled = usable.iter().filter(|(_, matures)| !has_old || now >= *matures).map(|(method, _)| *method);
     let passkey = settled.clone().any(|method| method == Method::Passkey);
-    let mut methods: Vec<Method> = settled
-        .filter(|method| !passkey || *method == Method::Passkey || fallback.contains(method))
-        .collect();
+    in_order(
+        settled
+            .filter(|method| !passkey || *method == Method::Passkey || fallback.contains(method))
+            .collect(),
+    )
+}
+
+fn in_order(mut methods: Vec<Method>) -> Vec<Method> {
     methods.sort_unstable();
     methods.dedup();
     methods
+}
+
+/// Whether it changes by what the customer proves themselves, or from where they are let in.
+const fn changes_what_proves(kind: EventKind) -> bool {
+    use EventKind::{DeviceRegister, DeviceRemove, DeviceRestrict, FactorEnroll, FactorRemove};
+    matches!(kind, FactorEnroll | FactorRemove | DeviceRegister | DeviceRemove | DeviceRestrict)
+}
+
+/// Whether a proof of it says who somebody is, and nothing of what is done.
+const fn proves_only_who(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Login | EventKind::PasswordReset)
 }
 
 #[cfg(test)]

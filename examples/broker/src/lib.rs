@@ -7,10 +7,11 @@ mod passkeys;
 mod protect;
 mod texts;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use sekisho_client::{Client, Options};
 use tokio::net::TcpListener;
 
@@ -25,12 +26,12 @@ struct Site {
     origin: String,
 }
 
-/// Serves the site until the process ends. Sekisho's `return_origins` and, for passkeys on the login page, `related_origins` must name
+/// Serves the site until the process ends; `is_behind_proxy` says that a proxy tells where requests come from. Sekisho's `return_origins` and, for passkeys on the login page, `related_origins` must name
 /// `http://localhost:PORT`.
 ///
 /// # Errors
 /// The listener fails.
-pub async fn serve(listener: TcpListener, sekisho: Options) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, sekisho: Options, is_behind_proxy: bool) -> std::io::Result<()> {
     let origin = format!("http://localhost:{}", listener.local_addr()?.port());
     let site = Site { sekisho: Client::new(sekisho), accounts: Accounts::default(), origin };
     let routes = Router::new()
@@ -45,6 +46,7 @@ pub async fn serve(listener: TcpListener, sekisho: Options) -> std::io::Result<(
         .route("/bank-account", post(pages::bank_account))
         .route("/order", post(pages::order))
         .route("/returned", get(pages::returned))
+        .layer(middleware::from_fn_with_state(is_behind_proxy, protect::note_address))
         .with_state(Arc::new(site));
-    axum::serve(listener, routes).await
+    axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>()).await
 }

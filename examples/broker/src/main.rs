@@ -15,6 +15,9 @@ struct Args {
     /// Where this site listens; Sekisho's `return_origins` must name http://localhost:PORT.
     #[arg(long, default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
+    /// A proxy in front tells where requests come from, in X-Forwarded-For.
+    #[arg(long)]
+    behind_proxy: bool,
 }
 
 #[tokio::main]
@@ -23,5 +26,5 @@ async fn main() -> anyhow::Result<()> {
     let how = "SEKISHO_KEY is not set: sekisho key create site --role sender";
     let key = std::env::var("SEKISHO_KEY").context(how)?;
     let listener = tokio::net::TcpListener::bind(args.listen).await.context("listening")?;
-    Ok(example_broker::serve(listener, Options::new(&args.sekisho, &key)).await?)
+    Ok(example_broker::serve(listener, Options::new(&args.sekisho, &key), args.behind_proxy).await?)
 }

@@ -232,6 +232,9 @@ pub(crate) async fn order(
 pub(crate) struct Returned {
     #[serde(default)]
     sekisho_challenge: String,
+    /// What says that it was proven, signed: nobody has it but the browser that came back.
+    #[serde(default)]
+    sekisho_result: Option<String>,
 }
 
 /// The customer comes back from the page on which they proved themselves.
@@ -247,7 +250,8 @@ pub(crate) async fn returned(
     let session = asker.session.clone();
     let accounts = Arc::clone(&site);
     let done = move |event: &Event| accounts.accounts.carry_out(&session, event);
-    Ok(told(&protect::returned(&site, query.sekisho_challenge, event, done).await?, texts))
+    let came_back = (query.sekisho_challenge, query.sekisho_result);
+    Ok(told(&protect::returned(&site, came_back, event, done).await?, texts))
 }
 
 /// A signed-in customer wants something.

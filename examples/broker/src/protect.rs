@@ -1,13 +1,20 @@
 //! Where the site meets Sekisho. Everything a customer wants to do becomes an event and is asked about before it is done; proof is
 //! redeemed right before; what was done is told afterwards.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
 use model::{Channel, Client as Browser, CustomerId, Event, EventKind, Factor, Outcome};
 use sekisho_client::{Action, ClientError, Page, SignIn, Verdict};
 
 use crate::Site;
+
+/// Where this site keeps the customer's address on the way through it.
+const CLIENT_ADDRESS: &str = "x-example-address";
 
 /// What the customer is told, or where they go.
 #[derive(Debug)]
@@ -63,15 +70,16 @@ pub(crate) async fn protect(
     Ok((answer, event))
 }
 
-/// The customer is back: does what was proven, if it was proven and not done before.
+/// The customer is back, with the result that their browser brought: does what was proven, if it was proven and not done before.
 pub(crate) async fn returned(
     site: &Arc<Site>,
-    challenge: String,
+    (challenge, result): (String, Option<String>),
     event: Event,
     done: impl FnOnce(&Event) + Send,
 ) -> anyhow::Result<Answer> {
     let Some(action) = Action::of(&event) else { return Ok(Answer::Refused) };
-    let proof = waiting(site, move |site| site.sekisho.redeem(&challenge, &action)).await?;
+    let redeem = move |site: &Site| site.sekisho.redeem(&challenge, &action, result.as_deref());
+    let proof = waiting(site, redeem).await?;
     let Some(proof) = proof else { return Ok(Answer::Refused) };
     done(&event);
     tell(site, event, proof.factor.parse().ok()).await?;
@@ -137,16 +145,35 @@ async fn waiting<T: Send + 'static>(
     Ok(tokio::task::spawn_blocking(move || call(&site)).await??)
 }
 
-/// The browser as this site sees it. Behind a proxy the address is what the proxy says it is.
+/// The browser as this site sees it. The address is the connection's; behind a proxy what the proxy added at the end (`from_proxy`).
 pub(crate) fn browser(headers: &HeaderMap, device: &str, session: &str) -> Browser {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Browser {
-        ip: header("x-forwarded-for").unwrap_or("127.0.0.1").parse().ok(),
+        ip: header(CLIENT_ADDRESS).and_then(|text| text.parse().ok()),
         user_agent: header("user-agent").and_then(|text| text.parse().ok()),
         device: device.parse().ok(),
         session: session.parse().ok(),
         ..Browser::default()
     }
+}
+
+/// Notes where a request came from, in place of what the customer may have written there: the connection's address, or behind a proxy
+/// the last one of `X-Forwarded-For`, which is the one that the proxy saw. What stands before it anybody can write.
+pub(crate) async fn note_address(
+    State(is_behind_proxy): State<bool>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers_mut();
+    let told = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+    let told = told.and_then(|all| all.rsplit(',').next()).filter(|_| is_behind_proxy);
+    let address = told.map_or_else(|| peer.ip().to_string(), |text| text.trim().to_owned());
+    headers.remove(CLIENT_ADDRESS);
+    if let Ok(address) = HeaderValue::try_from(address) {
+        headers.insert(CLIENT_ADDRESS, address);
+    }
+    next.run(request).await
 }
 
 /// A name nobody else has.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::Answer;
-use crate::proof::{Broker, event, withdrawal};
+use crate::proof::{Broker, Browser, event, withdrawal};
 use crate::serve::days_ago;
 
 const HOME: &str = "198.51.100.7";
@@ -34,7 +34,7 @@ impl Broker {
         self.events_of(customer).into_iter().filter(|event| event["kind"] == "customer.report").collect()
     }
 
-    fn status(&self, challenge: &str) -> Value {
+    pub(crate) fn status(&self, challenge: &str) -> Value {
         self.asks().get(&format!("/v1/challenges/{challenge}")).unwrap().json()["status"].clone()
     }
 }
@@ -202,7 +202,7 @@ fn a_report_ends_every_challenge_that_was_made_before() {
     let (done, proven) = (challenge("w-1"), challenge("w-2"));
     let asked = event("w-3", "withdrawal", "C1", &withdrawal("C1"));
     let open = broker.decides(&asked)["challenge"]["id"].as_str().unwrap().to_owned();
-    let answer = |browser: &mut crate::proof::Browser, challenge: &str, steps: i64| {
+    let answer = |browser: &mut Browser, challenge: &str, steps: i64| {
         let answer = json!({"method": "totp", "code": app.code(steps)});
         browser.post(&format!("/verify/{challenge}/answer"), &answer)
     };
@@ -249,8 +249,8 @@ fn a_report_that_the_broker_tells_ends_challenges_as_well() {
 fn nothing_is_added_while_the_account_is_locked() {
     let broker = Broker::start("");
     let mut browser = broker.browser("C1");
-    let app = browser.enrol_app();
     let begun = browser.post("/security/totp", &json!({})).json();
+    let app = browser.enrol_app();
     assert_eq!(browser.post("/security/report", &json!({})).status, 200);
     let ended = json!({"token": begun["token"], "code": app.code(0)});
     for (path, body) in [
@@ -272,8 +272,12 @@ fn nothing_is_added_while_the_account_is_locked() {
     assert_eq!(has().as_array().unwrap().len(), 1);
 
     assert_eq!(broker.unlock("C1").status, 200);
-    assert_eq!(browser.post("/security/recovery", &json!({})).status, 200);
-    assert_eq!(browser.post("/security/remove", &id).status, 200);
+    assert_eq!(browser.post("/security/recovery", &json!({})).status, 409, "not without the app");
+    let proof = browser.confirm(&json!({"act": "recovery"}), "totp", || app.code(0));
+    assert_eq!(browser.post("/security/recovery", &json!({ "proof": proof })).status, 200);
+    let removing = json!({"act": "remove", "id": id["id"]});
+    let proof = browser.confirm(&removing, "totp", || app.code(1));
+    assert_eq!(browser.post("/security/remove", &json!({"id": id["id"], "proof": proof})).status, 200);
 }
 
 #[test]
@@ -293,7 +297,7 @@ fn notices_say_what_was_changed_stopped_and_said() {
     let held =
         broker.asks().post("/v1/decide", &event("w-1", "withdrawal", "C1", &withdrawal("C1"))).unwrap();
     assert_eq!(held.json()["decision"], "hold", "{held:?}");
-    let notices = |browser: &mut crate::proof::Browser| -> Vec<String> {
+    let notices = |browser: &mut Browser| -> Vec<String> {
         let page = browser.get("/security").body;
         let section =
             page.split("<section id=\"notices\">").nth(1).unwrap().split("</section>").next().unwrap();
@@ -317,4 +321,29 @@ fn notices_say_what_was_changed_stopped_and_said() {
     let now = notices(&mut browser);
     assert_eq!(now[0], "Add a way to confirm (authenticator app) – done", "{now:?}");
     assert_eq!(now[1], "Notice – you were identified, and the account was unlocked", "{now:?}");
+}
+
+/// Each time a thousand rows of the journal may be read.
+#[test]
+fn the_security_page_is_not_made_without_end_and_nobody_keeps_the_customer_from_it() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut own = broker.browser("C1");
+    let app = own.enrol_app();
+    let first = broker.withdrawal("w-0", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
+    let answer = json!({"method": "totp", "code": app.code(0)});
+    assert_eq!(own.post(&format!("/verify/{first}/answer"), &answer).status, 200);
+    let mut thief = broker.browser("C1");
+    let left_out = |browser: &mut Browser| {
+        let page = browser.get("/security");
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(page.body.contains("data-act=\"disown\""), "{page:?}");
+        page.body.contains("looked at often")
+    };
+    let times = (0..10_000).find(|_| left_out(&mut thief));
+    assert!(times.is_some_and(|times| times >= 20), "{times:?}");
+    let mut own = broker.browser("C1");
+    assert!(left_out(&mut own), "what is asked for all the time is not read from the journal");
+    assert!(!left_out(&mut broker.browser("C2")));
+    assert_eq!(own.post("/security/report", &json!({})).status, 200);
+    assert!(own.get("/security").body.contains("Your account is locked"));
 }

@@ -31,7 +31,7 @@ fn a_brokers_page_takes_codes_and_registers_devices_by_the_client() {
     let answered = client.answer(&id, &customer, "sms", &code, None).unwrap();
     assert_eq!(answered.challenge.status, "passed");
     assert!(answered.known_browser.is_some());
-    let proof = client.redeem(&id, &Action::of(&asked).unwrap()).unwrap().unwrap();
+    let proof = client.redeem(&id, &Action::of(&asked).unwrap(), None).unwrap().unwrap();
     assert_eq!(proof.factor, "sms");
 
     let device = "phone".parse().unwrap();
@@ -43,6 +43,12 @@ fn a_brokers_page_takes_codes_and_registers_devices_by_the_client() {
         challenge: None,
         client: Some(&browser),
     };
+    let unconfirmed = client.register_device(&customer, &new).unwrap_err();
+    assert!(matches!(unconfirmed, ClientError::Refused { status: 409, .. }), "{unconfirmed:?}");
+    let id = client.challenge(&Action::registering(customer.clone(), &new)).unwrap().id;
+    client.send_code(&id, &customer, "mail", None).unwrap();
+    client.answer(&id, &customer, "mail", &gateway.until(2).code(), None).unwrap();
+    let new = NewDevice { challenge: Some(&id), ..new };
     let registered = client.register_device(&customer, &new).unwrap();
     let has = client.devices(&customer).unwrap();
     assert!(has.devices == [registered] && has.devices[0].counts_from.is_some() && !has.only, "{has:?}");
@@ -90,7 +96,7 @@ fn a_brokers_page_confirms_changes_by_the_client() {
     ] {
         let id = client.challenge(&action).unwrap().id;
         broker.answer_with(&id, "C1", &mut passkey);
-        assert_eq!(client.redeem(&id, &action).unwrap().unwrap().factor, "passkey", "{action:?}");
+        assert_eq!(client.redeem(&id, &action, None).unwrap().unwrap().factor, "passkey", "{action:?}");
     }
 }
 

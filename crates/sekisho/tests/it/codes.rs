@@ -312,8 +312,22 @@ fn a_customer_asks_for_a_code_and_types_it_on_a_telephone() {
 
     // Who has a passkey is asked for nothing less.
     browser.open(&broker.handover(&json!({"customer": "C1", "page": "security", "language": "ja"})));
+    browser.until_text("変更の前に");
     browser.click("[data-act=enrol]");
+    // By what the customer has already: a code, on the page on which it is confirmed, and then back.
+    browser.until_text("SMSでコードを受け取る");
+    browser.click("[data-act=send][data-method=sms]");
+    browser.until_text("コードを送りました");
+    browser.picture("verify-enrol-ja");
+    let code = gateway.until(2).code();
+    browser.type_into("form.code[data-method=sms] input", &code);
+    browser.click("form.code[data-method=sms] [type=submit]");
+    browser.until_text("変更はまだ行われていません");
+    browser.picture("security-confirmed-ja");
+    assert!(!browser.scrolls_sideways(), "it fits the window");
+    browser.click("[data-act=resume]");
     browser.until("the passkey on the page", |browser| browser.has("li[data-id]").then_some(()));
+    assert!(!browser.url().contains('#'), "once: {}", browser.url());
     let stronger = broker.withdrawal("w-2", "C1");
     assert_eq!(broker.methods(&stronger), json!(["passkey"]));
     assert_eq!(send(&broker, &challenge(&stronger), "sms").status, 409);
@@ -325,8 +339,12 @@ fn a_customer_is_told_by_mail_that_somebody_adds_a_way_to_confirm() {
     let gateway = Gateway::start();
     let broker = broker(&gateway, "cooling_hours = 0\nsupport = \"0120-000-000 https://evil.example\"");
     let mut browser = broker.browser("C1");
-    browser.enrol_app();
-    let told = gateway.until(1);
+    // Somebody who reads the customer's messages, too, for a moment.
+    let app = json!({"act": "totp"});
+    assert_eq!(browser.post("/security/totp", &json!({})).status, 409, "the session alone adds nothing");
+    let proof = browser.confirm(&app, "sms", || gateway.until(1).code());
+    browser.enrol_app_by(&proof);
+    let told = gateway.until(2);
     assert_eq!(
         (&told.message["method"], &told.message["to"], &told.message["language"]),
         (&"mail".into(), &ADDRESS.into(), &"en".into())
@@ -346,11 +364,11 @@ fn a_customer_is_told_by_mail_that_somebody_adds_a_way_to_confirm() {
     tell_contacts(&broker, "C1", "ja", &[("phone", NUMBER)]);
     let reported = browser.post("/security/report", &json!({}));
     assert_eq!(reported.status, 200, "{reported:?}");
-    let told = gateway.until(2);
+    let told = gateway.until(3);
     assert_eq!((&told.message["method"], &told.message["to"]), (&"sms".into(), &NUMBER.into()));
     assert!(told.text().contains("お取引を止めました"), "{}", told.text());
     assert_eq!(browser.post("/security/report", &json!({})).status, 200);
-    assert_eq!(gateway.came().len(), 2, "the same report again is told once");
+    assert_eq!(gateway.came().len(), 3, "the same report again is told once");
 
     // The same where the broker tells it: once, and not what is long past.
     tell_contacts(&broker, "C2", "en", &[("email", ADDRESS)]);
@@ -363,11 +381,11 @@ fn a_customer_is_told_by_mail_that_somebody_adds_a_way_to_confirm() {
     assert_eq!(report("r-old", &crate::serve::days_ago(3))["accepted"], 1);
     let now = crate::serve::days_ago(0);
     assert_eq!(report("r-1", &now)["accepted"], 1);
-    let told = gateway.until(3);
+    let told = gateway.until(4);
     assert_eq!(told.message["to"], ADDRESS);
     assert!(told.text().contains("The account was locked"), "{}", told.text());
     assert_eq!(report("r-1", &now)["repeated"], 1);
-    assert_eq!(gateway.came().len(), 3, "told once, and not of what is past");
+    assert_eq!(gateway.came().len(), 4, "told once, and not of what is past");
 }
 
 /// A broker with pages of its own tells which browser is known: then nobody with the password, and another browser, keeps the

@@ -159,12 +159,22 @@ fn who_was_sent_to_a_challenge_sees_and_changes_nothing_else() {
     let broker = Broker::start("");
     let login = json!({"customer": "C1", "kind": "login"}).to_string();
     let challenge = broker.asks().post("/v1/challenges", &login).unwrap().json()["id"].clone();
-    let handover = json!({"customer": "C1", "page": "verify", "challenge": challenge, "language": "en"});
+    let mut handover = json!({"customer": "C1", "page": "verify", "challenge": challenge, "language": "en"});
+    let refused = broker.asks().post("/v1/handovers", &handover.to_string()).unwrap();
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("return_to")), "{refused:?}");
+    handover["return_to"] = format!("{}/back", broker.origin()).into();
     let mut browser = broker.browser_of(&handover);
-    let page = browser.get(&format!("/verify/{}", challenge.as_str().unwrap()));
-    assert!(page.status == 200 && !page.body.contains("data-act=\"report\""), "{page:?}");
-    let report = browser.post(&format!("/verify/{}/report", challenge.as_str().unwrap()), &json!({}));
-    assert_eq!(report.status, 403, "who has a password only locks nobody out: {report:?}");
+    let path = format!("/verify/{}", challenge.as_str().unwrap());
+    let page = browser.get(&path);
+    assert!(page.status == 200 && page.body.contains("in this browser"), "{page:?}");
+    // Who has a password only stops what they began, and locks nobody out.
+    let other = broker.asks().post("/v1/challenges", &login).unwrap().json()["id"].clone();
+    let stopped = browser.post(&format!("{path}/report"), &json!({}));
+    assert!(stopped.status == 200 && stopped.body.contains("It is stopped"), "{stopped:?}");
+    assert!(browser.get(&path).body.contains("somebody may know your password"));
+    assert_eq!(broker.status(challenge.as_str().unwrap()), "reported");
+    assert_eq!(broker.status(other.as_str().unwrap()), "open");
+    assert!(!broker.browser("C1").get("/security").body.contains("Your account is locked"));
     let page = browser.get("/security");
     assert!(page.status >= 400 && !page.body.contains("C1"), "{page:?}");
     for path in
@@ -280,8 +290,15 @@ fn a_new_device_is_told_to_the_customer_and_waits() {
     let gateway = crate::gateway::Gateway::start();
     let broker = crate::codes::broker(&gateway, "cooling_hours = 0");
     let mut thief = security(&broker, "C1", "another");
-    assert_eq!(thief.post("/security/devices", &json!({"name": "mine"})).status, 200);
-    let told = gateway.until(1);
+    let mine = json!({"name": "mine"});
+    assert_eq!(thief.post("/security/devices", &mine).status, 409, "the session alone registers nothing");
+    let proof =
+        thief.confirm(&json!({"act": "register", "name": "mine"}), "mail", || gateway.until(1).code());
+    let other = json!({"name": "another", "proof": proof});
+    assert_eq!(thief.post("/security/devices", &other).status, 409, "it is for one name");
+    let mine = json!({"name": "mine", "proof": proof});
+    assert_eq!(thief.post("/security/devices", &mine).status, 200);
+    let told = gateway.until(2);
     assert_eq!((&told.message["method"], &told.message["language"]), (&json!("mail"), &json!("en")));
     for text in ["something changed", "device", "call us at once"] {
         assert!(told.text().contains(text), "{text}: {}", told.text());
@@ -302,9 +319,11 @@ fn what_operators_do_is_told_without_a_channel_and_what_customers_do_with_theirs
     let broker = Broker::start("");
     settle(&broker, "C1");
     let mut browser = security(&broker, "C1", "phone");
-    browser.enrol_app();
-    assert_eq!(browser.post("/security/devices", &json!({"name": "phone"})).status, 200);
-    assert_eq!(browser.post("/security/devices/only", &json!({"only": true})).status, 200);
+    let app = browser.enrol_app();
+    let proof = browser.confirm(&json!({"act": "register", "name": "phone"}), "totp", || app.code(0));
+    assert_eq!(browser.post("/security/devices", &json!({"name": "phone", "proof": proof})).status, 200);
+    let proof = browser.confirm(&json!({"act": "only", "only": true}), "totp", || app.code(1));
+    assert_eq!(browser.post("/security/devices/only", &json!({"only": true, "proof": proof})).status, 200);
     let only = json!({"only": false, "reason": "called back"}).to_string();
     let put = broker.by("operator").put("/v1/customers/C1/only-own-devices", &only).unwrap();
     assert_eq!(put.status, 204, "{put:?}");

@@ -36,6 +36,7 @@ mod process;
 mod proof;
 mod proof_pages;
 mod races;
+mod relay;
 mod replay;
 mod serve;
 mod snippets;

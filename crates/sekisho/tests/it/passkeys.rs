@@ -35,6 +35,16 @@ impl Broker {
         self.end_enrolment(customer, &begun, &credential)
     }
 
+    /// The same by the proof of a challenge, which told no name.
+    pub(crate) fn enrol_by(&self, customer: &str, passkey: &mut SoftPasskey, challenge: &Value) -> Answer {
+        let path = format!("/v1/customers/{customer}/passkeys");
+        let begun = self.asks().post(&path, &json!({ "challenge": challenge }).to_string()).unwrap();
+        assert_eq!(begun.status, 202, "{begun:?}");
+        let begun = begun.json();
+        let ended = json!({"token": begun["token"], "credential": passkey.create(&begun["options"])});
+        self.asks().post(&path, &ended.to_string()).unwrap()
+    }
+
     /// A challenge for a withdrawal.
     pub(crate) fn challenge(&self, customer: &str) -> String {
         let made = self.asks().post("/v1/challenges", &withdrawal(customer).to_string()).unwrap();
@@ -125,10 +135,16 @@ fn a_ceremony_is_used_once() {
     assert_eq!(broker.end_answer(&challenge, "C1", &json!({})).status, 422);
     let late = broker.end_answer(&challenge, "C1", &right);
     assert_eq!((late.status, late.body.contains("begin again")), (409, true), "{late:?}");
-    // What was signed for one challenge is no answer to another one.
+    // What was signed for one challenge is no answer to another one, and what was signed on an older page of the same none either: it
+    // leaves the newer one.
     let other = broker.challenge("C1");
-    broker.begin_answer(&other, "C1");
-    assert_eq!(broker.end_answer(&other, "C1", &right).status, 422);
+    let older = passkey.get(&broker.begin_answer(&other, "C1"));
+    let newer = passkey.get(&broker.begin_answer(&other, "C1"));
+    for answer in [&right, &older] {
+        let refused = broker.end_answer(&other, "C1", answer);
+        assert_eq!((refused.status, refused.body.contains("begin again")), (409, true), "{refused:?}");
+    }
+    assert_eq!(broker.end_answer(&other, "C1", &newer).status, 200);
 }
 
 #[test]
@@ -377,11 +393,50 @@ fn what_is_enrolled_is_named_when_another_one_begins() {
     let mut passkey = broker.passkey(1);
     assert_eq!(broker.begin_enrolment("C1")["options"]["publicKey"]["excludeCredentials"], json!([]));
     assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
-    let options = broker.begin_enrolment("C1")["options"]["publicKey"].clone();
+    // The next one is confirmed with it, however new it is: there is nothing else.
+    let path = "/v1/customers/C1/passkeys";
+    assert_eq!(broker.asks().post(path, "{}").unwrap().status, 409);
+    let change = json!({"customer": "C1", "kind": "factor.enroll", "authenticator": {"factor": "passkey"}});
+    let id = broker.asks().post("/v1/challenges", &change.to_string()).unwrap().json()["id"].clone();
+    broker.answer_with(id.as_str().unwrap(), "C1", &mut passkey);
+    let begun = broker.asks().post(path, &json!({ "challenge": id }).to_string()).unwrap();
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let options = begun.json()["options"]["publicKey"].clone();
     assert_eq!(options["excludeCredentials"][0]["id"], passkey.id(), "{options}");
     assert_eq!(options["authenticatorSelection"]["userVerification"], "required", "{options}");
     assert!(
         options["pubKeyCredParams"].as_array().unwrap().iter().any(|each| each["alg"] == -7),
         "{options}"
     );
+}
+
+/// Whoever has the disk reads neither what proves a customer nor who that is.
+#[test]
+fn what_proves_a_customer_is_sealed_on_the_disk() {
+    let broker = Broker::start("");
+    let customer = "C-SEALED-4711";
+    let mut browser = broker.browser(customer);
+    let begun = browser.post("/security/totp", &json!({})).json();
+    let shown = begun["secret"].as_str().unwrap().to_owned();
+    let app = crate::proof::App::new(&shown);
+    let sent = json!({"token": begun["token"], "code": app.code(0)});
+    assert_eq!(browser.post("/security/totp", &sent).status, 200);
+    let proof = browser.confirm(&json!({"act": "enrol"}), "totp", || app.code(1));
+    let mut passkey = broker.passkey(1);
+    let options = browser.post("/security/passkey", &json!({ "proof": proof })).json()["options"].clone();
+    let credential = passkey.create(&options);
+    let enrolled = browser.post("/security/passkey", &json!({"credential": credential, "proof": proof}));
+    assert_eq!(enrolled.status, 200, "{enrolled:?}");
+
+    let decoded = |text: &str| data_encoding::BASE32_NOPAD.decode(text.as_bytes()).unwrap();
+    let id = data_encoding::BASE64URL_NOPAD.decode(passkey.id().as_bytes()).unwrap();
+    let secrets = [decoded(&shown), shown.clone().into_bytes(), id, passkey.id().into(), customer.into()];
+    let mut bytes = Vec::new();
+    for file in ["proof.db", "proof.db-wal"] {
+        bytes.extend(std::fs::read(broker.place.path(&format!("data/{file}"))).unwrap_or_default());
+    }
+    assert!(bytes.len() > 4_096, "it is there: {}", bytes.len());
+    for secret in secrets {
+        assert!(!bytes.windows(secret.len()).any(|part| part == secret), "{secret:?}");
+    }
 }

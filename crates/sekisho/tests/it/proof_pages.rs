@@ -109,7 +109,7 @@ fn an_app_and_a_keypad_do_until_there_is_a_passkey() {
 }
 
 /// What a result says, after its signature was checked by the published key.
-fn claims(broker: &Broker, result: &str) -> Value {
+pub(crate) fn claims(broker: &Broker, result: &str) -> Value {
     use p256::ecdsa::signature::Verifier as _;
     let decode = |text: &str| data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
     let (signed, signature) = result.rsplit_once('.').unwrap();
@@ -131,7 +131,7 @@ pub(crate) fn example_broker(listener: std::net::TcpListener, broker: &Broker) -
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            example_broker::serve(listener, options).await.unwrap();
+            example_broker::serve(listener, options, true).await.unwrap();
         });
     });
     origin

@@ -67,6 +67,11 @@ pub(super) struct ActionSent {
     /// Whether only registered devices are let in from now on, for `device.restrict`.
     #[serde(default)]
     only_own_devices: Option<bool>,
+    /// To redeem: the `sekisho_result` that came back in the browser that goes on. Needed for what was handed over and only says who
+    /// somebody is, a login or `password.reset`; looked at wherever it is told.
+    #[serde(default)]
+    #[schema(max_length = 4096)]
+    result: Option<String>,
 }
 
 /// A device that is registered or taken back.
@@ -264,6 +269,9 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<ShownChallenge>), Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
+    if action.result.is_some() {
+        return Err(Problem::invalid("result", "is told to redeem a challenge, not to make one"));
+    }
     let made = app.proofs.for_broker(whole(action.action(&app)?)?).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -298,7 +306,7 @@ pub(super) async fn get(
         (status = 200, body = ShownChallenge, description = "The action may be done, now and once"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is none"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-         description = "It was not proven, was redeemed before, is over, or was proven for another action"),
+         description = "It was not proven, was redeemed before, is over, was proven for another action, or came back nowhere"),
         (status = 413, body = Problem, content_type = "application/problem+json",
          description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",
@@ -313,8 +321,9 @@ pub(super) async fn redeem(
 ) -> Result<Json<ShownChallenge>, Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let id: ChallengeId = name(id)?;
-    let action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
-    Ok(Json(app.proofs.redeem(id, action.action(&app)?).await?))
+    let mut action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
+    let result = action.result.take();
+    Ok(Json(app.proofs.redeem(id, action.action(&app)?, result.as_deref()).await?))
 }
 
 /// Answers with a code, from a page of the broker's own.

@@ -32,13 +32,15 @@ pub(super) struct HandoverSent {
     /// The challenge to answer.
     #[serde(default)]
     challenge: Option<String>,
-    /// Where the customer goes afterwards, at one of `return_origins`; a result is added to it.
+    /// Where the customer goes afterwards, at one of `return_origins`; a result is added to it. Needed for a challenge of a login or of
+    /// `password.reset`: who proves who they are is let in only where they came back.
     #[serde(default)]
     return_to: Option<String>,
     /// `ja` or `en`; as the customer's profile says unless it is told.
     #[serde(default)]
     language: Option<String>,
-    /// The browser as the broker's site sees it, in the words of events.
+    /// The browser as the broker's site sees it, in the words of events. The page says so: it is how a customer who was led there by
+    /// somebody else notices.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     client: Option<Client>,
@@ -101,6 +103,13 @@ pub(super) async fn post(
         }
         // These come before a customer is: they have a password, or not even that.
         signed_in = !matches!(action.kind, EventKind::Login | EventKind::PasswordReset);
+        if !signed_in && sent.return_to.is_none() {
+            let kind = action.kind;
+            let problem =
+                format!("is missing; `{kind}` is redeemed only with the result that comes back there");
+            return Err(Problem::invalid("return_to", problem));
+        }
+        app.proofs.note_handed_over(id).await?;
     }
     let page = (page, signed_in);
     let handed = app.proofs.hand_over(sent.customer, page, sent.return_to, japanese, sent.client.as_ref());

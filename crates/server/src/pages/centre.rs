@@ -25,6 +25,7 @@ use crate::proof::ProofError;
 const SHOWN_FIRST: usize = 10;
 
 /// What of the page is about the account and not about authenticators.
+#[derive(Default)]
 pub(super) struct Centre {
     pub(super) picture: Option<Picture>,
     pub(super) logins: Vec<LoginRow>,
@@ -37,6 +38,8 @@ pub(super) struct Centre {
     pub(super) since: Option<String>,
     /// Since when the account is locked.
     pub(super) locked: Option<String>,
+    /// Whether what happened is not looked up just now.
+    pub(super) is_left_out: bool,
 }
 
 /// A login.
@@ -70,7 +73,16 @@ pub(super) struct ReportSent {
 }
 
 impl Centre {
-    pub(super) fn new(recent: &Recent, locked: Option<Time>, intel: &Intel, now: Time, texts: Texts) -> Self {
+    /// Without what happened where that is not looked up just now.
+    pub(super) fn new(
+        recent: Option<&Recent>,
+        locked: Option<Time>,
+        intel: &Intel,
+        now: Time,
+        texts: Texts,
+    ) -> Self {
+        let locked = locked.map(|since| texts.time(since));
+        let Some(recent) = recent else { return Self { is_left_out: true, locked, ..Self::default() } };
         let mut logins: Vec<LoginRow> =
             recent.logins.iter().map(|login| LoginRow::new(login, intel, texts)).collect();
         let more_logins = logins.split_off(SHOWN_FIRST.min(logins.len()));
@@ -82,7 +94,8 @@ impl Centre {
                 .then(|| texts.of("login.failed_more").replace("{n}", &recent.failed_more.to_string())),
             notices: recent.notices.iter().map(|notice| NoticeRow::new(notice, intel, texts)).collect(),
             since: recent.since.map(|since| texts.time(since)),
-            locked: locked.map(|since| texts.time(since)),
+            locked,
+            is_left_out: false,
         }
     }
 }

@@ -9,7 +9,7 @@ use stepup::Action;
 use super::devices::new_device;
 use super::visits::Visitor;
 use crate::api::App;
-use crate::proof::{ProofError, parse_authenticator_id};
+use crate::proof::{ProofError, Visit, parse_authenticator_id};
 
 /// The texts by which new authenticators are called.
 pub(super) const PASSKEY_NAME: &str = "security.passkey";
@@ -65,5 +65,16 @@ impl ChangeSent {
             }
             Self::Only { only } => Ok(visit.restricting(only)),
         }
+    }
+
+    /// The visit with the proof of this change that the script brings, if it brings one.
+    pub(super) async fn confirmed(
+        self,
+        app: &App,
+        visitor: &Visitor,
+        proof: Option<&str>,
+    ) -> Result<Visit, ProofError> {
+        let change = self.action(app, visitor).await?;
+        app.proofs.confirmed_visit(&visitor.visit, change, proof).await
     }
 }

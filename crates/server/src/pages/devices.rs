@@ -10,6 +10,7 @@ use model::client::DeviceId;
 use serde::Deserialize;
 
 use super::Refused;
+use super::changes::ChangeSent;
 use super::security::said;
 use super::texts::Texts;
 use super::visits::{Visitor, acting_signed_in};
@@ -95,8 +96,10 @@ pub(super) fn new_device(visit: &Visit, name: &str) -> Result<NewDevice, ProofEr
 /// Registers the device that looks at the page.
 pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, NameSent) = acting_signed_in(&app, request).await?;
-    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let texts = visitor.texts;
     let refused = |error| Refused::new(error, texts);
+    let change = ChangeSent::Register { name: sent.name.clone() };
+    let visit = change.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
     let new = new_device(&visit, &sent.name).map_err(refused)?;
     app.proofs.register_device(&app.observer, &visit, new, false).await.map_err(refused)?;
     Ok(said(texts.of("device.added")))
@@ -107,7 +110,8 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
     let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("device")))?;
-    let visit = app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref());
+    let change = ChangeSent::Forget { id: sent.id };
+    let visit = change.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
     app.proofs.remove_device(&app.observer, &visit, id).await.map_err(refused)?;
     Ok(said(visitor.texts.of("device.removed")))
 }
@@ -116,7 +120,8 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
 pub(super) async fn only(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, OnlySent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
-    let visit = app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref());
+    let change = ChangeSent::Only { only: sent.only };
+    let visit = change.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
     app.proofs.restrict_to_devices(&app.observer, &visit, sent.only).await.map_err(refused)?;
     Ok(said(visitor.texts.of(if sent.only { "device.only_now" } else { "device.any_now" })))
 }

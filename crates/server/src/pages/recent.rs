@@ -11,12 +11,15 @@ use engine::record::{Customer, Seen};
 use model::customer::text_key;
 use model::event::EventId;
 use model::time::DAY_US;
-use model::{Address, Channel, ContactType, CustomerId, Disposition, EventKind, Factor, Outcome, Time};
+use model::{
+    Address, Channel, Client, ContactType, CustomerId, Disposition, EventKind, Factor, Outcome, Time,
+};
 
 use crate::api::App;
 use crate::api::event_form::{Decided, event};
 use crate::api::holds::hold_state;
 use crate::indexer::{Indexer, Subject};
+use crate::observe::Observer;
 use crate::proof::ProofError;
 use crate::readers::{ReadError, Reader};
 use crate::secret::Secret;
@@ -103,6 +106,19 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// Of a browser as the broker's site tells it.
+    pub(super) fn of_client(client: &Client, observer: &Observer) -> Self {
+        let place = client.ip.map(|ip| observer.place(ip)).unwrap_or_default();
+        Self {
+            ip: client.ip,
+            country: place.country,
+            asn: place.asn,
+            spot: place.spot,
+            user_agent: client.user_agent.as_ref().map(ToString::to_string),
+            channel: None,
+        }
+    }
+
     fn of(event: &Observed) -> Self {
         Self {
             ip: event.ip,

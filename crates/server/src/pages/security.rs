@@ -7,14 +7,13 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use model::Time;
 use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::centre::Centre;
-use super::changes::{APP_NAME, ConfirmationSent, PASSKEY_NAME, RECOVERY_NAME};
+use super::changes::{APP_NAME, ChangeSent, ConfirmationSent, PASSKEY_NAME, RECOVERY_NAME};
 use super::devices::Devices;
 use super::picture::Picture;
 use super::recent::recent;
@@ -22,7 +21,7 @@ use super::texts::Texts;
 use super::visits::{Visitor, acting_signed_in, keep_browser, signed_in};
 use super::{Refused, rendered};
 use crate::api::App;
-use crate::proof::{ProofError, Visit, parse_authenticator_id};
+use crate::proof::{ConfirmedBy, Confirming, ProofError, Visit, parse_authenticator_id};
 
 #[derive(askama::Template)]
 #[template(path = "security.html")]
@@ -37,8 +36,8 @@ struct SecurityPage<'a> {
     /// What the script tells the browser of the passkeys that are known here, as JSON.
     signals: String,
     has_passkey: bool,
-    /// Whether every change is confirmed with a passkey first.
-    must_confirm: bool,
+    /// How every change is confirmed first, in a sentence.
+    confirm: Option<&'static str>,
     back: Option<String>,
 }
 
@@ -50,6 +49,8 @@ struct Row {
     used: Option<String>,
     /// Until then it confirms no procedure.
     cooling: Option<String>,
+    /// Until then it is good: another one replaced it.
+    ends: Option<String>,
     left: Option<usize>,
     cloned: bool,
     /// Whether it counts for nothing while the account is locked.
@@ -102,14 +103,17 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let (visit, texts) = (&visitor.visit, visitor.texts);
     let now = (app.clock)();
     let refused = |error| Refused::new(error, texts).on_page(texts);
-    app.proofs.may_look(&visit.customer, visitor.browser.as_deref()).await.map_err(refused)?;
     let has = app.proofs.authenticators(&visit.customer).await.map_err(refused)?;
     let signals = app.proofs.signals(&visit.customer).await.map_err(refused)?;
     let reports = app.proofs.reports(&visit.customer).await.map_err(refused)?;
-    let recent = recent(&app, &visit.customer, now).await.map_err(refused)?;
-    let passkey = |matured: bool| {
-        let counts = |from: Option<Time>| from.is_some_and(|from| now >= from);
-        has.iter().any(|each| each.method == "passkey" && (!matured || counts(each.counts_from)))
+    let recent = match app.proofs.may_look(&visit.customer) {
+        true => Some(recent(&app, &visit.customer, now).await.map_err(refused)?),
+        false => None,
+    };
+    let confirm = match app.proofs.confirms_by(&visit.customer).await.map_err(refused)? {
+        ConfirmedBy::Nothing => None,
+        ConfirmedBy::Passkey | ConfirmedBy::NewPasskey => Some(texts.of("security.confirm_text")),
+        ConfirmedBy::Challenge => Some(texts.of("security.confirm_otherwise")),
     };
     let rows = has.iter().map(|each| Row {
         id: each.id.clone(),
@@ -118,6 +122,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         made: texts.time(each.made),
         used: each.used.map(|used| texts.time(used)),
         cooling: each.counts_from.filter(|from| now < *from).map(|from| texts.time(from)),
+        ends: each.ends.map(|ends| texts.time(ends)),
         left: each.left,
         cloned: each.cloned.is_some(),
         in_doubt: each.in_doubt,
@@ -126,13 +131,13 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         texts,
         name: &app.proofs.settings().name,
         customer: visit.customer.as_str().to_owned(),
-        centre: Centre::new(&recent, reports.locked(), app.observer.intel(), now, texts),
+        centre: Centre::new(recent.as_ref(), reports.locked(), app.observer.intel(), now, texts),
         support: app.proofs.settings().support.as_deref(),
         authenticators: rows.collect(),
         devices: Devices::new(&app, visit, texts).await.map_err(refused)?,
         signals: serde_json::to_string(&signals).unwrap_or_default(),
-        has_passkey: passkey(false),
-        must_confirm: passkey(true),
+        has_passkey: has.iter().any(|each| each.method == "passkey"),
+        confirm,
         back: visit.return_to.clone(),
     };
     Ok(rendered(&page).into_response())
@@ -144,8 +149,11 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
     let refused = |error| Refused::new(error, visitor.texts);
     let change = sent.change.action(&app, &visitor).await.map_err(refused)?;
     let Some(credential) = sent.credential else {
-        let options = app.proofs.begin_confirmation(&visitor.visit, &change).await.map_err(refused)?;
-        return Ok(Json(json!({ "options": options })).into_response());
+        let told = match app.proofs.begin_confirmation(&visitor.visit, change).await.map_err(refused)? {
+            Confirming::Passkey(options) => json!({ "options": options }),
+            Confirming::Challenge(shown) => json!({ "challenge": shown.id, "page": shown.page }),
+        };
+        return Ok(Json(told).into_response());
     };
     let proof = app
         .proofs
@@ -160,8 +168,9 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
 /// Enrols a passkey.
 pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, CredentialSent) = acting_signed_in(&app, request).await?;
-    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let texts = visitor.texts;
     let (name, refused) = (texts.of(PASSKEY_NAME), |error| Refused::new(error, texts));
+    let visit = ChangeSent::Enrol.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
     let Some(credential) = sent.credential else {
         let options = app.proofs.begin_passkey(&visit, name).await.map_err(refused)?;
         return Ok(Json(json!({ "options": options })).into_response());
@@ -173,8 +182,9 @@ pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Re
 /// Enrols an authenticator app: first its secret, as text and as a picture, then a code of it.
 pub(super) async fn totp(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, TotpSent) = acting_signed_in(&app, request).await?;
-    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let texts = visitor.texts;
     let (name, refused) = (texts.of(APP_NAME), |error| Refused::new(error, texts));
+    let visit = ChangeSent::Totp.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
     let (token, code) = match (sent.token, sent.code) {
         (Some(token), Some(code)) => (token, code),
         (Some(_), None) => return Err(refused(ProofError::invalid("code", "is missing"))),
@@ -198,9 +208,12 @@ async fn begin_totp(app: &App, visit: &Visit, texts: Texts) -> Result<Response, 
 /// Makes recovery codes.
 pub(super) async fn recovery(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
     let (visitor, sent): (Visitor, RecoverySent) = acting_signed_in(&app, request).await?;
-    let (visit, texts) = (app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref()), visitor.texts);
+    let texts = visitor.texts;
+    let refused = |error| Refused::new(error, texts);
+    let visit =
+        ChangeSent::Recovery.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
     let made = app.proofs.make_recovery(&app.observer, &visit, texts.of(RECOVERY_NAME)).await;
-    let codes = made.map_err(|error| Refused::new(error, texts))?;
+    let codes = made.map_err(refused)?;
     Ok(Json(json!({ "text": texts.of("security.codes_once"), "codes": codes })).into_response())
 }
 
@@ -219,7 +232,8 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
     let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
-    let visit = app.proofs.confirmed_visit(&visitor.visit, sent.proof.as_deref());
+    let change = ChangeSent::Remove { id: sent.id };
+    let visit = change.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
     app.proofs.remove(&app.observer, &visit, id).await.map_err(refused)?;
     Ok(said(visitor.texts.of("security.removed")))
 }

@@ -7,11 +7,13 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use model::Channel;
+use model::{Channel, Client, Time};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepup::Method;
 
+use super::origin::{place, program};
+use super::recent::Origin;
 use super::texts::Texts;
 use super::visits::{Visitor, acting, keep_browser, visitor};
 use super::{Refused, rendered};
@@ -121,13 +123,15 @@ pub(super) async fn page(
         return Err(refused(ProofError::Absent("challenge")));
     }
     let allowed = found.challenge.allowed();
+    let mut rows = wording::rows(action, texts);
+    rows.extend(asked_by(&app, &visitor, found.challenge.made()));
     let page = VerifyPage {
         texts,
         name: &app.proofs.settings().name,
         support: app.proofs.settings().support.as_deref(),
         id: id.to_string(),
         status: found.shown.status,
-        rows: wording::rows(action, texts),
+        rows,
         kind: wording::kind(action, texts),
         expires: match found.shown.call {
             // That may be tomorrow.
@@ -142,6 +146,20 @@ pub(super) async fn page(
         next: next(&app, &visitor, id, &found.challenge),
     };
     Ok(rendered(&page).into_response())
+}
+
+/// Who asks for it, as the broker's site saw them: somebody else, if the customer was led here.
+fn asked_by(app: &App, visitor: &Visitor, asked: Time) -> Vec<(&'static str, String)> {
+    let texts = visitor.texts;
+    let client = visitor.visit.client.as_deref().and_then(|text| serde_json::from_str::<Client>(text).ok());
+    let Some(client) = client.filter(|client| client.ip.is_some() || client.user_agent.is_some()) else {
+        return Vec::new();
+    };
+    let origin = Origin::of_client(&client, &app.observer);
+    let program = origin.user_agent.as_deref().map(|text| (texts.of("verify.with"), program(text, texts)));
+    let place = origin.ip.map(|_| (texts.of("verify.from"), place(&origin, app.observer.intel(), texts)));
+    let time = (texts.of("verify.at"), texts.short(asked));
+    [place, program, Some(time)].into_iter().flatten().collect()
 }
 
 /// Codes that can be typed now, one that was just sent first.
@@ -276,7 +294,8 @@ pub(super) async fn report(
     let Visitor { visit, texts, .. } = &visitor;
     // Who has nothing but the password would lock the customer out with it.
     if !visit.signed_in {
-        return Err(refused(ProofError::Visit));
+        app.proofs.stop(id, &visit.customer).await.map_err(refused)?;
+        return Ok(Json(json!({ "text": texts.of("verify.stopped") })).into_response());
     }
     let reported =
         app.proofs.report(&app.observer, id, &visit.customer, (Channel::Web, visit.client.as_deref())).await;
@@ -298,8 +317,12 @@ async fn done(
     Ok(response)
 }
 
-/// Where the customer goes: back, with a result, once there is one. Only from the challenge they were sent to.
+/// Where the customer goes: back, with a result, once there is one and only from the challenge they were sent to; or to the page on which
+/// they began a change.
 fn next(app: &App, visitor: &Visitor, id: ChallengeId, challenge: &stepup::Challenge) -> Option<String> {
+    if visitor.visit.page == Page::Security && challenge.standing((app.clock)()) == "passed" {
+        return Some("/security#confirmed".to_owned());
+    }
     let place = visitor.visit.return_to.as_ref().filter(|_| visitor.visit.page == Page::Verify(id))?;
     let (scheme, rest) = place.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next()?;

@@ -39,6 +39,9 @@ pub struct Shown {
     /// Whether it counts for nothing, not even to sign in, while the account is locked: it was new when the customer said that it was
     /// not them.
     pub in_doubt: bool,
+    /// Until when it is good, where another one replaced it: until that one counts, or the customer says that it was not them.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ends: Option<Time>,
     /// When it was used last.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub used: Option<Time>,
@@ -60,6 +63,7 @@ impl Shown {
             made: authenticator.made,
             counts_from: counts.then_some(authenticator.matures),
             in_doubt,
+            ends: authenticator.ends,
             used: authenticator.used,
             cloned: authenticator.cloned,
             left: match &authenticator.kind {
@@ -133,7 +137,7 @@ impl Proofs {
                 if vault.credential(&credential)?.is_some() {
                     return Err(ProofError::Conflict("this passkey is enrolled already".to_owned()));
                 }
-                room_for(vault, &change)?;
+                room_for(vault, &change, kept.made)?;
                 given.use_up(vault)?;
                 vault.put_credential(&credential, &kept.customer)?;
                 vault.put_handle(&handle, &kept.customer)?;
@@ -228,9 +232,9 @@ impl Proofs {
         let name = named(name)?;
         // By its name the customer tells their own from a stranger's.
         self.check_unlocked(&visit.customer).await?;
-        let customer = visit.customer.clone();
+        let (customer, now) = (visit.customer.clone(), self.now());
         let renamed = self.keeper.act(move |kept| {
-            let renamed = Authenticator { name, ..one_of(kept, &customer, &id)? };
+            let renamed = Authenticator { name, ..one_of(kept, &customer, &id, now)? };
             kept.put_authenticator(&renamed)?;
             Ok(renamed)
         });
@@ -239,8 +243,8 @@ impl Proofs {
 
     /// That one is removed, for its owner to confirm.
     pub(crate) async fn removal(&self, visit: &Visit, id: [u8; 16]) -> Result<Action, ProofError> {
-        let customer = visit.customer.clone();
-        let removed = self.keeper.act(move |kept| one_of(kept, &customer, &id)).await?;
+        let (customer, now) = (visit.customer.clone(), self.now());
+        let removed = self.keeper.act(move |kept| one_of(kept, &customer, &id, now)).await?;
         let (factor, name) = (factor_of(&removed.kind), Some(removed.name));
         let authenticator = Some(action::Authenticator { factor, id: Some(id), name });
         Ok(Action { authenticator, ..Action::bare(removed.customer, EventKind::FactorRemove) })
@@ -262,8 +266,7 @@ impl Proofs {
         }
         // What looks like a copy never matures: it was another one.
         let by_another = given.passed().is_some_and(|with| with.matured && with.authenticator != Some(id));
-        self.use_up(given).await?;
-        self.take_authenticator(observer, &visit.customer, id, (by_another, by_visit(visit))).await
+        self.take_authenticator(observer, (&visit.customer, id), given, (by_another, by_visit(visit))).await
     }
 
     /// Removes one for a customer who cannot.
@@ -274,7 +277,7 @@ impl Proofs {
         id: [u8; 16],
     ) -> Result<(), ProofError> {
         let _turn = self.turn(customer).await?;
-        self.take_authenticator(observer, customer, id, (true, (None, None))).await
+        self.take_authenticator(observer, (customer, id), Given(None), (true, (None, None))).await
     }
 
     /// Decisions must know first: what is forgotten here could not be told any more. That a copy is gone they learn only from who is
@@ -282,10 +285,11 @@ impl Proofs {
     async fn take_authenticator(
         &self,
         observer: &Observer,
-        customer: &CustomerId,
-        id: [u8; 16],
+        (customer, id): (&CustomerId, [u8; 16]),
+        given: Given,
         (is_sure, by): (bool, By<'_>),
     ) -> Result<(), ProofError> {
+        self.check_unused(&given).await?;
         let has = self.has(customer).await?;
         let removed = has.iter().find(|each| each.id == id).ok_or(ProofError::Absent("authenticator"))?;
         let is_copy = |each: &Authenticator| each.cloned.is_some();
@@ -297,6 +301,7 @@ impl Proofs {
         let removed = removed.clone();
         self.keeper
             .act(move |kept| {
+                given.use_up(kept)?;
                 if let Kind::Passkey(passkey) = &removed.kind
                     && let Some(credential) = credential_of(passkey)
                 {
@@ -308,8 +313,8 @@ impl Proofs {
     }
 
     pub(super) async fn has(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
-        let owner = customer.clone();
-        self.keeper.act(move |kept| kept.authenticators(&owner)).await
+        let (owner, now) = (customer.clone(), self.now());
+        self.keeper.act(move |kept| kept.authenticators(&owner, now)).await
     }
 
     fn new_authenticator(
@@ -329,17 +334,19 @@ impl Proofs {
             matures: Authenticator::matures(now, with, self.settings.cooling_hours),
             used: None,
             cloned: None,
+            ends: None,
         })
     }
 
-    /// Keeps one in place of others of its method, and spends with it what is good for one only, until it is good no more anyway.
+    /// Keeps one in place of others of its method, which go when it counts; and spends with it what is good for one only, until it is good
+    /// no more anyway.
     async fn keep_only_one(
         &self,
         enrolled: &Authenticator,
         (change, given): (Action, Given),
         spending: Option<([u8; 16], Time)>,
     ) -> Result<(), ProofError> {
-        let enrolled = enrolled.clone();
+        let (enrolled, now) = (enrolled.clone(), self.now());
         self.keeper
             .act(move |kept| {
                 if let Some((secret, good_until)) = spending
@@ -347,12 +354,14 @@ impl Proofs {
                 {
                     return Err(ProofError::Conflict("this app was added already".to_owned()));
                 }
-                room_for(kept, &change)?;
+                room_for(kept, &change, now)?;
                 given.use_up(kept)?;
                 let method = enrolled.kind.method();
-                for other in kept.authenticators(&enrolled.customer)? {
-                    if other.kind.method() == method {
-                        kept.remove_authenticator(&other)?;
+                let others = kept.ever(&enrolled.customer)?;
+                for other in others.into_iter().filter(|other| other.kind.method() == method) {
+                    match other.clone().replaced_by(&enrolled, now) {
+                        Some(stays) => kept.put_authenticator(&stays)?,
+                        None => kept.remove_authenticator(&other)?,
                     }
                 }
                 kept.put_authenticator(&enrolled)
@@ -406,8 +415,13 @@ pub(super) fn by_visit(visit: &Visit) -> By<'_> {
     (Some(Channel::Web), visit.client.as_deref())
 }
 
-fn one_of(kept: &Kept<'_>, customer: &CustomerId, id: &[u8; 16]) -> Result<Authenticator, ProofError> {
-    let all = kept.authenticators(customer)?;
+fn one_of(
+    kept: &Kept<'_>,
+    customer: &CustomerId,
+    id: &[u8; 16],
+    now: Time,
+) -> Result<Authenticator, ProofError> {
+    let all = kept.authenticators(customer, now)?;
     all.into_iter().find(|each| each.id == *id).ok_or(ProofError::Absent("authenticator"))
 }
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
 use model::time::SECOND_US;
-use model::{CustomerId, Event, Time};
+use model::{CustomerId, Event, EventKind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use stepup::challenge::Ways;
 use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code, recovery};
 
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
 use super::reports::Reports;
-use super::result::{self, About};
 use super::settings::ProofSettings;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
@@ -192,16 +192,22 @@ impl Making {
     /// thief's, and so may what was new when they said that it was not them.
     pub(super) fn make(self, kept: &Kept<'_>) -> Result<Challenge, ProofError> {
         let Self { action, event, reached, reports, settings, asked, .. } = self;
-        let has: Vec<(Method, Time)> = kept
-            .authenticators(&action.customer)?
-            .iter()
-            .filter(|each| each.made <= asked && !reports.question(each))
-            .map(|each| (each.kind.method(), each.counts_from()))
-            .chain(reached)
-            .collect();
-        let methods = challenge::methods(action.kind, &has, asked, &settings.fallback);
-        Ok(Challenge::new(action, event, methods, asked, i64::from(settings.open_s)))
+        let has = kept.authenticators(&action.customer, asked)?;
+        let ways = ways(action.kind, (&has, reached), (reports, asked), &settings);
+        Ok(Challenge::new(action, event, ways, asked, i64::from(settings.open_s)))
     }
+}
+
+/// Ways to answer for something that is asked for at this time, by what the customer has and by which contacts they are reached.
+pub(super) fn ways(
+    kind: EventKind,
+    (has, reached): (&[Authenticator], Vec<(Method, Time)>),
+    (reports, asked): (Reports, Time),
+    settings: &ProofSettings,
+) -> Ways {
+    let may = |each: &&Authenticator| each.made <= asked && !reports.question(each);
+    let has = has.iter().filter(may).map(|each| (each.kind.method(), each.counts_from()));
+    challenge::ways(kind, &has.chain(reached).collect::<Vec<_>>(), asked, &settings.fallback)
 }
 
 /// A challenge that was found.
@@ -306,12 +312,12 @@ impl Proofs {
         let passkeys = self.keeper.act(move |kept| {
             let challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(Method::Passkey, now)?;
-            let kind = challenge.action().kind;
-            let mut has = kept.authenticators(&by)?;
+            let mut has = kept.authenticators(&by, now)?;
             has.retain(|each| {
                 let is_older = each.made <= challenge.made();
                 let may = is_older && !reports.question(each);
-                may && matches!(each.kind, Kind::Passkey(_)) && each.confirms(kind, now)
+                may && matches!(each.kind, Kind::Passkey(_))
+                    && challenge.is_answered_by(each.counts_from(), now)
             });
             // As between methods: a new one does not answer where an old one does.
             if has.iter().any(|each| each.counts(now)) {
@@ -383,44 +389,15 @@ impl Proofs {
         Ok(answered.await??)
     }
 
-    /// Lets an action through, once.
-    pub(crate) async fn redeem(&self, id: ChallengeId, action: Action) -> Result<Shown, ProofError> {
-        let (reports, now) = (self.reports(&action.customer).await?, self.now());
-        let customer = action.customer.clone();
-        let redeemed = self.keeper.act(move |kept| {
-            let mut challenge = reports.applied(challenge_of(kept, id)?);
-            challenge.redeem(&action, now)?;
-            kept.put_challenge(&id.0, &challenge)?;
-            Ok((show(id, &challenge, now), challenge.made()))
-        });
-        let (shown, made) = redeemed.await?;
-        self.check_not_reported(&customer, made).await?;
-        Ok(shown)
-    }
-
-    /// A report that came while something was redeemed: what is used up by now lets nothing through.
-    pub(super) async fn check_not_reported(
-        &self,
-        customer: &CustomerId,
-        made: Time,
-    ) -> Result<(), ProofError> {
-        if self.reports(customer).await?.end(made) {
-            return Err(Refusal::Standing("reported").into());
-        }
-        Ok(())
-    }
-
-    /// A signed result for the site that a customer returns to; none while there is nothing to tell.
-    pub(crate) fn result(&self, id: ChallengeId, challenge: &Challenge, audience: &str) -> Option<String> {
-        let (key, passed) = (self.keys.results.as_ref()?, challenge.passed()?);
-        let (id, jti) = (id.to_string(), data_encoding::HEXLOWER.encode(&random::<16>().ok()?));
-        let about = About { issuer: &self.settings.origin, audience, challenge: &id, jti: &jti };
-        result::sign(key, &about, challenge, passed, self.now())
-    }
-
-    /// The keys by which results are checked.
-    pub(crate) fn result_keys(&self) -> Value {
-        result::key_set(self.keys.results.as_ref())
+    /// Notes that the customer is sent to the page of a challenge.
+    pub(crate) async fn note_handed_over(&self, id: ChallengeId) -> Result<(), ProofError> {
+        self.keeper
+            .act(move |kept| {
+                let mut challenge = challenge_of(kept, id)?;
+                challenge.hand_over();
+                kept.put_challenge(&id.0, &challenge)
+            })
+            .await
     }
 }
 
@@ -438,7 +415,7 @@ fn look_at(
         let right = challenge.is_code(method, &keys.codes, &id.to_string(), &code::typed(given), now)?;
         return Ok(right.then(|| passed(None, now)));
     }
-    let has = kept.authenticators(&challenge.action().customer)?;
+    let has = kept.authenticators(&challenge.action().customer, now)?;
     let may = |each: &Authenticator| each.made <= challenge.made() && !reports.question(each);
     for mut each in has.into_iter().filter(may) {
         let right = match &mut each.kind {
@@ -455,7 +432,7 @@ fn look_at(
     Ok(None)
 }
 
-fn challenge_of(kept: &Kept<'_>, id: ChallengeId) -> Result<Challenge, ProofError> {
+pub(super) fn challenge_of(kept: &Kept<'_>, id: ChallengeId) -> Result<Challenge, ProofError> {
     kept.challenge(&id.0)?.ok_or(ProofError::Absent("challenge"))
 }
 

@@ -21,7 +21,7 @@ impl Proofs {
     ) -> Result<(), ProofError> {
         let owner = customer.clone();
         let copied = self.keeper.act(move |kept| {
-            let Some(copied) = by_credential(kept.authenticators(&owner)?, &credential) else {
+            let Some(copied) = by_credential(kept.authenticators(&owner, now)?, &credential) else {
                 return Ok(None);
             };
             let copied = Authenticator { cloned: copied.cloned.or(Some(now)), ..copied };

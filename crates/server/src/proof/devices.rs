@@ -211,7 +211,7 @@ impl Proofs {
         let new = Device { id, customer, device, name, key, made, used: None };
         let (told_as, repeats) = (given.id(), may_repeat);
         let registered = self.keeper.act(move |kept| {
-            room_for(kept, &change)?;
+            room_for(kept, &change, made)?;
             let has = kept.devices(&new.customer)?;
             let known = has.iter().find(|each| each.device == new.device);
             let is_so =
@@ -274,8 +274,7 @@ impl Proofs {
         if let_in.only && !self.lets_in_without(&change).await? {
             return Err(ProofError::LastDevice);
         }
-        self.use_up(given).await?;
-        self.take_device(observer, &visit.customer, id, (confirmed, by_visit(visit))).await
+        self.take_device(observer, (&visit.customer, id), given, (confirmed, by_visit(visit))).await
     }
 
     /// Takes one back for a customer who cannot.
@@ -286,21 +285,27 @@ impl Proofs {
         id: [u8; 16],
     ) -> Result<(), ProofError> {
         let _turn = self.turn(customer).await?;
-        self.take_device(observer, customer, id, (None, (None, None))).await
+        self.take_device(observer, (customer, id), Given(None), (None, (None, None))).await
     }
 
     /// Decisions must know first: what is forgotten here could not be taken back any more.
     async fn take_device(
         &self,
         observer: &Observer,
-        customer: &CustomerId,
-        id: [u8; 16],
+        (customer, id): (&CustomerId, [u8; 16]),
+        given: Given,
         by: (Option<Factor>, By<'_>),
     ) -> Result<(), ProofError> {
+        self.check_unused(&given).await?;
         let owner = customer.clone();
         let device = self.keeper.act(move |kept| device_of(kept, &owner, &id)).await?;
         self.tell_device(observer, (EventKind::DeviceRemove, None), &device, by).await?;
-        self.keeper.act(move |kept| kept.remove_device(&device)).await
+        self.keeper
+            .act(move |kept| {
+                given.use_up(kept)?;
+                kept.remove_device(&device)
+            })
+            .await
     }
 
     /// Lets only registered devices in from now on, or any again, by the customer: from a device that is let in either way, or with a
@@ -320,8 +325,9 @@ impl Proofs {
             return Err(ProofError::OtherDevice);
         }
         check_anybody(only, let_in)?;
-        self.use_up(given).await?;
-        self.restrict(observer, &visit.customer, only, (confirmed, by_visit(visit))).await
+        self.check_unused(&given).await?;
+        self.restrict(observer, &visit.customer, only, (confirmed, by_visit(visit))).await?;
+        self.use_up(given).await
     }
 
     /// The same for a customer who cannot.

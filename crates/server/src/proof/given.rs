@@ -11,9 +11,10 @@ use stepup::{Action, Authenticator, Method, Passed, Refusal};
 use tokio::sync::MutexGuard;
 
 use super::authenticators::is_strong;
-use super::challenges::{ChallengeId, own_challenge};
+use super::challenges::{ChallengeId, own_challenge, ways};
 use super::handover::Visit;
 use super::kept::Kept;
+use super::reports::Reports;
 use super::room::room_for;
 use super::{ProofError, Proofs};
 
@@ -41,6 +42,19 @@ pub(super) struct Proven {
 /// cost it, and what it does is done with the proof that was looked at.
 #[derive(Debug, Clone)]
 pub(super) struct Given(pub(super) Option<Proven>);
+
+/// By what a customer confirms a change of what they have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConfirmedBy {
+    /// There is nothing to confirm it with: the visit is all there is.
+    Nothing,
+    /// With a passkey that counts.
+    Passkey,
+    /// With one that does not count yet: there is nothing else.
+    NewPasskey,
+    /// In another way, by a challenge of its own.
+    Challenge,
+}
 
 /// What a visit may change, and by which proof.
 pub(super) struct May {
@@ -105,22 +119,59 @@ impl Proofs {
         tokio::time::timeout(TURN_WAIT_MAX, turn.lock()).await.map_err(|_late| ProofError::Busy)
     }
 
-    /// Whether the visit may change this, and by which proof: who has a passkey that counts has confirmed it with one just now.
+    /// By what this customer confirms what changes what they have, or from where they are let in: the strongest of it, or anybody in
+    /// their session could.
+    pub(crate) async fn confirms_by(&self, customer: &CustomerId) -> Result<ConfirmedBy, ProofError> {
+        let (reports, has) = (self.reports(customer).await?, self.has(customer).await?);
+        self.confirmed_by(customer, &has, reports, self.now()).await
+    }
+
+    pub(super) async fn confirmed_by(
+        &self,
+        customer: &CustomerId,
+        has: &[Authenticator],
+        reports: Reports,
+        now: Time,
+    ) -> Result<ConfirmedBy, ProofError> {
+        if has.iter().any(|each| is_strong(each, reports, now)) {
+            return Ok(ConfirmedBy::Passkey);
+        }
+        let reached = self.ways_to_reach(customer, now).await?;
+        // It is the same for every change of this sort.
+        let ways = ways(EventKind::FactorEnroll, (has, reached), (reports, now), &self.settings);
+        Ok(match ways.methods.first() {
+            Some(Method::Passkey) => ConfirmedBy::NewPasskey,
+            _ if ways.are_at_hand() => ConfirmedBy::Challenge,
+            _ => ConfirmedBy::Nothing,
+        })
+    }
+
+    /// Whether the visit may change this, and by which proof: who has something to confirm it with did so just now.
     pub(super) async fn may_change(&self, visit: &Visit, change: &Action) -> Result<May, ProofError> {
         let now = self.now();
         let (mut given, reports) = (visit.given(change, now), self.reports(&visit.customer).await?);
         let has = self.has(&visit.customer).await?;
-        // A passkey that was removed since, or looks like a copy by now, confirms nothing any more.
-        let with = given.passed().and_then(|passed| passed.authenticator);
-        let still = |each: &Authenticator| Some(each.id) == with && is_strong(each, reports, now);
-        if given.is_strong() && !has.iter().any(still) {
+        // What was removed since, or looks like a copy by now, confirms nothing any more.
+        let still = |with: [u8; 16]| {
+            let may = |each: &Authenticator| each.cloned.is_none() && !reports.question(each);
+            has.iter().any(|each| each.id == with && may(each))
+        };
+        if given.passed().is_some_and(|passed| passed.authenticator.is_some_and(|with| !still(with))) {
             given = Given(None);
         }
-        let has_strong = has.iter().any(|each| is_strong(each, reports, now));
-        if has_strong && !given.is_strong() {
-            return Err(ProofError::Conflict("confirm this with a passkey you have first".to_owned()));
+        let by = self.confirmed_by(&visit.customer, &has, reports, now).await?;
+        match by {
+            ConfirmedBy::Passkey if !given.is_strong() => {
+                Err(ProofError::Conflict("confirm this with a passkey you have first".to_owned()))
+            }
+            ConfirmedBy::NewPasskey | ConfirmedBy::Challenge if given.passed().is_none() => {
+                Err(ProofError::Conflict(
+                    "confirm this first, with what you have: by a challenge for it (POST /v1/challenges)"
+                        .to_owned(),
+                ))
+            }
+            _ => Ok(May { given, has_strong: by == ConfirmedBy::Passkey }),
         }
-        Ok(May { given, has_strong })
     }
 
     /// The same, if the visit may add to it: whoever took a session over must not be in once it is known.
@@ -136,7 +187,13 @@ impl Proofs {
         }
     }
 
-    /// Uses a proof up for what is not kept here, before it is made.
+    /// Refuses a proof that was used before, ahead of what cannot be undone.
+    pub(super) async fn check_unused(&self, given: &Given) -> Result<(), ProofError> {
+        let given = given.clone();
+        self.keeper.act(move |kept| if given.is_used(kept)? { Err(used()) } else { Ok(()) }).await
+    }
+
+    /// Uses a proof up for what is not kept here.
     pub(super) async fn use_up(&self, given: Given) -> Result<(), ProofError> {
         self.keeper.act(move |kept| given.use_up(kept)).await
     }
@@ -155,8 +212,8 @@ impl Proofs {
         let reports = self.reports(&customer).await?;
         let redeemed = self.keeper.act(move |kept| {
             let mut challenge = reports.applied(own_challenge(kept, id, &change.customer)?);
-            room_for(kept, &change)?;
-            match challenge.redeem(&change, now) {
+            room_for(kept, &change, now)?;
+            match challenge.redeem(&change, false, now) {
                 Ok(passed) => {
                     kept.put_challenge(&id.0, &challenge)?;
                     kept.spend(&redeemed_here, challenge.expires())?;

@@ -222,12 +222,22 @@ impl Proofs {
         token.ok_or_else(|| ProofError::Broken("a confirmation cannot be told".to_owned()))
     }
 
-    /// The visit with the proof of such a text, if it was given on it.
-    pub(crate) fn confirmed_visit(&self, visit: &Visit, token: Option<&str>) -> Visit {
-        let given: Option<Confirmation> =
-            token.and_then(|token| tokens::read(&self.keys.tokens, "confirmation", token));
-        let proven = given.filter(|given| given.visit == visit.id).map(|given| given.proven);
-        Visit { proven, ..visit.clone() }
+    /// The visit with a proof of this change: the text of one that was given on it, or the challenge that was answered for it.
+    pub(crate) async fn confirmed_visit(
+        &self,
+        visit: &Visit,
+        change: Action,
+        proof: Option<&str>,
+    ) -> Result<Visit, ProofError> {
+        let proven = match proof.map(|proof| (proof, proof.parse())) {
+            None => None,
+            Some((_, Ok(id))) => Some(self.redeem_for_change(id, change).await?),
+            Some((token, Err(_none))) => {
+                let given: Option<Confirmation> = tokens::read(&self.keys.tokens, "confirmation", token);
+                given.filter(|given| given.visit == visit.id).map(|given| given.proven)
+            }
+        };
+        Ok(Visit { proven, ..visit.clone() })
     }
 
     /// A token for a browser in which this customer proved themselves.

@@ -38,8 +38,9 @@ enum Sort {
 impl Sort {
     const fn kind(self) -> u8 {
         match self {
-            // 1 was a challenge without calls and forms, 20 one without devices and authenticators.
-            Self::Challenge => 25,
+            // 1 was a challenge without calls and forms, 20 one without devices and authenticators, 25 one that knew not whether
+            // it was handed over.
+            Self::Challenge => 29,
             Self::Authenticator => 2,
             Self::Credential => 3,
             Self::Guesses => 4,
@@ -174,8 +175,19 @@ impl<'a> Kept<'a> {
         self.put(Sort::Allowance, &key, &allowance, Some(now.plus_us(DAY_US)))
     }
 
-    /// All a customer has.
-    pub(crate) fn authenticators(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
+    /// All a customer has by now.
+    pub(crate) fn authenticators(
+        &self,
+        customer: &CustomerId,
+        now: Time,
+    ) -> Result<Vec<Authenticator>, ProofError> {
+        let mut has = self.ever(customer)?;
+        has.retain(|each| each.is_there(now));
+        Ok(has)
+    }
+
+    /// Also what was replaced, as long as it is kept.
+    pub(crate) fn ever(&self, customer: &CustomerId) -> Result<Vec<Authenticator>, ProofError> {
         const AT_MOST: u32 = 64;
         let rows = self.sheet.below(Sort::Authenticator.kind(), &self.customer(customer), AT_MOST)?;
         rows.iter().map(|(key, bytes)| self.open(Sort::Authenticator, key, bytes)).collect()
@@ -310,7 +322,11 @@ impl<'a> Kept<'a> {
 
     fn open<T: DeserializeOwned>(&self, sort: Sort, key: &[u8], sealed: &[u8]) -> Result<T, ProofError> {
         let place = [&[sort.kind()], key].concat();
-        let opened = envelope::open(&self.keys.envelope, &place, sealed);
+        let opened = envelope::open(&self.keys.envelope, &place, sealed).map(|mut bytes| {
+            // One that was kept before there was `ends`, the last field, ends without it: there was none.
+            bytes.extend((sort.kind() == Sort::Authenticator.kind()).then_some(0));
+            bytes
+        });
         opened.and_then(|bytes| postcard::from_bytes(&bytes).ok()).ok_or_else(|| {
             crate::log::line("proof.unreadable", "a record does not open; is `secret` the folder's own?");
             ProofError::Broken("a record cannot be opened; the server's log says why".to_owned())

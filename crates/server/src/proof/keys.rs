@@ -14,7 +14,7 @@ pub(crate) struct ProofKeys {
     pub(crate) codes: [u8; 32],
     /// Digests of what an action names.
     pub(crate) actions: [u8; 32],
-    /// Authenticates links and cookies.
+    /// Seals links and cookies.
     pub(crate) tokens: [u8; 32],
     /// Signs results.
     pub(crate) results: Option<SigningKey>,
@@ -28,7 +28,7 @@ impl ProofKeys {
             envelope: derived("sekisho proof envelope v1"),
             codes: derived("sekisho proof codes v1"),
             actions: derived("sekisho proof actions v1"),
-            tokens: derived("sekisho proof tokens v1"),
+            tokens: derived("sekisho proof tokens v2"),
             // One in 2^32 secrets gives no key of the curve.
             results: SigningKey::from_slice(&derived("sekisho proof results v1")).ok(),
         }

@@ -62,6 +62,8 @@ impl SignIns {
 
 struct UnderWay {
     ends: Time,
+    /// What the browser signs, base64url: an answer to something else, from an older page, ends nothing.
+    asked: String,
     ceremony: Ceremony,
 }
 
@@ -129,8 +131,8 @@ impl Passkeys {
             }
         }
         .map_err(refused)?;
-        self.put(id, ceremony, now)?;
         let mut options = json(&options)?;
+        self.put(id, ceremony, &options, now)?;
         // The library asks for none; one that can be found without a name signs in without one.
         if let Some(selection) = options.pointer_mut("/publicKey/authenticatorSelection") {
             selection["residentKey"] = "preferred".into();
@@ -145,7 +147,7 @@ impl Passkeys {
         answer: Value,
         now: Time,
     ) -> Result<(Vec<u8>, String), ProofError> {
-        let ceremony = self.take(id, now);
+        let ceremony = self.take(id, &answer, now);
         let read = |answer| {
             serde_json::from_value::<RegisterPublicKeyCredential>(answer).map_err(|error| {
                 ProofError::invalid("credential", format!("not the answer of a browser: {error}"))
@@ -177,8 +179,9 @@ impl Passkeys {
             return Err(ProofError::Absent("passkey"));
         }
         let (options, state) = self.webauthn.start_passkey_authentication(&passkeys).map_err(refused)?;
-        self.put(id, Ceremony::Prove(Box::new(state)), now)?;
-        json(&options)
+        let options = json(&options)?;
+        self.put(id, Ceremony::Prove(Box::new(state)), &options, now)?;
+        Ok(options)
     }
 
     /// Ends it. `passkeys` are those the customer has now: one that was removed meanwhile proves nothing; and `handle` is what theirs
@@ -190,7 +193,9 @@ impl Passkeys {
         (handle, passkeys): ([u8; 16], &[String]),
         now: Time,
     ) -> Result<Proven, Failed> {
-        let Some(Ceremony::Prove(state)) = self.take(id, now) else { return Err(Failed::NotUnderWay) };
+        let Some(Ceremony::Prove(state)) = self.take(id, &answer, now) else {
+            return Err(Failed::NotUnderWay);
+        };
         // Who answers need not say whom the passkey holds; the library does not look at it where they do (WebAuthn Level 3, section 7.2).
         let told = answer.pointer("/response/userHandle").filter(|told| !told.is_null());
         let told = told.map(|told| told.as_str().map(|text| text.trim_end_matches('=')));
@@ -242,7 +247,8 @@ impl Passkeys {
         proven(&mut passkey, &ended.map_err(|error| failed(&error, &answer))?)
     }
 
-    fn put(&self, id: [u8; 16], ceremony: Ceremony, now: Time) -> Result<(), ProofError> {
+    fn put(&self, id: [u8; 16], ceremony: Ceremony, options: &Value, now: Time) -> Result<(), ProofError> {
+        let asked = options.pointer("/publicKey/challenge").and_then(Value::as_str).unwrap_or_default();
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if under_way.len() >= CEREMONIES_MAX {
             under_way.retain(|_, each| now < each.ends);
@@ -257,15 +263,30 @@ impl Passkeys {
                 return Err(ProofError::Busy);
             }
         }
-        under_way.insert(id, UnderWay { ends: now.plus_us(CEREMONY_S * SECOND_US), ceremony });
+        let (ends, asked) = (now.plus_us(CEREMONY_S * SECOND_US), asked.trim_end_matches('=').to_owned());
+        under_way.insert(id, UnderWay { ends, asked, ceremony });
         Ok(())
     }
 
-    /// Takes it: a second answer finds nothing.
-    fn take(&self, id: &[u8; 16], now: Time) -> Option<Ceremony> {
-        let taken = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(id)?;
+    /// Takes it: a second answer finds nothing. What answers an older one, of another tab, leaves it.
+    fn take(&self, id: &[u8; 16], answer: &Value, now: Time) -> Option<Ceremony> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered(answer)
+            .is_some_and(|answered| under_way.get(id).is_some_and(|each| each.asked != answered))
+        {
+            return None;
+        }
+        let taken = under_way.remove(id)?;
         (now < taken.ends).then_some(taken.ceremony)
     }
+}
+
+/// What a browser says it was asked to sign, base64url; none if it says nothing that can be read.
+fn answered(answer: &Value) -> Option<String> {
+    let data = answer.pointer("/response/clientDataJSON")?.as_str()?;
+    let data = BASE64URL_NOPAD.decode(data.trim_end_matches('=').as_bytes()).ok()?;
+    let data: Value = serde_json::from_slice(&data).ok()?;
+    Some(data.get("challenge")?.as_str()?.trim_end_matches('=').to_owned())
 }
 
 fn browsers(answer: Value) -> Result<PublicKeyCredential, Failed> {

@@ -84,6 +84,18 @@ impl Proofs {
         Ok(Reports { since, ..reports })
     }
 
+    /// Ends a challenge that the customer does not know, and nothing else: who has no more than a password would lock them out with it.
+    pub(crate) async fn stop(&self, id: ChallengeId, by: &CustomerId) -> Result<(), ProofError> {
+        let owner = by.clone();
+        self.keeper
+            .act(move |kept| {
+                let mut challenge = own_challenge(kept, id, &owner)?;
+                challenge.report();
+                kept.put_challenge(&id.0, &challenge)
+            })
+            .await
+    }
+
     /// The customer says of a challenge that it was not them.
     pub(crate) async fn report(
         &self,
@@ -154,7 +166,7 @@ fn in_doubt_since(
     if let Some(since) = noted
         && let Some(identified) = reports.verified.filter(|identified| *identified >= since)
     {
-        for each in kept.authenticators(customer)? {
+        for each in kept.ever(customer)? {
             kept.put_authenticator(&each.settled(since, identified, hours))?;
         }
         kept.remove_doubt(customer)?;
@@ -162,6 +174,9 @@ fn in_doubt_since(
     }
     let Some(last) = reports.locked() else { return Ok(None) };
     if noted.is_none() {
+        for each in kept.ever(customer)?.into_iter().filter(|each| each.ends.is_some()) {
+            kept.put_authenticator(&each.brought_back(last))?;
+        }
         kept.put_doubt(customer, last)?;
     }
     Ok(noted.or(Some(last)))

@@ -5,13 +5,15 @@
 use data_encoding::BASE64URL_NOPAD;
 use model::Time;
 use model::time::SECOND_US;
-use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::ecdsa::{Signature, SigningKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stepup::{Challenge, Passed};
 
 /// Seconds a result is good.
 const GOOD_S: i64 = 120;
+/// Bytes of a result that is read.
+const RESULT_BYTES_MAX: usize = 4_096;
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -59,7 +61,7 @@ pub(crate) fn sign(
         sub: challenge.action().customer.as_str(),
         jti: about.jti,
         iat: seconds(now),
-        exp: seconds(now).saturating_add(GOOD_S),
+        exp: seconds(now).saturating_add(GOOD_S).min(seconds(challenge.expires())),
         auth_time: seconds(passed.at),
         acr: passed.method.acr(),
         amr: passed.method.amr(),
@@ -73,6 +75,22 @@ pub(crate) fn sign(
     let signed = format!("{}.{}", encoded(header), encoded(claims));
     let signature: Signature = key.sign(signed.as_bytes());
     Some(format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature.to_bytes())))
+}
+
+/// What a result says it is about, as far as it matters here.
+#[derive(Deserialize)]
+pub(crate) struct Told {
+    pub(crate) challenge: String,
+    pub(crate) jti: String,
+}
+
+/// What a result says, if it was signed with this key.
+pub(crate) fn read(key: &SigningKey, text: &str) -> Option<Told> {
+    let (signed, signature) = text.rsplit_once('.').filter(|_| text.len() <= RESULT_BYTES_MAX)?;
+    let signature = Signature::from_slice(&BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?).ok()?;
+    key.verifying_key().verify(signed.as_bytes(), &signature).ok()?;
+    let (_header, claims) = signed.split_once('.')?;
+    serde_json::from_slice(&BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?).ok()
 }
 
 /// The key to check results with, as a set (RFC 7517).

@@ -6,6 +6,8 @@ use serde_json::Value;
 use stepup::{Action, Kind, Method, Passed};
 
 use super::authenticators::{by_credential, is_strong, passkeys_of};
+use super::challenges::Asked;
+use super::given::ConfirmedBy;
 use super::handover::Visit;
 use super::kept::Kept;
 use super::passkeys::{Failed, Proven};
@@ -13,17 +15,34 @@ use super::reports::Reports;
 use super::{ProofError, Proofs};
 use crate::observe::Observer;
 
+/// What a customer does to confirm a change.
+pub(crate) enum Confirming {
+    /// Asks the browser for a passkey with this.
+    Passkey(Value),
+    /// Answers this.
+    Challenge(Asked),
+}
+
 impl Proofs {
-    /// Begins to prove, on a visit, that its customer means this change: with a passkey that counts.
+    /// Begins to prove, on a visit, that its customer means this change: with a passkey that counts, or by a challenge.
     pub(crate) async fn begin_confirmation(
         &self,
         visit: &Visit,
-        change: &Action,
-    ) -> Result<Value, ProofError> {
+        change: Action,
+    ) -> Result<Confirming, ProofError> {
         let (now, reports) = (self.now(), self.reports(&visit.customer).await?);
         let mut has = self.has(&visit.customer).await?;
-        has.retain(|each| is_strong(each, reports, now));
-        self.passkeys.begin_proof(self.confirming(visit, change)?, &passkeys_of(&has), now)
+        match self.confirmed_by(&visit.customer, &has, reports, now).await? {
+            ConfirmedBy::Passkey => has.retain(|each| is_strong(each, reports, now)),
+            ConfirmedBy::NewPasskey => has.retain(|each| !reports.question(each) && each.cloned.is_none()),
+            ConfirmedBy::Challenge | ConfirmedBy::Nothing => {
+                self.check_pace(visit)?;
+                let made = self.for_broker(change).await?;
+                return Ok(Confirming::Challenge(Asked { id: made.id, page: made.page }));
+            }
+        }
+        let options = self.passkeys.begin_proof(self.confirming(visit, &change)?, &passkeys_of(&has), now)?;
+        Ok(Confirming::Passkey(options))
     }
 
     /// What is under way for one change on a visit, and for no other.
@@ -95,7 +114,7 @@ impl Proofs {
         let (done, copied) = self
             .keeper
             .act(move |kept| {
-                let has = kept.authenticators(&owner)?;
+                let has = kept.authenticators(&owner, now)?;
                 let mut used = by_credential(has, &proven.credential).ok_or(ProofError::Absent("passkey"))?;
                 if reports.question(&used) {
                     return Err(ProofError::Locked);

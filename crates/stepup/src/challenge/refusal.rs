@@ -72,6 +72,12 @@ pub enum Refusal {
         /// What differs.
         fields: Vec<&'static str>,
     },
+    /// Who began it may be somebody else than who proved it.
+    #[error(
+        "the customer was sent away to prove who they are: redeem it with `result`, the `sekisho_result` that came back in the browser \
+         that is let in"
+    )]
+    NotBack,
     /// The authenticator is too new for this.
     #[error("the authenticator is new and confirms this from {until} on")]
     Cooling {
@@ -116,6 +122,7 @@ impl Refusal {
             Self::SamePerson { .. } => "same_person",
             Self::OtherForm { .. } => "other_form",
             Self::OtherAction { .. } => "other_action",
+            Self::NotBack => "not_back",
             Self::Cooling { .. } => "cooling",
         }
     }

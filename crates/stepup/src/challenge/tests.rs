@@ -3,7 +3,7 @@
 use model::time::{HOUR_US, SECOND_US};
 use model::{Event, EventKind, Factor, Time};
 
-use super::{CODE_S, Challenge, Method, OPEN_S, Passed, REDEEM_S, Refusal, SENT_MAX, WRONG_MAX, methods};
+use super::{CODE_S, Challenge, Method, OPEN_S, Passed, REDEEM_S, Refusal, SENT_MAX, WRONG_MAX, Ways, ways};
 use crate::Action;
 use crate::code::Sent;
 
@@ -21,8 +21,12 @@ const WITHDRAWAL: &str = r#"{"id":"w","time":"2020-09-16T03:00:00Z","kind":"with
     "bank_account":{"bank":"0001","branch":"001","number":"1234567","holder":"ヤマダ タロウ"}}"#;
 
 fn withdrawal() -> Challenge {
-    let allowed = vec![Method::Passkey, Method::Totp, Method::Sms];
-    Challenge::new(action(WITHDRAWAL), Some("w".to_owned()), allowed, at(0), OPEN_S)
+    let ways = by_settled(&[Method::Passkey, Method::Totp, Method::Sms]);
+    Challenge::new(action(WITHDRAWAL), Some("w".to_owned()), ways, at(0), OPEN_S)
+}
+
+fn by_settled(methods: &[Method]) -> Ways {
+    Ways { methods: methods.to_vec(), young: false }
 }
 
 fn sent(key: &[u8; 32], code: &str, at: Time) -> Sent {
@@ -37,11 +41,11 @@ fn by(method: Method, now: Time) -> Passed {
 fn a_proof_lets_its_own_action_through_once() {
     let mut challenge = withdrawal();
     assert_eq!(challenge.standing(at(1)), "open");
-    assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(1)), Err(Refusal::Standing("open")));
+    assert_eq!(challenge.redeem(&action(WITHDRAWAL), false, at(1)), Err(Refusal::Standing("open")));
     challenge.pass(by(Method::Passkey, at(2)), at(0)).unwrap();
     assert_eq!(challenge.pass(by(Method::Passkey, at(2)), at(0)), Err(Refusal::Standing("passed")));
-    assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(3)), Ok(by(Method::Passkey, at(2))));
-    assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(3)), Err(Refusal::Standing("redeemed")));
+    assert_eq!(challenge.redeem(&action(WITHDRAWAL), false, at(3)), Ok(by(Method::Passkey, at(2))));
+    assert_eq!(challenge.redeem(&action(WITHDRAWAL), false, at(3)), Err(Refusal::Standing("redeemed")));
 }
 
 #[test]
@@ -49,12 +53,12 @@ fn what_was_not_let_through_is_over_with_a_report_of_something_else() {
     let (open, mut passed, mut redeemed) = (withdrawal(), withdrawal(), withdrawal());
     passed.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
     redeemed.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
-    redeemed.redeem(&action(WITHDRAWAL), at(2)).unwrap();
+    redeemed.redeem(&action(WITHDRAWAL), false, at(2)).unwrap();
     for (challenge, standing) in [(open, "reported"), (passed, "reported"), (redeemed, "redeemed")] {
         let mut voided = challenge;
         voided.void();
         assert_eq!(voided.standing(at(3)), standing);
-        assert_eq!(voided.redeem(&action(WITHDRAWAL), at(3)), Err(Refusal::Standing(standing)));
+        assert_eq!(voided.redeem(&action(WITHDRAWAL), false, at(3)), Err(Refusal::Standing(standing)));
         assert!(voided.pass(by(Method::Passkey, at(3)), at(0)).is_err());
     }
 }
@@ -187,13 +191,14 @@ fn every_bound_field_voids_the_proof_when_it_changes() {
         (contact, "a@example.jp", "c@example.jp", "contact"),
         (payment, "example.co.jp", "examp1e.co.jp", "payment"),
     ] {
-        let mut challenge = Challenge::new(action(event), None, vec![Method::Passkey], at(0), OPEN_S);
+        let mut challenge =
+            Challenge::new(action(event), None, by_settled(&[Method::Passkey]), at(0), OPEN_S);
         challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
         let other = event.replacen(from, to, 1);
         assert_ne!(other, event, "{from} is in the event");
-        let refused = challenge.redeem(&action(&other), at(2));
+        let refused = challenge.redeem(&action(&other), false, at(2));
         assert_eq!(refused, Err(Refusal::OtherAction { fields: vec![field] }), "{from} -> {to}");
-        assert!(challenge.redeem(&action(event), at(2)).is_ok(), "a wrong question uses nothing up");
+        assert!(challenge.redeem(&action(event), false, at(2)).is_ok(), "a wrong question uses nothing up");
     }
 }
 
@@ -203,7 +208,7 @@ fn what_is_only_told_beside_an_action_does_not_bind() {
     challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
     let again =
         WITHDRAWAL.replace("\"w\"", "\"w-2\"").replace("03:00", "03:01").replace("attempted", "succeeded");
-    assert!(challenge.redeem(&action(&again), at(2)).is_ok());
+    assert!(challenge.redeem(&action(&again), false, at(2)).is_ok());
 }
 
 #[test]
@@ -218,7 +223,7 @@ fn time_ends_it() {
     let mut passed = withdrawal();
     passed.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
     let over = at(1 + REDEEM_S);
-    assert_eq!(passed.redeem(&action(WITHDRAWAL), over), Err(Refusal::Expired { since: over }));
+    assert_eq!(passed.redeem(&action(WITHDRAWAL), false, over), Err(Refusal::Expired { since: over }));
 }
 
 #[test]
@@ -287,7 +292,7 @@ fn what_the_customer_reports_is_over() {
         }
         assert!(challenge.report());
         assert!(!challenge.report(), "once");
-        assert_eq!(challenge.redeem(&action(WITHDRAWAL), at(2)), Err(Refusal::Standing("reported")));
+        assert_eq!(challenge.redeem(&action(WITHDRAWAL), false, at(2)), Err(Refusal::Standing("reported")));
         assert_eq!(challenge.pass(by(Method::Passkey, at(2)), at(0)), Err(Refusal::Standing("reported")));
     }
 }
@@ -300,7 +305,7 @@ fn a_new_authenticator_confirms_no_withdrawal() {
     assert_eq!(challenge.standing(at(1)), "open", "another one may still answer");
     let login =
         r#"{"id":"l","time":"2020-09-16T03:00:00Z","kind":"login","customer":"C1","outcome":"attempted"}"#;
-    let mut login = Challenge::new(action(login), None, vec![Method::Passkey], at(0), OPEN_S);
+    let mut login = Challenge::new(action(login), None, by_settled(&[Method::Passkey]), at(0), OPEN_S);
     assert_eq!(login.pass(young, at(43_200)), Ok(()));
 }
 
@@ -331,6 +336,70 @@ fn nobody_chooses_a_weaker_way_than_the_customer_has() {
         (&[(Passkey, young)], withdrawal, &[], &[]),
     ];
     for (has, kind, fallback, expected) in cases {
-        assert_eq!(methods(kind, has, at(1), fallback), expected, "{has:?} {kind:?} {fallback:?}");
+        let ways = ways(kind, has, at(1), fallback);
+        assert_eq!(ways, by_settled(expected), "{has:?} {kind:?} {fallback:?}");
+    }
+}
+
+/// Somebody else in the session has nothing of what the customer has, however new that is.
+#[test]
+fn what_proves_is_changed_by_whatever_the_customer_has() {
+    use Method::{Passkey, Phone, Recovery, Sms, Totp};
+    let (old, young, copied) = (at(0), at(0).plus_us(HOUR_US), Time::MAX);
+    /// What a customer has, what is asked for, whether it may be young, and whether anything is at hand.
+    type Case<'a> = (&'a [(Method, Time)], &'a [Method], bool, bool);
+    let cases: [Case<'_>; 11] = [
+        (&[], &[], false, false),
+        (&[(Totp, old)], &[Totp], false, true),
+        (&[(Totp, old), (Recovery, old), (Passkey, young)], &[Totp], false, true),
+        (&[(Passkey, old), (Totp, old)], &[Passkey], false, true),
+        (&[(Sms, old), (Totp, young)], &[Sms], false, true),
+        (&[(Totp, young)], &[Totp], true, true),
+        (&[(Totp, young), (Phone, old)], &[Phone, Totp], true, true),
+        (&[(Recovery, old), (Passkey, young)], &[Passkey, Recovery], true, true),
+        (&[(Recovery, old)], &[Recovery], true, true),
+        (&[(Phone, old)], &[Phone], false, false),
+        (&[(Passkey, copied)], &[], false, false),
+    ];
+    for (has, methods, young, at_hand) in cases {
+        for kind in [EventKind::FactorEnroll, EventKind::FactorRemove, EventKind::DeviceRestrict] {
+            let ways = ways(kind, has, at(1), &[]);
+            assert_eq!(ways, Ways { methods: methods.to_vec(), young }, "{has:?} {kind:?}");
+            assert_eq!(ways.are_at_hand(), at_hand, "{has:?}");
+        }
+    }
+    for (young, taken) in [(true, true), (false, false)] {
+        let kind = r#"{"id":"f","time":"2020-09-16T03:00:00Z","kind":"factor.enroll","customer":"C1","outcome":"attempted"}"#;
+        let ways = Ways { methods: vec![Totp], young };
+        let mut challenge = Challenge::new(action(kind), None, ways, at(0), OPEN_S);
+        let passed = Passed { matured: false, ..by(Totp, at(1)) };
+        assert_eq!(challenge.clone().pass(passed.clone(), at(43_200)).is_ok(), taken);
+        assert!(challenge.pass(passed, copied).is_err(), "what looks like a copy is nobody's");
+    }
+}
+
+/// Who is sent away to prove who they are comes back, or somebody else is let in.
+#[test]
+fn who_was_sent_away_brings_the_result() {
+    let kind = |kind: &str| {
+        let bare = r#"{"id":"l","time":"2020-09-16T03:00:00Z","customer":"C1","outcome":"attempted","kind":"#;
+        format!("{bare}\"{kind}\"}}")
+    };
+    for (name, sent_away, came_back, refused) in [
+        ("login", true, false, Some(Refusal::NotBack)),
+        ("login", true, true, None),
+        ("login", false, false, None),
+        ("password.reset", true, false, Some(Refusal::NotBack)),
+        ("profile.view", true, false, None),
+    ] {
+        let what = action(&kind(name));
+        let ways = by_settled(&[Method::Passkey]);
+        let mut challenge = Challenge::new(what.clone(), None, ways, at(0), OPEN_S);
+        if sent_away {
+            challenge.hand_over();
+        }
+        challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+        assert_eq!(challenge.redeem(&what, came_back, at(2)).err(), refused, "{name} {sent_away}");
+        assert_eq!(challenge.redeem(&what, true, at(2)).is_ok(), refused.is_some(), "nothing was used up");
     }
 }

@@ -3,7 +3,7 @@
 use model::time::SECOND_US;
 use model::{Event, Time};
 
-use super::super::{Challenge, Method, OPEN_S, REDEEM_LATER_S, Refusal};
+use super::super::{Challenge, Method, OPEN_S, REDEEM_LATER_S, Refusal, Ways};
 use super::{Call, SEEN_MAX, UNREACHED_MAX, moved_yen, persons};
 use crate::Action;
 
@@ -25,8 +25,12 @@ fn yen(amount: u64) -> Action {
     action("withdrawal", &format!(r#","amount":{{"minor":{amount},"currency":"JPY"}}"#))
 }
 
+fn by_settled(methods: &[Method]) -> Ways {
+    Ways { methods: methods.to_vec(), young: false }
+}
+
 fn challenge() -> Challenge {
-    Challenge::new(yen(1), None, vec![Method::Phone, Method::Totp], at(0), OPEN_S)
+    Challenge::new(yen(1), None, by_settled(&[Method::Phone, Method::Totp]), at(0), OPEN_S)
 }
 
 fn called(persons: u8) -> Challenge {
@@ -92,8 +96,8 @@ fn one_person_passes_a_call_and_the_customer_has_time_to_come_back() {
     assert_eq!(challenge.call_standing(now), Some("confirmed"));
     assert!(!challenge.waits_for_call());
     let late = at(5 * HOUR_S + REDEEM_LATER_S);
-    assert!(challenge.clone().redeem(&yen(1), late.plus_us(-1)).is_ok());
-    assert_eq!(challenge.redeem(&yen(1), late), Err(Refusal::Expired { since: late }));
+    assert!(challenge.clone().redeem(&yen(1), false, late.plus_us(-1)).is_ok());
+    assert_eq!(challenge.redeem(&yen(1), false, late), Err(Refusal::Expired { since: late }));
 }
 
 #[test]
@@ -105,7 +109,7 @@ fn two_persons_are_two() {
         confirm(&mut challenge, "suzuki", at(3)),
         Err(Refusal::SamePerson { by: "suzuki".to_owned() })
     );
-    assert_eq!(challenge.redeem(&yen(1), at(3)), Err(Refusal::Standing("open")));
+    assert_eq!(challenge.redeem(&yen(1), false, at(3)), Err(Refusal::Standing("open")));
     confirm(&mut challenge, "sato", at(4)).unwrap();
     assert!(challenge.passed().is_some());
     assert_eq!(confirm(&mut challenge, "ito", at(5)), Err(Refusal::Standing("passed")));
@@ -145,7 +149,7 @@ fn not_me_on_the_telephone_is_heard_whatever_became_of_the_challenge() {
             ("reported", Some("refused"))
         );
         assert_eq!(confirm(&mut challenge, "ito", at(4)), Err(Refusal::Standing("reported")));
-        assert_eq!(challenge.redeem(&yen(1), at(4)), Err(Refusal::Standing("reported")));
+        assert_eq!(challenge.redeem(&yen(1), false, at(4)), Err(Refusal::Standing("reported")));
     }
     assert_eq!(challenge().refuse_call(), Err(Refusal::Method("phone")), "no call was asked for");
 }
@@ -167,7 +171,7 @@ fn nobody_reached_five_times_ends_the_call_and_not_the_challenge() {
 
 #[test]
 fn a_call_is_asked_for_once_where_it_is_a_way_and_not_for_ever() {
-    let mut without = Challenge::new(yen(1), None, vec![Method::Totp], at(0), OPEN_S);
+    let mut without = Challenge::new(yen(1), None, by_settled(&[Method::Totp]), at(0), OPEN_S);
     let call = || Call::new(1, at(1), String::new(), 1);
     assert_eq!(without.ask_call(call(), HOUR_S), Err(Refusal::Method("phone")));
     assert_eq!(confirm(&mut without, "suzuki", at(1)), Err(Refusal::Method("phone")));

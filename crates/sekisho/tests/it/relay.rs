@@ -1,0 +1,214 @@
+//! A login that somebody else began: what the customer's browser is led to proves who the customer is, and lets nobody in but that
+//! browser.
+
+use serde_json::{Value, json};
+
+use crate::browser::Chromium;
+use crate::http::{Answer, Connection};
+use crate::proof::{Broker, withdrawal};
+use crate::proof_pages::{HOME, claims, example_broker, sign_in, tell_past};
+
+/// Asks for proof of every login.
+const ASKS_LOGINS: &str = "[thresholds]\nstep_up = 30\nhold = 70\ndeny = 101\n[[rule]]\nname = \"always\"\nkinds = [\"login\"]\n\
+     when = \"true\"\npoints = 30\nreason = { ja = \"常に\", en = \"always\" }\n";
+
+/// Somebody with a program in place of a browser.
+struct Thief {
+    connection: Connection,
+    cookies: Vec<(String, String)>,
+    /// Theirs is the customer's.
+    language: &'static str,
+}
+
+impl Thief {
+    fn at(address: &str, language: &'static str) -> Self {
+        Self { connection: Connection::open(address, "no key").unwrap(), cookies: Vec::new(), language }
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, "")
+    }
+
+    fn post(&mut self, path: &str, form: &str) -> Answer {
+        self.send("POST", path, form)
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
+        let headers = [
+            ("Cookie", cookies.as_str()),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Accept-Language", self.language),
+            ("X-Forwarded-For", "203.0.113.9"),
+            ("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/131.0.0.0"),
+        ];
+        let answer = self.connection.send(method, path, &headers, body).unwrap();
+        for line in answer.raw_headers.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
+            let (name, rest) = line.split_once('=').unwrap();
+            self.cookies.retain(|(each, _)| each != name);
+            self.cookies.push((name.to_owned(), rest.split(';').next().unwrap().to_owned()));
+        }
+        answer
+    }
+}
+
+/// Who proves who they are is let in where they came back, and nobody else: a login that somebody else began is of no use to them.
+#[test]
+fn a_login_is_let_in_only_by_the_result_that_came_back() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    for kind in ["login", "password.reset"] {
+        let action = json!({"customer": "C1", "kind": kind});
+        let make = || broker.asks().post("/v1/challenges", &action.to_string()).unwrap().json()["id"].clone();
+        let client =
+            json!({"ip": "203.0.113.9", "user_agent": "Mozilla/5.0 (Windows NT 10.0) Chrome/131.0.0.0"});
+        let enter = |challenge: &Value| {
+            broker.browser_of(&json!({
+                "customer": "C1", "page": "verify", "challenge": challenge, "language": "en", "client": client,
+                "return_to": format!("{}/back", broker.origin()),
+            }))
+        };
+        let proven = |passkey: &mut lab::proof::SoftPasskey| {
+            let challenge = make();
+            let mut browser = enter(&challenge);
+            let path = format!("/verify/{}", challenge.as_str().unwrap());
+            let page = browser.get(&path).body;
+            for told in
+                ["203.0.113.•••", "Chrome (Windows)", "Asked at", "Go on only if you are signing in yourself"]
+            {
+                assert!(page.contains(told), "{told}: {page}");
+            }
+            let options = browser.post(&format!("{path}/passkey"), &json!({})).json()["options"].clone();
+            let credential = passkey.get(&options);
+            let passed = browser.post(&format!("{path}/passkey"), &json!({ "credential": credential }));
+            let next = passed.json()["next"].as_str().unwrap().to_owned();
+            let result = next.split("sekisho_result=").nth(1).unwrap().to_owned();
+            (challenge.as_str().unwrap().to_owned(), result, browser)
+        };
+        let (challenge, result, mut browser) = proven(&mut passkey);
+        let (_, of_another, _) = proven(&mut passkey);
+        let redeem = |result: Option<&str>| {
+            let mut body = action.clone();
+            if let Some(result) = result {
+                body["result"] = result.into();
+            }
+            broker.redeem(&challenge, &body)
+        };
+        let mut forged = result.clone().into_bytes();
+        let middle = forged.len() / 2;
+        forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
+        let forged = String::from_utf8(forged).unwrap();
+        let many = "a".repeat(5_000);
+        for bad in [None, Some(""), Some("x.y.z"), Some(of_another.as_str()), Some(&forged), Some(&many)] {
+            let refused = redeem(bad);
+            assert_eq!((refused.status, &refused.json()["reason"]), (409, &json!("not_back")), "{refused:?}");
+        }
+        // One result, however often the page is looked at; none once it was used.
+        let page = browser.get(&format!("/verify/{challenge}")).body;
+        let again = page.split("sekisho_result=").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert_eq!(claims(&broker, &again)["jti"], claims(&broker, &result)["jti"]);
+        assert_ne!(claims(&broker, &of_another)["jti"], claims(&broker, &result)["jti"]);
+        assert_eq!(redeem(Some(&result)).status, 200);
+        assert_eq!(redeem(Some(&result)).json()["reason"], "redeemed");
+        let page = browser.get(&format!("/verify/{challenge}")).body;
+        assert!(page.contains("Confirmed") || page.contains("confirmed"), "{page}");
+        assert!(!page.contains("sekisho_result"), "{page}");
+        // On pages of the broker's own nobody is sent away.
+        let challenge = make();
+        broker.answer_with(challenge.as_str().unwrap(), "C1", &mut passkey);
+        assert_eq!(broker.redeem(challenge.as_str().unwrap(), &action).status, 200);
+    }
+    // Money is bound by what is proven; a result that is brought nevertheless has to be the right one.
+    let challenge = broker.challenge("C1");
+    broker.answer_with(&challenge, "C1", &mut passkey);
+    let mut body = withdrawal("C1");
+    body["result"] = "x".into();
+    assert_eq!(broker.redeem(&challenge, &body).json()["reason"], "not_back");
+    assert_eq!(broker.redeem(&challenge, &withdrawal("C1")).status, 200);
+    body["result"] = "x".into();
+    let refused = broker.asks().post("/v1/challenges", &body.to_string()).unwrap();
+    assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("result")), "{refused:?}");
+}
+
+/// Somebody with the password begins to sign in, leads the customer's own browser to the page, and waits.
+#[test]
+fn a_login_that_a_thief_relays_lets_nobody_in() {
+    for (language, warning, refused, stopped, sign) in [
+        (
+            "ja",
+            "今このブラウザーで、ご自身がログインしている場合",
+            "お手続きできません",
+            "止めました",
+            "お客さま名",
+        ),
+        (
+            "en",
+            "Go on only if you are signing in yourself",
+            "This cannot be done",
+            "It is stopped",
+            "Customer name",
+        ),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let broker = Broker::start(&format!(
+            "cooling_hours = 0\nname = \"関所証券\"\nreturn_origins = [\"http://localhost:{port}\"]"
+        ));
+        tell_past(&broker);
+        let site = example_broker(listener, &broker);
+        let mut own = Chromium::of_width(&broker.place, language, 360);
+        own.add_authenticator();
+        own.come_from(HOME);
+        own.open(&site);
+        own.script("document.cookie = 'device=d-taro; path=/'");
+        sign_in(&mut own, &site);
+        own.until_text("C-TARO");
+        own.click("#security");
+        own.click("[data-act=enrol]");
+        own.until("the passkey on the page", |browser| browser.has("li[data-id]").then_some(()));
+
+        // From here on every login is asked for proof.
+        let policy = json!({"mode": "activate", "policy": ASKS_LOGINS}).to_string();
+        assert_eq!(broker.by("admin").post("/v1/policies", &policy).unwrap().status, 200);
+        let relayed = |thief: &mut Thief| {
+            let sent = thief.post("/login", "name=taro&password=correct+horse+battery");
+            let place = sent.raw_headers.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+            assert!(place.contains("/enter?token="), "{sent:?}");
+            place.to_owned()
+        };
+        let mut thief = Thief::at(&format!("127.0.0.1:{port}"), language);
+        let address = relayed(&mut thief);
+        own.open(&address);
+        own.until_text(warning);
+        own.until_text("203.0.113.•••");
+        own.picture(&format!("relayed-{language}"));
+        assert!(!own.scrolls_sideways(), "it fits the window");
+        let challenge = own.url().rsplit('/').next().unwrap().to_owned();
+        // The customer does not notice, and comes back where nothing waits.
+        own.click("[data-act=passkey]");
+        own.until_text(refused);
+        assert!(own.url().contains("sekisho_result="), "{}", own.url());
+        assert_eq!(broker.status(&challenge), "passed", "nobody redeemed it");
+        let came = thief.get(&format!("/returned?sekisho_challenge={challenge}"));
+        assert!(!came.raw_headers.contains("location: /home"), "{came:?}");
+        let home = thief.get("/home");
+        assert!(home.status == 303 || home.body.contains(sign), "the thief is not signed in: {home:?}");
+        let login = json!({"customer": "C-TARO", "kind": "login"});
+        assert_eq!(broker.redeem(&challenge, &login).json()["reason"], "not_back");
+
+        // Or does, and stops it.
+        let mut thief = Thief::at(&format!("127.0.0.1:{port}"), language);
+        let address = relayed(&mut thief);
+        own.open(&address);
+        own.until_text(warning);
+        let challenge = own.url().rsplit('/').next().unwrap().to_owned();
+        own.click("[data-act=report]");
+        own.accept_dialog();
+        own.until_text(stopped);
+        own.picture(&format!("stopped-{language}"));
+        assert_eq!(broker.status(&challenge), "reported");
+    }
+}
