@@ -129,7 +129,7 @@ pub(super) async fn read_json_blind<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     let body = read_body(request, bytes_max).await?;
     let mut deserializer = serde_json::Deserializer::from_slice(&body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         match inner.classify() {
