@@ -157,11 +157,21 @@ fn parameters_are_named_where_they_are_wrong() {
         ("/v1/audit?limit=201", "limit"),
         ("/v1/findings?after=x", "after"),
         ("/v1/events?colour=red", "colour"),
+        ("/v1/events?customer=%ff", "customer"),
+        ("/v1/holds?limit=5&customer=C%E3%81", "customer"),
+        ("/v1/events?customer=100%", "customer"),
+        ("/v1/campaigns?limit=%zz", "limit"),
     ] {
         let key = if path.starts_with("/v1/audit") { "admin" } else { "reader" };
         let problem = refused(api.of(key).get(path), 400);
         assert_eq!(problem["field"], field, "{path}: {problem}");
     }
+    for (path, said) in [("/v1/events?%ff=C1", "not UTF-8"), ("/v1/customers/%ff", "UTF-8")] {
+        let problem = refused(reader.get(path), 400);
+        assert!(problem["detail"].as_str().unwrap().contains(said), "{path}: {problem}");
+    }
+    let hash = good(reader.get("/v1/events?customer=%E9%96%A2%E6%89%80+1&limit=5"));
+    assert_eq!(hash["events"], serde_json::json!([]), "what is UTF-8 is taken");
     let problem = refused(reader.put("/v1/lists/x", "{}"), 403);
     assert!(problem["detail"].as_str().unwrap().ends_with("allowed: admin"), "{problem}");
     let problem = refused(reader.post("/v1/decide", "{}"), 403);
