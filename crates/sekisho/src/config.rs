@@ -234,5 +234,8 @@ pub(crate) fn has_intel(path: &Path) -> anyhow::Result<bool> {
 fn read_config(path: &Path) -> anyhow::Result<Config> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("{}: reading failed", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("{}: not a valid configuration", path.display()))
+    toml::from_str(&text).map_err(|error| {
+        let problem = model::settings::shown(&error.to_string(), error.message());
+        anyhow::anyhow!("{}: not a valid configuration: {problem}", path.display())
+    })
 }

@@ -94,7 +94,8 @@ impl Form {
             return Err(PolicyError::at(text, 0, problem));
         }
         let form: Self = toml::from_str(text).map_err(|error| {
-            PolicyError::at(text, error.span().map_or(0, |span| span.start), error.message())
+            let byte = error.span().map_or(0, |span| span.start);
+            PolicyError::at(text, byte, model::settings::told_at(text, byte, error.message()))
         })?;
         if form.rules.len() > RULES_MAX {
             let problem = format!("came {} rules; allowed: at most {RULES_MAX}", form.rules.len());

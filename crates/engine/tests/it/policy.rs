@@ -69,6 +69,28 @@ fn what_is_wrong_is_told_with_its_place() {
         &with_rule("when = 'true'\nhold_h = 0"),
         &expect!["line 10, column 8: rule `r` holds for 0 hours; allowed: 1 to 720"],
     );
+    for (line, problem) in [
+        ("points = \"x\"", "`points`: came the text \"x\"; allowed: a whole number from 0 to 65535"),
+        ("points = 70000", "`points`: came the number 70000; allowed: a whole number from 0 to 65535"),
+        ("points = -1", "`points`: came the number -1; allowed: a whole number from 0 to 65535"),
+        ("points = 1.5", "`points`: came the number 1.5; allowed: a whole number from 0 to 65535"),
+        ("points = true", "`points`: came true; allowed: a whole number from 0 to 65535"),
+        ("points = [1]", "`points`: came a list; allowed: a whole number from 0 to 65535"),
+        ("hold_h = \"x\"", "`hold_h`: came the text \"x\"; allowed: a whole number from 0 to 65535"),
+        ("shadow = 1", "`shadow`: came the number 1; allowed: true, false"),
+        ("at_least = \"helt\"", "`at_least`: came `helt`; allowed: `allow`, `step_up`, `hold`, `deny`"),
+        (
+            "at_least = 5",
+            "`at_least`: came something that is no word; allowed: one of the words for it, in quotes",
+        ),
+    ] {
+        let error = Policy::compile(&with_rule(&format!("when = 'true'\n{line}")), 1).unwrap_err();
+        assert_eq!((error.line, error.problem.as_str()), (11, problem), "{line}");
+    }
+    let beyond = Policy::compile(&with_rule("when = 'true'\npoints = 99999999999999999999"), 1).unwrap_err();
+    assert!(beyond.line == 11 && !beyond.problem.contains("u16"), "{beyond}");
+    let rule = Policy::compile(&format!("rule = 5\n{}", with_rule("when = 5").replace("[[rule]]", "[x]")), 1);
+    assert_eq!(rule.unwrap_err().problem, "`rule`: came the number 5; allowed: a list in [ ]");
     refused(
         &with_rule("when = 'customer.name == \"x\"'"),
         &expect![
