@@ -37,6 +37,7 @@ mod proof;
 mod proof_pages;
 mod races;
 mod replay;
+mod secret;
 mod serve;
 mod snippets;
 mod stopping;
