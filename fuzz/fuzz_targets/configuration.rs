@@ -2,6 +2,7 @@
 
 #![no_main]
 
+#[expect(dead_code, reason = "what is read is not used here")]
 #[path = "../../crates/sekisho/src/config.rs"]
 mod config;
 

@@ -75,7 +75,9 @@ fn who_asks_while_the_disk_stalls_is_told_so_in_time_and_answered_later() {
         if came.iter().any(Result::is_err) {
             std::fs::remove_file(place.path("stall")).unwrap();
         }
-        came.map(|answer| late(&answer.unwrap().unwrap()));
+        for answer in came {
+            late(&answer.unwrap().unwrap());
+        }
     });
     assert_eq!(sender.get("/healthz").unwrap().status, 200);
     assert_eq!(sender.get("/readyz").unwrap().status, 503);
