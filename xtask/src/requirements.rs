@@ -17,8 +17,11 @@ pub(crate) struct Requirement {
 }
 
 /// All of them. Keep it short: the README promises a build on a plain Debian with Rust and the usual tools.
-pub(crate) const FOR_TESTS: &[Requirement] =
-    &[Requirement { program: "cc", package: "gcc", purpose: "compiles the C library inside the zstd crate" }];
+pub(crate) const FOR_TESTS: &[Requirement] = &[Requirement {
+    program: "cc",
+    package: "gcc",
+    purpose: "compiles the C library inside the zstd crate, and a disk that stalls",
+}];
 
 /// Those that are not in any folder of the search path.
 pub(crate) fn missing<'a>(needed: &'a [Requirement], folders: &[impl AsRef<Path>]) -> Vec<&'a Requirement> {

@@ -89,20 +89,21 @@ impl Policy {
     /// Not TOML, unknown keys, a condition that is no CEL, asks for what does not exist or could never hold, a limit exceeded:
     /// with line and column.
     pub fn compile(text: &str, version: u32) -> Result<Self, PolicyError> {
-        Self::of(text, version, &Conditions::new(true))
+        Self::of(text, version, false)
     }
 
-    /// A policy that was taken before, perhaps when less was checked: types are not looked at, and a rule that could never fire
-    /// does not. What was decided by it stays decided so.
+    /// A policy that was taken before, perhaps when less was checked: types are not looked at, a rule that could never fire
+    /// does not, and hours for what is never held say nothing. What was decided by it stays decided so.
     ///
     /// # Errors
-    /// As [`Self::compile`], but for types.
+    /// As [`Self::compile`], but for types and hours of holds.
     pub fn compile_taken(text: &str, version: u32) -> Result<Self, PolicyError> {
-        Self::of(text, version, &Conditions::new(false))
+        Self::of(text, version, true)
     }
 
-    fn of(text: &str, version: u32, conditions: &Conditions) -> Result<Self, PolicyError> {
-        let form = Form::read(text)?;
+    fn of(text: &str, version: u32, taken: bool) -> Result<Self, PolicyError> {
+        let form = Form::read(text, taken)?;
+        let conditions = Conditions::new(!taken);
         let thresholds = form.thresholds.checked(text)?;
         let model = form.model.map(learned::ModelForm::checked).transpose();
         let model = model.map_err(|(byte, problem)| PolicyError::at(text, byte, problem))?;
@@ -116,12 +117,11 @@ impl Policy {
                 }
             }
             let (kinds, when) = (rule.kinds.clone(), rule.when.span().start);
-            let rule = Rule::compile(rule, conditions, text)?;
+            let rule = Rule::compile(rule, &conditions, text)?;
             rule.check_model(model.as_ref(), &kinds)
                 .map_err(|fault| PolicyError::in_condition(text, when, &rule.name, &fault))?;
             rules.push(rule);
         }
-        let conditions = conditions.clone();
         let policy = Self { version, conditions, thresholds, model, rules, by_kind };
         policy.check_model_points(text)?;
         Ok(policy)
@@ -251,13 +251,14 @@ impl Rule {
         let condition = conditions
             .compile(form.when.get_ref())
             .map_err(|fault| PolicyError::in_condition(text, form.when.span().start, &form.name, &fault))?;
+        let hold_h = form.hold_h();
         Ok(Self {
             name: form.name,
             signals: condition.signals().to_vec(),
             when: form.when.into_inner(),
             points: form.points,
             at_least: form.at_least,
-            hold_h: form.hold_h,
+            hold_h,
             shadow: form.shadow,
             reason: form.reason,
             condition,

@@ -91,7 +91,8 @@ impl IntelConfig {
         })?;
         let wrong = |error: toml::de::Error| {
             // The message quotes the file, whatever it holds.
-            let shown = error.to_string().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+            let shown = model::settings::shown(&error.to_string(), error.message());
+            let shown = shown.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
             IntelError::config(path, shown.trim_end())
         };
         let config = match toml::from_str::<Whole>(text).map_err(wrong)?.intel {
@@ -221,7 +222,7 @@ mod tests {
               |
             3 | kind = "spam"
               |        ^^^^^^
-            unknown variant `spam`, expected one of `tor`, `vpn`, `hosting`, `blocklist`, `allow`"#]],
+            came `spam`; allowed: `tor`, `vpn`, `hosting`, `blocklist`, `allow`"#]],
         );
         check_error(
             "[[lists]]\nname = \"x\"\nkind = \"tor\"\npath = \"x\"\ncolumn = 0\n",
@@ -231,6 +232,15 @@ mod tests {
             5 | column = 0
               |          ^
             a column is its name in the header or its number, from 1"#]],
+        );
+        check_error(
+            "[intel]\ncountry = 5\n",
+            &expect![[r#"
+            HERE/intel.toml: TOML parse error at line 2, column 11
+              |
+            2 | country = 5
+              |           ^
+            came the number 5; allowed: a list in [ ]"#]],
         );
         check_error(
             "\u{0}\u{1}",

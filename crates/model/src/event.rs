@@ -120,7 +120,10 @@ impl Serialize for Share {
 
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let share = f64::deserialize(deserializer)?;
+        let share = f64::deserialize(deserializer).map_err(|error| {
+            let told = error.to_string();
+            serde::de::Error::custom(told.replace(", expected a number", ", expected a number from 0 to 1"))
+        })?;
         Self::from_fraction(share).map_err(|invalid| serde::de::Error::custom(invalid.problem))
     }
 }
@@ -299,6 +302,30 @@ mod tests {
             &WITHDRAWAL.replace("\"1234567\"", "\"12345678\""),
             &expect![
                 "field `bank_account.number`: came text of 8 bytes (not shown); allowed: 1 to 7 digits at line 4 column 72"
+            ],
+        );
+        check(
+            &WITHDRAWAL.replace("5000000", "-5000000"),
+            &expect![
+                "field `amount.minor`: came -5000000, a negative amount; allowed: zero or more minor units (the kind says which way money goes) at line 3 column 56"
+            ],
+        );
+        check(
+            &WITHDRAWAL.replace("5000000", "1e999"),
+            &expect![
+                "field `amount.minor`: invalid value: a number too large to be read, expected a whole number of at most 9223372036854775807 at line 3 column 53"
+            ],
+        );
+        check(
+            &WITHDRAWAL.replace("{\"minor\":5000000,\"currency\":\"JPY\"}", "1e999"),
+            &expect![
+                "field `amount`: invalid value: a number too large to be read, expected an object at line 3 column 44"
+            ],
+        );
+        check(
+            &WITHDRAWAL.replace("0.5", "1e999"),
+            &expect![
+                "field `balance_share`: invalid value: a number too large to be read, expected a number from 0 to 1 at line 3 column 95"
             ],
         );
         check(

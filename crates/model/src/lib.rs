@@ -16,6 +16,7 @@ pub mod mask;
 pub mod money;
 pub mod objects;
 pub mod procedure;
+pub mod settings;
 pub mod time;
 mod wire;
 mod words;

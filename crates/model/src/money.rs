@@ -53,12 +53,29 @@ impl<'de> Deserialize<'de> for Money {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Wire {
+            #[serde(deserialize_with = "minor")]
             minor: i64,
             currency: Currency,
         }
-        let wire = Wire::deserialize(deserializer)?;
-        Self::new(wire.minor, wire.currency).map_err(|invalid| serde::de::Error::custom(invalid.problem))
+        let Wire { minor, currency } = Wire::deserialize(deserializer)?;
+        Ok(Self { minor, currency })
     }
+}
+
+/// Minor units, refused where they stand and not with the whole amount, so that an error names this field.
+fn minor<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let minor = i64::deserialize(deserializer)?;
+    not_negative(minor).map_err(|invalid| serde::de::Error::custom(invalid.problem))
+}
+
+fn not_negative(minor: i64) -> Result<i64, Invalid> {
+    if minor < 0 {
+        let problem = format!(
+            "came {minor}, a negative amount; allowed: zero or more minor units (the kind says which way money goes)"
+        );
+        return Err(Invalid::new("amount.minor", problem));
+    }
+    Ok(minor)
 }
 
 impl Money {
@@ -67,14 +84,7 @@ impl Money {
     /// # Errors
     /// A negative amount: direction is said by the event, not by a sign.
     pub fn new(minor: i64, currency: Currency) -> Result<Self, Invalid> {
-        if minor < 0 {
-            return Err(Invalid::value(
-                "amount.minor",
-                &minor.to_string(),
-                "zero or more minor units (direction is said by the kind)",
-            ));
-        }
-        Ok(Self { minor, currency })
+        Ok(Self { minor: not_negative(minor)?, currency })
     }
 }
 

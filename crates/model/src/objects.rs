@@ -54,12 +54,26 @@ pub fn told(error: &serde_json::Error) -> String {
     text
 }
 
-const WHOLE: &str = "a whole number";
+/// A number that JSON can write and no computer keeps, `1e999` say. serde_json calls that no JSON at all; it is a value that does not
+/// fit its field, as others are.
+fn fitting<E: serde::de::Error>(error: E, expected: Option<&str>) -> E {
+    let text = error.to_string();
+    let Some(place) = text.strip_prefix("number out of range") else { return error };
+    let expected = expected.unwrap_or("something else than a number, or a smaller one");
+    E::custom(format!("invalid value: a number too large to be read, expected {expected}{place}"))
+}
+
+/// The same for what is none of the words of a list and no text either, which serde_json calls no JSON.
+fn one_of<E: serde::de::Error>(error: E, words: &[&str]) -> E {
+    let text = error.to_string();
+    let Some(place) = text.strip_prefix("expected value") else { return fitting(error, None) };
+    E::custom(format!("invalid type: no text, expected one of `{}`{place}", words.join("`, `")))
+}
 
 macro_rules! forward {
     ($($method:ident $expected:expr;)+) => { $(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method(Strict { visitor, expected: $expected })
+            self.0.$method(Strict { visitor, expected: $expected }).map_err(|error| fitting(error, $expected))
         }
     )+ };
 }
@@ -73,12 +87,12 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         deserialize_i8 Some("a whole number from -128 to 127");
         deserialize_i16 Some("a whole number from -32768 to 32767");
         deserialize_i32 Some("a whole number from -2147483648 to 2147483647");
-        deserialize_i64 Some(WHOLE);
-        deserialize_i128 Some(WHOLE);
+        deserialize_i64 Some("a whole number of at most 9223372036854775807");
+        deserialize_i128 Some("a whole number");
         deserialize_u8 Some("a whole number from 0 to 255");
         deserialize_u16 Some("a whole number from 0 to 65535");
         deserialize_u32 Some("a whole number from 0 to 4294967295");
-        deserialize_u64 Some("a whole number from 0");
+        deserialize_u64 Some("a whole number from 0 to 18446744073709551615");
         deserialize_u128 Some("a whole number from 0");
         deserialize_f32 Some("a number");
         deserialize_f64 Some("a number");
@@ -101,7 +115,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_map(Strict { visitor, expected: Some("an object") })
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -139,7 +153,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_enum(name, variants, Strict { visitor, expected: None })
+        let strict = Strict { visitor, expected: None };
+        self.0.deserialize_enum(name, variants, strict).map_err(|error| one_of(error, variants))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -289,6 +304,16 @@ mod tests {
         list: Vec<Inner>,
         #[serde(borrow, default)]
         raw: Option<&'a RawValue>,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only refused here")]
+        word: Option<Word>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        This,
+        That,
     }
 
     #[derive(Debug, Default, Deserialize)]
@@ -312,6 +337,12 @@ mod tests {
             (r#"{"inner": {"count": "1"}}"#, "expected a whole number from 0 to 65535"),
             (r#"{"inner": {"count": -1}}"#, "invalid value: integer `-1`, expected a whole number from 0"),
             (r#"{"inner": {"count": 1.5}}"#, "invalid type: a number, expected a whole number from 0"),
+            (
+                r#"{"inner": {"count": 1e999}}"#,
+                "invalid value: a number too large to be read, expected a whole number from 0 to 65535 at line 1 column",
+            ),
+            (r#"{"list": -1e999}"#, "too large to be read, expected an array"),
+            (r#"{"word": 7}"#, "expected one of `this`, `that` at line 1"),
         ] {
             let error = told(&from_slice::<Outer<'_>>(json.as_bytes()).unwrap_err());
             assert!(error.contains(problem), "{json}: {error}");

@@ -191,6 +191,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The value that so many of a hundred are not above, of values in order; 0 of none.
+fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or_default()
+}
+
 fn median(mut seconds: Vec<f64>) -> f64 {
     seconds.sort_by(f64::total_cmp);
     seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN)
@@ -294,4 +300,23 @@ fn sweep_bench(order: Order, rows: u64, runs: usize, folder: &Path, session: &Se
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for people to read")]
 fn rate(count: u64, seconds: f64) -> f64 {
     count as f64 / seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn a_percentile_is_a_value_that_came() {
+        let hundred: Vec<u64> = (1..=100).collect();
+        assert_eq!(
+            (percentile(&hundred, 50), percentile(&hundred, 99), percentile(&hundred, 100)),
+            (50, 99, 100)
+        );
+        assert_eq!(
+            (percentile(&[7.5], 50), percentile(&[7.5], 99), percentile::<u64>(&[], 50)),
+            (7.5, 7.5, 0)
+        );
+        assert_eq!(percentile(&[1, 2, 3], 50), 2);
+    }
 }

@@ -6,6 +6,7 @@
 
 mod bench;
 mod bootstrap;
+mod config;
 mod demo;
 mod evaluate;
 mod history;

@@ -11,7 +11,7 @@ use server::passwords::{Asked, Judge, PasswordOptions, profile, text};
 use stepup::password::{BirthDate, Candidate, Filter, Personal};
 
 use crate::session::{Session, Stopwatch};
-use crate::{inputs, say};
+use crate::{config, say};
 
 /// Bytes of a candidate at most.
 const CANDIDATE_BYTES_MAX: u64 = 4 << 10;
@@ -95,7 +95,7 @@ pub(crate) fn bits_an_entry(bytes: u64, entries: u64) -> f64 {
 }
 
 fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let usual = inputs::password_options(args.config.as_deref())?;
+    let usual = config::password_options(args.config.as_deref())?;
     let options = PasswordOptions { list: args.list.clone().or(usual.list.clone()), ..usual };
     let other = args.profile.as_deref().map(|name| profile(name, false));
     let profile = other.transpose().map_err(|problem| anyhow::anyhow!("--profile {problem}"))?;

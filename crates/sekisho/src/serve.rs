@@ -12,7 +12,7 @@ use server::log::{self, Level};
 use server::sequencer::Options;
 use server::serve::{ServeOptions, serve, stop_asked, tell_started, wall_clock};
 
-use crate::{inputs, say};
+use crate::{config, inputs, say};
 
 /// Where the server listens unless it is told.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8480));
@@ -103,7 +103,7 @@ pub(crate) enum KeyCommand {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let intel = inputs::intel(args.intel.as_deref(), args.config.as_deref())?;
-    let config = inputs::serve_config(args.config.as_deref())?;
+    let config = config::serve_config(args.config.as_deref())?;
     let journal_days = args.journal_days.or(config.journal_days).unwrap_or(7);
     let export_after_ms = args.export_after_ms.or(config.export_after_ms).unwrap_or(1_500);
     let memory_mib = args.memory_mib.or(config.memory_mib).unwrap_or(4_096);
@@ -118,7 +118,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ..ExportOptions::default()
     };
     let listen = args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
-    let proof = inputs::proof_settings(args.config.as_deref(), listen.port())?;
+    let proof = config::proof_settings(args.config.as_deref(), listen.port())?;
     let ask_days = args.ask_days.or(config.ask_days).unwrap_or(400);
     let examine_at = args.examine_at.as_deref().or(config.examine_at.as_deref()).unwrap_or("04:30");
     let timezone = args.timezone.as_deref().or(config.timezone.as_deref()).unwrap_or("Asia/Tokyo");
@@ -129,7 +129,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         export,
         ask_days: Some(ask_days).filter(|days| *days > 0),
         daily: inputs::daily(examine_at, timezone)?,
-        passwords: inputs::password_options(args.config.as_deref())?,
+        passwords: config::password_options(args.config.as_deref())?,
         proof,
         sequencer: Options {
             memory_bytes: usize::try_from(memory_mib)?.saturating_mul(1 << 20),

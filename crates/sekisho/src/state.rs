@@ -4,14 +4,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use server::secret::{self, Secret};
 
 use crate::say;
 
 /// The folder of history in the data folder.
 const HISTORY: &str = "history";
 /// Files beside journal and state that belong into a backup.
-const BESIDE: [&str; 4] =
-    ["secret", "keys.json", server::bootstrap::BASE_FILE, server::bootstrap::PLACES_FILE];
+const BESIDE: [&str; 5] = [
+    secret::NAME,
+    secret::CHECK_NAME,
+    "keys.json",
+    server::bootstrap::BASE_FILE,
+    server::bootstrap::PLACES_FILE,
+];
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -91,9 +97,10 @@ fn verify(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn copy(from: &Path, to: &Path, with_history: bool) -> anyhow::Result<ExitCode> {
-    if !from.join("secret").is_file() {
+    if !from.join(secret::NAME).is_file() {
         bail!("{}: there is no secret, so this is not the folder of a server", from.display());
     }
+    Secret::check_folder(from)?;
     let place =
         |path: &Path| std::path::absolute(path).with_context(|| format!("{}: no place", path.display()));
     if place(to)?.starts_with(place(from)?) {
@@ -104,7 +111,7 @@ fn copy(from: &Path, to: &Path, with_history: bool) -> anyhow::Result<ExitCode> 
         let source = from.join(name);
         match std::fs::copy(&source, to.join(name)) {
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name != "secret" => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name != secret::NAME => {
                 if name == "keys.json" {
                     say::note(format!(
                         "{} has no keys.json: nobody can ask a server on the copy before `sekisho key create`",

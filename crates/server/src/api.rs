@@ -18,6 +18,7 @@ mod event_sent;
 pub mod events;
 mod examples;
 mod explanations;
+mod finding_form;
 mod findings;
 pub mod forward;
 mod handovers;

@@ -6,7 +6,9 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 /// The file in the data folder.
-const NAME: &str = "secret";
+pub const NAME: &str = "secret";
+/// The file beside it that tells whether it is still the same: a hash from which the secret cannot be had. It belongs into every backup.
+pub const CHECK_NAME: &str = "secret.check";
 /// The file that cannot do without it.
 const JOURNAL: &str = "journal.db";
 const BYTES: usize = 32;
@@ -32,12 +34,18 @@ impl Secret {
     /// compared: it belongs into every backup.
     ///
     /// # Errors
-    /// It can neither be read nor made, or is not of 32 bytes.
+    /// It can neither be read nor made, is not of 32 bytes, or not the one that the folder was written with.
     pub fn of_folder(folder: &Path) -> std::io::Result<Self> {
         let path = folder.join(NAME);
         let mut bytes = [0_u8; BYTES];
         match File::open(&path) {
-            Ok(mut file) => file.read_exact(&mut bytes)?,
+            Ok(mut file) => {
+                file.read_exact(&mut bytes)?;
+                // A folder of an earlier version has no check: what it has is what it was written with.
+                if !checked(folder, &bytes)? {
+                    keep_whole(folder, CHECK_NAME, check_of(&bytes).as_bytes())?;
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.join(JOURNAL).exists() => {
                 let problem = "the journal's secret is missing: without it no bank account is recognised again; \
                                restore the file `secret` from a backup";
@@ -45,16 +53,24 @@ impl Secret {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-                // Whole or not there: half a secret would keep every start from succeeding.
-                let mut file = tempfile::NamedTempFile::new_in(folder)?;
-                file.write_all(&bytes)?;
-                file.as_file().sync_all()?;
-                file.persist(&path).map_err(|error| error.error)?;
-                File::open(folder)?.sync_all()?;
+                // The check goes first: left over from before, it would refuse what is made now.
+                keep_whole(folder, CHECK_NAME, check_of(&bytes).as_bytes())?;
+                keep_whole(folder, NAME, &bytes)?;
             }
             Err(error) => return Err(error),
         }
         Ok(Self::from_bytes(&bytes))
+    }
+
+    /// That the secret of a folder, a backup say, is the one that the folder was written with. Nothing is made or changed; without a check,
+    /// as in a folder of an earlier version, there is nothing to compare.
+    ///
+    /// # Errors
+    /// It is another one, or cannot be read.
+    pub fn check_folder(folder: &Path) -> std::io::Result<()> {
+        let mut bytes = [0_u8; BYTES];
+        File::open(folder.join(NAME))?.read_exact(&mut bytes)?;
+        checked(folder, &bytes).map(|_is_kept| ())
     }
 
     /// Keys derived from these bytes.
@@ -121,6 +137,38 @@ impl Secret {
     }
 }
 
+/// What is kept beside the secret.
+fn check_of(secret: &[u8; BYTES]) -> String {
+    blake3::Hash::from_bytes(blake3::derive_key("sekisho secret check v1", secret)).to_hex().to_string()
+}
+
+/// Whether there is a check, with which the secret then agrees.
+fn checked(folder: &Path, secret: &[u8; BYTES]) -> std::io::Result<bool> {
+    let kept = match std::fs::read(folder.join(CHECK_NAME)) {
+        Ok(kept) => kept,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if kept.trim_ascii() == check_of(secret).as_bytes() {
+        return Ok(true);
+    }
+    let problem = format!(
+        "{}: the file `secret` is not the one that this folder was written with (`secret.check` tells): with it profiles and authenticators \
+         cannot be read and no bank account is recognised; put the old `secret` back, from a backup of this folder, or begin a new folder",
+        folder.display()
+    );
+    Err(std::io::Error::other(problem))
+}
+
+/// Writes a file whole or not at all: half a secret would keep every start from succeeding.
+fn keep_whole(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Secret;
@@ -142,5 +190,32 @@ mod tests {
         std::fs::remove_file(one.path().join("secret")).unwrap();
         std::fs::write(one.path().join("journal.db"), b"").unwrap();
         assert!(Secret::of_folder(one.path()).unwrap_err().to_string().contains("restore the file"));
+    }
+
+    #[test]
+    fn another_secret_than_the_folders_is_noticed() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = Secret::of_folder(one.path()).unwrap();
+        Secret::of_folder(other.path()).unwrap();
+        let (path, check) = (one.path().join("secret"), one.path().join("secret.check"));
+        let own = std::fs::read(&path).unwrap();
+        std::fs::copy(other.path().join("secret"), &path).unwrap();
+        for refused in [Secret::of_folder(one.path()).map(drop), Secret::check_folder(one.path())] {
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains("not the one that this folder was written with"), "{refused}");
+        }
+        std::fs::write(&path, &own).unwrap();
+        assert_eq!(Secret::of_folder(one.path()).unwrap().digest(b"x"), first.digest(b"x"));
+        // A folder of before there was a check gets one at its first start, and none by being looked at.
+        std::fs::remove_file(&check).unwrap();
+        Secret::check_folder(one.path()).unwrap();
+        assert!(!check.exists());
+        Secret::of_folder(one.path()).unwrap();
+        assert!(check.exists() && !std::fs::read(&check).unwrap().starts_with(&own));
+        // Where nothing is left to be read by the old secret, a new one may be made.
+        std::fs::remove_file(&path).unwrap();
+        let anew = Secret::of_folder(one.path()).unwrap();
+        assert_ne!(anew.digest(b"x"), first.digest(b"x"));
+        Secret::check_folder(one.path()).unwrap();
     }
 }

@@ -76,25 +76,23 @@ pub(super) struct RuleForm {
     pub(super) points: u16,
     #[serde(default)]
     pub(super) at_least: Verdict,
-    #[serde(default = "hold_h")]
-    pub(super) hold_h: u16,
+    #[serde(default)]
+    hold_h: Option<Spanned<u16>>,
     #[serde(default)]
     pub(super) shadow: bool,
     pub(super) reason: Reasons,
 }
 
-const fn hold_h() -> u16 {
-    HOLD_H
-}
-
 impl Form {
-    pub(super) fn read(text: &str) -> Result<Self, PolicyError> {
+    /// Reads a policy. Where it was taken before, what it asks for in vain is no reason to refuse it.
+    pub(super) fn read(text: &str, taken: bool) -> Result<Self, PolicyError> {
         if text.len() > BYTES_MAX {
             let problem = format!("came {} bytes; allowed: at most {BYTES_MAX} bytes a policy", text.len());
             return Err(PolicyError::at(text, 0, problem));
         }
         let form: Self = toml::from_str(text).map_err(|error| {
-            PolicyError::at(text, error.span().map_or(0, |span| span.start), error.message())
+            let byte = error.span().map_or(0, |span| span.start);
+            PolicyError::at(text, byte, model::settings::told_at(text, byte, error.message()))
         })?;
         if form.rules.len() > RULES_MAX {
             let problem = format!("came {} rules; allowed: at most {RULES_MAX}", form.rules.len());
@@ -113,12 +111,39 @@ impl Form {
                     format!("rule `{name}` {problem}"),
                 ));
             }
+            let vain = rule.holds_in_vain().filter(|_| !taken);
+            if let Some((byte, problem)) = vain {
+                return Err(PolicyError::at(text, byte, format!("rule `{}` {problem}", rule.name)));
+            }
         }
         Ok(form)
     }
 }
 
 impl RuleForm {
+    /// How long what it holds is held, hours.
+    pub(super) fn hold_h(&self) -> u16 {
+        self.hold_h.as_ref().map_or(HOLD_H, |hours| *hours.get_ref())
+    }
+
+    /// Where it says how long something is held that it does not hold, with its place: somebody counts on that.
+    fn holds_in_vain(&self) -> Option<(usize, &'static str)> {
+        let byte = self.hold_h.as_ref()?.span().start;
+        if self.at_least != Verdict::Hold {
+            return Some((
+                byte,
+                "has `hold_h` and does not hold by itself (what is held by points alone is held for 24 hours); \
+                 allowed: with `at_least = \"hold\"`, or leave `hold_h` out",
+            ));
+        }
+        let holds = self.kinds.iter().any(|kind| super::can_wait(*kind));
+        (!holds).then_some((
+            byte,
+            "has `hold_h`, and nothing of its `kinds` can be held: where that would be `hold` it is `step_up`; \
+             allowed: with a kind that can wait, or leave `hold_h` out",
+        ))
+    }
+
     fn problem(&self) -> Option<String> {
         let name_fits = !self.name.is_empty()
             && self.name.len() <= 64
@@ -135,8 +160,9 @@ impl RuleForm {
         if self.points > SCORE_MAX {
             return Some(format!("gives {} points; allowed: at most {SCORE_MAX}", self.points));
         }
-        if !(1..=HOLD_H_MAX).contains(&self.hold_h) {
-            return Some(format!("holds for {} hours; allowed: 1 to {HOLD_H_MAX}", self.hold_h));
+        let hold_h = self.hold_h();
+        if !(1..=HOLD_H_MAX).contains(&hold_h) {
+            return Some(format!("holds for {hold_h} hours; allowed: 1 to {HOLD_H_MAX}"));
         }
         let longest = self.reason.ja.len().max(self.reason.en.len());
         if longest > REASON_BYTES_MAX {

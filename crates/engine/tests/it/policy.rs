@@ -66,15 +66,116 @@ fn what_is_wrong_is_told_with_its_place() {
         ],
     );
     refused(
-        &with_rule("when = 'true'\nhold_h = 0"),
+        &with_rule("when = 'true'\nat_least = \"hold\"\nhold_h = 0"),
         &expect!["line 10, column 8: rule `r` holds for 0 hours; allowed: 1 to 720"],
     );
+    for (line, problem) in [
+        ("points = \"x\"", "`points`: came the text \"x\"; allowed: a whole number from 0 to 65535"),
+        ("points = 70000", "`points`: came the number 70000; allowed: a whole number from 0 to 65535"),
+        ("points = -1", "`points`: came the number -1; allowed: a whole number from 0 to 65535"),
+        ("points = 1.5", "`points`: came the number 1.5; allowed: a whole number from 0 to 65535"),
+        ("points = true", "`points`: came true; allowed: a whole number from 0 to 65535"),
+        ("points = [1]", "`points`: came a list; allowed: a whole number from 0 to 65535"),
+        ("hold_h = \"x\"", "`hold_h`: came the text \"x\"; allowed: a whole number from 0 to 65535"),
+        ("shadow = 1", "`shadow`: came the number 1; allowed: true, false"),
+        ("at_least = \"helt\"", "`at_least`: came `helt`; allowed: `allow`, `step_up`, `hold`, `deny`"),
+        (
+            "at_least = 5",
+            "`at_least`: came something that is no word; allowed: one of the words for it, in quotes",
+        ),
+    ] {
+        let error = Policy::compile(&with_rule(&format!("when = 'true'\n{line}")), 1).unwrap_err();
+        assert_eq!((error.line, error.problem.as_str()), (11, problem), "{line}");
+    }
+    let beyond = Policy::compile(&with_rule("when = 'true'\npoints = 99999999999999999999"), 1).unwrap_err();
+    assert!(beyond.line == 11 && !beyond.problem.contains("u16"), "{beyond}");
+    let rule = Policy::compile(&format!("rule = 5\n{}", with_rule("when = 5").replace("[[rule]]", "[x]")), 1);
+    assert_eq!(rule.unwrap_err().problem, "`rule`: came the number 5; allowed: a list in [ ]");
     refused(
         &with_rule("when = 'customer.name == \"x\"'"),
         &expect![
             "line 10, column 8: rule `r`: its condition asks for `customer.name`; allowed: signal.…, event.kind, event.channel, event.outcome, event.credential, event.factor, event.country, event.asn, event.amount, event.currency, event.buys, event.contact, event.has_ip, event.has_device, event.has_asn, customer.known, customer.logins, customer.age_days"
         ],
     );
+}
+
+/// Whoever tells a late day on which the account was opened silences no rule about customers who have been here for long.
+#[test]
+fn a_day_of_opening_makes_nobody_newer_who_was_seen_before() {
+    let opened = |at: i64| {
+        engine::input::Body::Profile(engine::input::Profile {
+            customer: "C1".parse().unwrap(),
+            holder: None,
+            opened: Some(day(at)),
+            sealed: Vec::new(),
+        })
+    };
+    let aged = with_rule("when = 'customer.age_days >= 21.0'");
+    // First seen on a day, opened on a day: is the customer known for three weeks on day 60?
+    for (seen, told, is_aged) in [
+        (None, None, false),
+        (None, Some(59), false),
+        (None, Some(0), true),
+        (Some(50), None, false),
+        (Some(50), Some(0), true),
+        (Some(50), Some(59), false),
+        (Some(0), None, true),
+        (Some(0), Some(59), true),
+        (Some(0), Some(0), true),
+    ] {
+        let mut world = World::new();
+        world.policy = Policy::compile(&aged, 1).unwrap();
+        if let Some(at) = seen {
+            world.apply(made("login", "C1", day(at)).ip("198.51.100.7"));
+        }
+        if let Some(at) = told {
+            world.input(day(60), opened(at));
+        }
+        let decision = world.ask(made("login", "C1", day(60)).ip("203.0.113.9"));
+        assert_eq!(!decision.reasons.is_empty(), is_aged, "seen {seen:?}, opened {told:?}");
+    }
+
+    let stranger = || made("login", "C1", day(61)).ip("203.0.113.9").device("d2").place("CN", 4134);
+    let decided = |late: bool| {
+        let mut world = World::new();
+        world.settle("C1", "198.51.100.7", "d1", 60);
+        if late {
+            world.input(day(61), opened(60));
+        }
+        world.ask(stranger())
+    };
+    assert!(!decided(false).reasons.is_empty());
+    assert_eq!(decided(true), decided(false), "the shipped policy asks a stranger as before");
+}
+
+/// Hours for what is never held are a mistake: somebody counts on a hold, or on its length.
+#[test]
+fn hours_of_a_hold_need_a_hold() {
+    let rule = |more: &str| with_rule(&format!("when = 'true'\n{more}"));
+    refused(
+        &rule("points = 80\nhold_h = 72"),
+        &expect![[
+            r#"line 12, column 10: rule `r` has `hold_h` and does not hold by itself (what is held by points alone is held for 24 hours); allowed: with `at_least = "hold"`, or leave `hold_h` out"#
+        ]],
+    );
+    refused(
+        &rule("at_least = \"deny\"\nhold_h = 72"),
+        &expect![[
+            r#"line 12, column 10: rule `r` has `hold_h` and does not hold by itself (what is held by points alone is held for 24 hours); allowed: with `at_least = "hold"`, or leave `hold_h` out"#
+        ]],
+    );
+    let held = rule("at_least = \"hold\"\nhold_h = 72");
+    refused(
+        &held,
+        &expect![
+            "line 12, column 10: rule `r` has `hold_h`, and nothing of its `kinds` can be held: where that would be `hold` it is `step_up`; allowed: with a kind that can wait, or leave `hold_h` out"
+        ],
+    );
+    let good = held.replace("\"login\"", "\"login\", \"withdrawal\"");
+    assert_eq!(Policy::compile(&good, 1).unwrap().rules()[0].hold_h, 72);
+    // What was taken when this was not looked at stays in force, and decides as it did.
+    let taken = Policy::compile_taken(&rule("points = 80\nhold_h = 72"), 1).unwrap();
+    assert_eq!(taken.rules()[0].points, 80);
 }
 
 /// The explanation is the decision, and says which parts of a condition are not so.

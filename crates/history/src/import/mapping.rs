@@ -41,7 +41,9 @@ impl Mapping {
     /// # Errors
     /// Names the line, what came and what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let problem = |error: toml::de::Error| format!("not a mapping: {error}");
+        let problem = |error: toml::de::Error| {
+            format!("not a mapping: {}", model::settings::shown(&error.to_string(), error.message()))
+        };
         let any: toml::Table = toml::from_str(text).map_err(problem)?;
         if any.contains_key("columns") {
             let mapping: TableMapping = toml::from_str(text).map_err(problem)?;
@@ -96,7 +98,10 @@ impl Field {
 
 /// A column by its name, or by its number from 1 where a table has no header.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "came something else; allowed: a column's name in quotes, or its number from 1"
+)]
 pub enum Column {
     /// As in the header.
     Name(String),
@@ -368,8 +373,16 @@ mod tests {
               |
             3 | kund="k"
               | ^^^^
-            unknown variant `kund`, expected one of `id`, `customer`, `time`, `kind`, `outcome`, `ip`, `user_agent`, `device`, `ja4`, `session`, `language`, `channel`, `reason`, `credential`, `factor`, `username_hash`, `amount_minor`, `amount_currency`, `balance_share`, `country`, `asn`
-        "#]],
+            came `kund`; allowed: `id`, `customer`, `time`, `kind`, `outcome`, `ip`, `user_agent`, `device`, `ja4`, `session`, `language`, `channel`, `reason`, `credential`, `factor`, `username_hash`, `amount_minor`, `amount_currency`, `balance_share`, `country`, `asn`"#]],
+        );
+        check(
+            "[columns]\ntime=true",
+            &expect![[r#"
+            not a mapping: TOML parse error at line 2, column 6
+              |
+            2 | time=true
+              |      ^^^^
+            came something else; allowed: a column's name in quotes, or its number from 1"#]],
         );
         check(
             "[columns]\ntime=\"t\"\n[default]\nkind=\"login\"",
@@ -378,8 +391,7 @@ mod tests {
               |
             3 | [default]
               |  ^^^^^^^
-            unknown field `default`, expected one of `columns`, `values`, `defaults`, `time`, `csv`
-        "#]],
+            unknown field `default`, expected one of `columns`, `values`, `defaults`, `time`, `csv`"#]],
         );
         check(
             "[columns]\ntime=\"t\"\n",
@@ -402,8 +414,7 @@ mod tests {
               |
             1 | [[path]]
               |   ^^^^
-            unknown field `path`, expected one of `customer`, `paths`, `unmatched`
-        "#]],
+            unknown field `path`, expected one of `customer`, `paths`, `unmatched`"#]],
         );
     }
 }

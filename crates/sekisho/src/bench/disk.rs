@@ -38,9 +38,3 @@ fn sync(file: &mut File, page: &[u8]) -> anyhow::Result<u64> {
     file.sync_data()?;
     Ok(timer.micros())
 }
-
-/// The value that so many of a hundred are not above; 0 of none.
-pub(super) fn percentile(sorted: &[u64], percent: usize) -> u64 {
-    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(place).copied().unwrap_or(0)
-}

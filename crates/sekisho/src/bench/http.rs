@@ -55,7 +55,7 @@ pub(super) fn run(size: Size, runs: usize, session: &Session) -> anyhow::Result<
         say::thousands(middle(&paced, |report| report.not_sent)),
     ));
     let of_disk = |percent| {
-        let mut values: Vec<u64> = syncs.iter().map(|syncs| disk::percentile(syncs, percent)).collect();
+        let mut values: Vec<u64> = syncs.iter().map(|syncs| super::percentile(syncs, percent)).collect();
         values.sort_unstable();
         milliseconds(values.get(values.len() / 2).copied().unwrap_or(0))
     };

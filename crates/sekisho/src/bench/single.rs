@@ -30,14 +30,10 @@ pub(super) fn run(state: &mut State, policy: &Policy, size: Size) -> anyhow::Res
         took_us.push(timer.seconds() * 1e6);
     }
     took_us.sort_by(f64::total_cmp);
-    let percentile = |percent: usize| {
-        let place = (took_us.len() * percent / 100).min(took_us.len().saturating_sub(1));
-        took_us.get(place).copied().unwrap_or(0.0)
-    };
     say::line(format!(
         "one decision: p50 {:.1} µs, p99 {:.1} µs (bar 20 µs)",
-        percentile(50),
-        percentile(99)
+        super::percentile(&took_us, 50),
+        super::percentile(&took_us, 99)
     ));
     let bytes = pair(state, policy, size)?;
     say::line(format!(

@@ -374,3 +374,33 @@ fn a_customer_asks_to_be_called_and_the_page_says_what_comes() {
     browser.until_text("確認できました");
     assert_eq!(centre.broker.redeem(challenge, &withdrawal("C1")).status, 200);
 }
+
+/// What there is not is told as that, whether or not codes are sent and calls are made here.
+#[test]
+fn nobody_is_called_for_a_challenge_that_there_is_not() {
+    let none = "ch_q83vEjRWeJCrze8SNFZ4kA";
+    for proof in ["", OFFERED] {
+        let centre = Centre::start(proof);
+        tell_contacts(&centre.broker, "C2", "ja", &[("phone", "090-1234-9999")]);
+        let body = withdrawal("C2").to_string();
+        let others = centre.broker.asks().post("/v1/challenges", &body).unwrap().json();
+        let others = others["id"].as_str().unwrap();
+        for (what, body) in
+            [("call", json!({"customer": "C1"})), ("send", json!({"customer": "C1", "method": "sms"}))]
+        {
+            let ask = |challenge: &str, body: &Value| {
+                let path = format!("/v1/challenges/{challenge}/{what}");
+                centre.broker.asks().post(&path, &body.to_string()).unwrap()
+            };
+            for challenge in [none, others] {
+                let absent = ask(challenge, &body);
+                assert_eq!(absent.status, 404, "{what} {challenge}: {absent:?}");
+                assert_eq!(absent.json()["type"], "urn:sekisho:problem:absent");
+            }
+            let mut own = body.clone();
+            own["customer"] = "C2".into();
+            let expected = if what == "call" && proof == OFFERED { 202 } else { 409 };
+            assert_eq!(ask(others, &own).status, expected, "{what}: it is not answered so here");
+        }
+    }
+}

@@ -456,6 +456,22 @@ fn what_cannot_start_says_why() {
     let refused =
         run(&["serve", "--data", &place.text("data"), "--listen", "127.0.0.1:0", "--policy", &policy]);
     assert!(stderr(&refused).contains("line 4, column 8"), "{}", stderr(&refused));
+    for (config, said) in [
+        (
+            "[serve]\nmemory_mib = \"viel\"",
+            "came the text \"viel\"; allowed: a whole number from 0 to 4294967295",
+        ),
+        ("[serve]\nlisten = 8480", "came the number 8480; allowed: an address with its port in quotes"),
+        ("[proof]\nopen_seconds = -1", "came the number -1; allowed: a whole number from 0 to 4294967295"),
+        ("[proof.calls]\noffered = 1", "came the number 1; allowed: true, false"),
+        ("[intel]\ncountry = 5", "came the number 5; allowed: a list in [ ]"),
+    ] {
+        let config = place.write("sekisho.toml", config);
+        let refused =
+            run(&["serve", "--data", &place.text("data"), "--listen", "127.0.0.1:0", "--config", &config]);
+        let told = stderr(&refused);
+        assert!(told.contains(said) && told.contains("line 2") && told.contains("sekisho.toml"), "{told}");
+    }
     let taken = run(&["key", "create", "x", "--role", "king", "--data", &place.text("data")]);
     assert!(stderr(&taken).contains("sender, reader, operator, admin"), "{}", stderr(&taken));
 }

@@ -1,10 +1,12 @@
-//! Ctrl-C: the run ends, says so, and leaves nothing behind. Every run here waits for its standard input when the signal
-//! comes, so that no test depends on how fast the machine is.
+//! Ctrl-C: the run ends, says so, and leaves nothing behind. Every such run here waits for its standard input when the signal
+//! comes, so that no test depends on how fast the machine is. A server that is stopped under load answers all that it accepted.
 
 use std::io::Write as _;
 use std::process::{Child, Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::process::{Place, listed, start, stderr};
+use crate::serve::{Server, event, key, metric};
 
 /// Sends what Ctrl-C sends, and waits. Standard input stays open and silent.
 fn interrupted(mut child: Child) -> Output {
@@ -65,4 +67,54 @@ fn a_simulation_under_way() {
     let arguments = ["lab", "simulate", "--customers", "1000000", "--out", &out].map(str::to_owned);
     let child = begun(&place, &arguments, b"");
     check(&interrupted(child), &place);
+}
+
+/// SIGTERM comes while questions do: whatever the journal took was answered, and the end is an orderly one.
+#[test]
+fn a_server_under_load_that_is_stopped_answers_all_that_it_accepted() {
+    const SENDERS: usize = 6;
+    let place = Place::new();
+    let key = key(&place, "sender");
+    let mut answered: Vec<(String, String)> = Vec::new();
+    for round in 0..3 {
+        let server = Server::start(&place, &[]);
+        let count = AtomicUsize::new(0);
+        let (of_round, ended) = std::thread::scope(|scope| {
+            let senders: Vec<_> = (0..SENDERS)
+                .map(|sender| {
+                    let (mut connection, count) = (server.connect(&key), &count);
+                    scope.spawn(move || {
+                        let mut answered = Vec::new();
+                        for number in 0.. {
+                            let id = format!("l-{round}-{sender}-{number}");
+                            let body = event(&id, "login", &format!("C{sender}"), "192.0.2.7");
+                            // Where the connection is closed instead, nothing was taken.
+                            let Ok(answer) = connection.post("/v1/decide", &body) else { break };
+                            assert_eq!(answer.status, 200, "{answer:?}");
+                            answered.push((body, answer.body));
+                            count.fetch_add(1, Ordering::SeqCst);
+                        }
+                        answered
+                    })
+                })
+                .collect();
+            while count.load(Ordering::SeqCst) < 200 {
+                std::thread::yield_now();
+            }
+            let ended = server.stop();
+            let answered: Vec<_> = senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
+            (answered, ended)
+        });
+        assert_eq!(ended, Some(0));
+        assert!(of_round.len() >= 200);
+        answered.extend(of_round);
+    }
+    let server = Server::start(&place, &[]);
+    let mut connection = server.connect(&key);
+    let taken = u64::try_from(answered.len()).unwrap();
+    assert_eq!(metric(&mut connection, "sekisho_journal_seq"), taken + 1, "each question, and the policy");
+    for (body, answer) in &answered {
+        assert_eq!(&connection.post("/v1/decide", body).unwrap().body, answer);
+    }
+    assert_eq!(server.stop(), Some(0));
 }

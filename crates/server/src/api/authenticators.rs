@@ -43,7 +43,7 @@ pub(super) struct AuthenticatorsForm {
 #[schema(example = json!({"reason": "lost telephone, identity checked in the branch"}))]
 pub(super) struct RemovalSent {
     /// Noted beside who did it.
-    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     reason: Reason,
 }
 
@@ -87,7 +87,8 @@ pub(super) struct EnrolmentBegun {
 /// browser is given, then with both. Whoever gets no answer sends the same again.
 #[utoipa::path(
     post, operation_id = "passkeys_enrol", path = "/v1/customers/{id}/passkeys", tag = "proof", request_body = EnrolmentSent,
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses(
         (status = 200, body = ShownAuthenticator, description = "With `credential` once more, since no answer came: it was enrolled"),
         (status = 201, body = ShownAuthenticator, description = "With `credential`: it is enrolled"),
@@ -140,7 +141,8 @@ pub(super) async fn enrol(
 /// What a customer proves themselves with.
 #[utoipa::path(
     get, operation_id = "authenticators_list", path = "/v1/customers/{id}/authenticators", tag = "proof",
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses((status = 200, body = AuthenticatorsForm, description = "What they have"), Refused),
 )]
 pub(super) async fn list(
@@ -158,7 +160,8 @@ pub(super) async fn list(
 #[utoipa::path(
     post, operation_id = "authenticators_remove", path = "/v1/customers/{id}/authenticators/{authenticator}/remove", tag = "proof", request_body = RemovalSent,
     params(
-        ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
+        ("id" = String, Path, description = "The broker's identifier",
+         max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345"),
         ("authenticator" = String, Path, description = "Its `id`", pattern = "^[0-9a-f]{32}$",
          example = "00112233445566778899aabbccddeeff"),
     ),

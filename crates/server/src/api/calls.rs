@@ -88,7 +88,7 @@ pub(super) struct NumberTold {
 #[schema(as = CallUnmasking, example = json!({"reason": "calling back"}))]
 pub(super) struct Unmasking {
     /// Why, 1 to 256 bytes; kept in clear beside who asked: no personal data in it.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     #[serde(default)]
     reason: Option<Reason>,
 }
@@ -99,7 +99,7 @@ pub(super) struct Unmasking {
 #[schema(as = CallSettling, example = json!({"reason": "ご本人、金額と振込先を復唱"}))]
 pub(super) struct Settling {
     /// What was said, 1 to 256 bytes; kept in clear with the name of the key: no personal data in it.
-    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     reason: Reason,
 }
 

@@ -19,7 +19,7 @@ use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;
 use crate::keys::Role;
-use crate::proof::{ChallengeId, ShownChallenge, meant_by_broker, named, parse_authenticator_id};
+use crate::proof::{ChallengeId, ProofError, ShownChallenge, meant_by_broker, named, parse_authenticator_id};
 
 /// Bytes of a body at most.
 const BODY_BYTES_MAX: usize = 16 << 10;
@@ -369,6 +369,15 @@ impl AnsweredForm {
     }
 }
 
+/// That the customer has this challenge: a refusal behind it is then about the challenge, not about one that there never was.
+async fn has(app: &App, id: ChallengeId, customer: &CustomerId) -> Result<(), Problem> {
+    let found = app.proofs.find(id).await?;
+    match found.challenge.action().customer == *customer {
+        true => Ok(()),
+        false => Err(ProofError::Absent("challenge").into()),
+    }
+}
+
 /// Sends a code to the customer's registered number or address, from a page of the broker's own. Whether it arrives is not known
 /// here. An earlier code is void.
 #[utoipa::path(
@@ -398,6 +407,7 @@ pub(super) async fn send(
     let sent: SendSent = read_json(request, BODY_BYTES_MAX).await?;
     let method = Method::of(&sent.method).filter(|method| method.is_sent());
     let method = method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: sms, mail"))?;
+    has(&app, id, &sent.customer).await?;
     let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
     let shown = app.proofs.send_code(id, &sent.customer, guesser, method).await?;
     Ok((StatusCode::ACCEPTED, Json(shown)))
@@ -429,6 +439,7 @@ pub(super) async fn call(
     app.authorize(request.headers(), Role::may_send)?;
     let id: ChallengeId = name(id)?;
     let sent: CallSent = read_json(request, BODY_BYTES_MAX).await?;
+    has(&app, id, &sent.customer).await?;
     let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
     Ok((StatusCode::ACCEPTED, Json(app.proofs.ask_call(id, &sent.customer, guesser).await?)))
 }

@@ -147,7 +147,8 @@ pub(super) struct HoldForm {
 /// What is known of a customer.
 #[utoipa::path(
     get, operation_id = "customers_get", path = "/v1/customers/{id}", tag = "customers",
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses(
         (status = 200, body = CustomerForm, description = "What is known"),
         (status = 404, body = Problem, content_type = "application/problem+json",

@@ -43,7 +43,8 @@ enum Found {
 /// A decision as it was given, by the identifier of its event.
 #[utoipa::path(
     get, operation_id = "decisions_get", path = "/v1/decisions/{id}", tag = "read",
-    params(("id" = String, Path, description = "The event's identifier", max_length = 128, example = "w-1")),
+    params(("id" = String, Path, description = "The event's identifier",
+            max_length = 128, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "w-1")),
     responses(
         (status = 200, body = DecisionTold, description = "The decision as it was given"),
         (status = 404, body = Problem, content_type = "application/problem+json",

@@ -39,7 +39,7 @@ pub(super) struct DevicesForm {
 #[schema(example = json!({"device": "d-7f3a", "name": "telephone"}))]
 pub(super) struct DeviceSent {
     /// The broker's identifier, as in `client.device`.
-    #[schema(value_type = String, min_length = 1, max_length = 128)]
+    #[schema(value_type = String, min_length = 1, max_length = 128, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     device: DeviceId,
     /// What its owner calls it, at most 40 characters.
     #[schema(min_length = 1)]
@@ -85,7 +85,7 @@ pub(super) struct OnlySent {
     /// Whether.
     only: bool,
     /// Noted beside who did it.
-    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     reason: Reason,
 }
 
@@ -95,14 +95,15 @@ pub(super) struct OnlySent {
 #[schema(example = json!({"reason": "stolen, called back"}))]
 pub(super) struct TakingBack {
     /// Noted beside who did it.
-    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     reason: Reason,
 }
 
 /// The devices a customer registered.
 #[utoipa::path(
     get, operation_id = "devices_list", path = "/v1/customers/{id}/devices", tag = "proof",
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses((status = 200, body = DevicesForm, description = "What they registered"), Refused),
 )]
 pub(super) async fn list(
@@ -120,7 +121,8 @@ pub(super) async fn list(
 /// where nothing changes, no proof is needed and none is used up. Whoever gets no answer sends the same again, with the same `challenge`.
 #[utoipa::path(
     post, operation_id = "devices_register", path = "/v1/customers/{id}/devices", tag = "proof", request_body = DeviceSent,
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses(
         (status = 200, body = ShownDevice, description = "It was registered so before; nothing changed"),
         (status = 201, body = ShownDevice, description = "It is registered, or has the new name or key"),
@@ -162,7 +164,8 @@ pub(super) async fn register(
 #[utoipa::path(
     post, operation_id = "devices_presence", path = "/v1/customers/{id}/devices/{device}/presence", tag = "proof", request_body = PresenceSent,
     params(
-        ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
+        ("id" = String, Path, description = "The broker's identifier",
+         max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345"),
         ("device" = String, Path, description = "Its `id`", pattern = "^[0-9a-f]{32}$",
          example = "00112233445566778899aabbccddeeff"),
     ),
@@ -204,7 +207,8 @@ pub(super) async fn presence(
 #[utoipa::path(
     post, operation_id = "devices_remove", path = "/v1/customers/{id}/devices/{device}/remove", tag = "proof", request_body = TakingBack,
     params(
-        ("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345"),
+        ("id" = String, Path, description = "The broker's identifier",
+         max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345"),
         ("device" = String, Path, description = "Its `id`", pattern = "^[0-9a-f]{32}$",
          example = "00112233445566778899aabbccddeeff"),
     ),
@@ -238,7 +242,8 @@ pub(super) async fn remove(
 /// Lets any device of a customer in again, or only registered ones. Who did it and why is noted first.
 #[utoipa::path(
     put, operation_id = "devices_restrict", path = "/v1/customers/{id}/only-own-devices", tag = "proof", request_body = OnlySent,
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses(
         (status = 204, description = "So it is from the next event on"),
         (status = 409, body = Problem, content_type = "application/problem+json",

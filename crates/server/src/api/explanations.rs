@@ -43,7 +43,8 @@ pub(super) struct ExplanationTold {
 /// request: ask again with the same identifier until it is done. One is explained at a time, and none beside a back-test: others wait.
 #[utoipa::path(
     get, operation_id = "decisions_explain", path = "/v1/decisions/{id}/explain", tag = "read",
-    params(("id" = String, Path, description = "The event's identifier", max_length = 128, example = "w-1")),
+    params(("id" = String, Path, description = "The event's identifier",
+            max_length = 128, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "w-1")),
     responses(
         (status = 200, body = ExplanationTold, description = "The explanation"),
         (status = 202, body = ExplanationTold, description = "It is being made: ask again"),

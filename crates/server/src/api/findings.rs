@@ -2,7 +2,6 @@
 
 #![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::finding_form::FindingColumns;
 use super::openapi::Refused;
 use super::parts::{Asked, limit, query, read_nothing};
 use super::problem::Problem;
@@ -40,9 +40,8 @@ pub(super) struct FindingTold {
     /// When it was asked for: what was known by then counts.
     #[schema(value_type = String, format = DateTime)]
     examined: Time,
-    /// The columns of docs/sweep.md, those that are not empty.
     #[serde(flatten)]
-    columns: BTreeMap<String, String>,
+    columns: FindingColumns,
 }
 
 /// Which findings.
@@ -180,11 +179,10 @@ fn page(
                 return Ok(FindingsTold { findings, next });
             }
             last = Some((examination.sweep, row));
-            let cells = names.iter().zip(&record).filter(|(_, cell)| !cell.is_empty());
             findings.push(FindingTold {
                 sweep: examination.sweep,
                 examined: examination.at,
-                columns: cells.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect(),
+                columns: FindingColumns::of(&record, &names)?,
             });
         }
     }
@@ -233,7 +231,7 @@ mod tests {
         let mut after = None;
         loop {
             let page = page(&examinations, None, after, 1).unwrap();
-            told.extend(page.findings.iter().map(|found| (found.sweep, found.columns["id"].clone())));
+            told.extend(page.findings.iter().map(|found| (found.sweep, found.columns.id().to_owned())));
             match page.next {
                 Some(next) => after = Some(place(&next).unwrap()),
                 None => break,

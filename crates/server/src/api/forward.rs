@@ -169,7 +169,13 @@ impl StepUp {
         let mut read = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = &*percent_decode_str(value).decode_utf8_lossy();
+            let value = percent_decode_str(value).decode_utf8();
+            let value = &*value.map_err(|_not_utf8| {
+                Invalid::new(
+                    name,
+                    "came in percent escapes that are not UTF-8; allowed: UTF-8, as in %E3%81%82",
+                )
+            })?;
             let place = || {
                 let is_path = value.starts_with('/') && !value.starts_with("//") && !value.contains('\\');
                 let is_place = is_path || value.starts_with("https://");

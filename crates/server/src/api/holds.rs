@@ -58,7 +58,7 @@ pub(crate) struct HoldState {
 pub(super) struct Settling {
     /// Why, at most 256 bytes.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     reason: Option<Reason>,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Settled {
 #[into_params(parameter_in = Query)]
 pub(super) struct HoldQuery {
     /// Of this customer; of all without it.
-    #[param(value_type = Option<String>, max_length = 64)]
+    #[param(value_type = Option<String>, max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     customer: Option<CustomerId>,
     /// Only what was held before this place in the journal: `next` of the page before.
     #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
@@ -268,7 +268,8 @@ fn held(reader: &Reader, seq: u64) -> Result<Option<OpenHold>, ReadError> {
 /// What became of one hold. Who asked for the decision may ask too: they do what was held once it is released.
 #[utoipa::path(
     get, operation_id = "holds_get", path = "/v1/holds/{id}", tag = "holds",
-    params(("id" = String, Path, description = "The held event's identifier", max_length = 128, example = "w-1")),
+    params(("id" = String, Path, description = "The held event's identifier",
+            max_length = 128, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "w-1")),
     responses(
         (status = 200, body = HoldState, description = "The hold as it is now; by whom and why is told to roles that read"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such event"),
@@ -334,7 +335,8 @@ const fn word(released: bool) -> &'static str {
 /// Lets a held event go. Once released or refused it stays so.
 #[utoipa::path(
     post, operation_id = "holds_release", path = "/v1/holds/{id}/release", tag = "holds", request_body = Option<Settling>,
-    params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
+    params(("id" = String, Path, description = "The held event's identifier",
+            max_length = 128, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")),
     responses(
         (status = 200, body = Settled, description = "The hold, or holds, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such event"),
@@ -358,7 +360,8 @@ pub(super) async fn release(
 /// Refuses a held event for good. Once released or refused it stays so.
 #[utoipa::path(
     post, operation_id = "holds_refuse", path = "/v1/holds/{id}/refuse", tag = "holds", request_body = Option<Settling>,
-    params(("id" = String, Path, description = "The held event's identifier", max_length = 128)),
+    params(("id" = String, Path, description = "The held event's identifier",
+            max_length = 128, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")),
     responses(
         (status = 200, body = Settled, description = "The hold, or holds, as they are now"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such event"),

@@ -27,7 +27,7 @@ const BODY_BYTES_MAX: usize = 4 << 10;
 #[schema(example = json!({"reason": "来店、運転免許証で確認"}))]
 pub(super) struct Unlocking {
     /// Kept in the audit beside who did it.
-    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     reason: Reason,
 }
 
@@ -46,7 +46,8 @@ pub(super) struct Unlocked {
 /// Ends what `customer.report` began: the customer was identified anew. Who did it and why is noted first.
 #[utoipa::path(
     post, operation_id = "customers_unlock", path = "/v1/customers/{id}/unlock", tag = "customers", request_body = Unlocking,
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses(
         (status = 200, body = Unlocked, description = "What comes next is decided as if nothing had been reported"),
         (status = 409, body = Problem, content_type = "application/problem+json",

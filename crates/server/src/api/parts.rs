@@ -1,8 +1,11 @@
 //! What several handlers read from a request: names in paths, queries, bodies of JSON. Every refusal says what is allowed.
 //! Must not know what is done with them.
 
+use std::convert::Infallible;
+
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, Request};
+use axum::extract::{FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
 use model::objects::{self, Objects};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
@@ -22,8 +25,22 @@ pub(super) const PLACE_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// A name in a path, as received.
 pub(super) type Named = Result<Path<String>, PathRejection>;
-/// A query, as received.
-pub(super) type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// A query, as received: read, or why it cannot be.
+#[derive(Debug)]
+pub(super) struct Asked<T>(Result<T, Problem>);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let escaped = escapes(parts.uri.query().unwrap_or(""));
+        Ok(Self(escaped.and_then(|()| {
+            let read = Query::try_from_uri(&parts.uri);
+            read.map(|Query(query)| query).map_err(|error| invalid_query(&error))
+        })))
+    }
+}
 
 /// The name in a path, as what it must be.
 pub(super) fn name<T: std::str::FromStr<Err = model::Invalid>>(named: Named) -> Result<T, Problem> {
@@ -41,9 +58,37 @@ pub(super) fn number(named: Named) -> Result<u32, Problem> {
     })
 }
 
-/// The query, as what it must be.
+/// The query, as what it must be. Whoever calls this has looked at the key: why a query cannot be read is for who may ask.
 pub(super) fn query<T>(asked: Asked<T>) -> Result<T, Problem> {
-    asked.map(|Query(query)| query).map_err(|error| invalid_query(&error))
+    asked.0
+}
+
+/// That every `%` begins a byte in two hexadecimal digits, and the bytes are UTF-8. What is read behind this puts replacement characters
+/// in the place of what is not, and would look for a customer of another name.
+fn escapes(query: &str) -> Result<(), Problem> {
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Ok(name) = unescaped(name) else {
+            let problem = "a parameter's name is not UTF-8 in percent escapes; allowed: `%` and two hexadecimal digits a byte, as in %E3%81%82";
+            return Err(Problem::invalid_query(problem));
+        };
+        unescaped(value).map_err(|problem| Problem::invalid_parameter(name, problem))?;
+    }
+    Ok(())
+}
+
+/// The text behind percent escapes, or what is wrong with them.
+fn unescaped(escaped: &str) -> Result<String, &'static str> {
+    let is_byte = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !escaped.split('%').skip(1).all(is_byte) {
+        return Err(
+            "came with `%` before something else than two hexadecimal digits; allowed: `%25` for the sign itself",
+        );
+    }
+    let text = percent_encoding::percent_decode_str(escaped).decode_utf8();
+    let text = text
+        .map_err(|_not_utf8| "came in percent escapes that are not UTF-8; allowed: UTF-8, as in %E3%81%82")?;
+    Ok(text.into_owned())
 }
 
 /// Names the parameter that is wrong, which lies among the causes of the rejection.
@@ -129,7 +174,7 @@ pub(super) async fn read_json_blind<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     let body = read_body(request, bytes_max).await?;
     let mut deserializer = serde_json::Deserializer::from_slice(&body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut deserializer)).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         match inner.classify() {

@@ -230,31 +230,28 @@ async fn change_shadow(
     candidate: Option<(Policy, String)>,
     by: String,
 ) -> Result<Option<Arc<Candidate>>, Problem> {
-    // Whoever asked may go away: what is durable must count all the same.
-    let changing = tokio::spawn(async move {
-        // One after the other, so that the one on trial is that of the last change.
-        let _one = app.changing_shadow.lock().await;
-        let before = app.sequencer.shadow().get();
-        let (policy, text) = candidate.unzip();
-        let known = |state: &engine::State, _: &Policy| state.document(DOCUMENT).cloned();
-        if text.is_none() && app.sequencer.look(Vec::new(), known).await?.is_none() {
-            return Err(Problem::absent("no candidate is on trial"));
+    // Whoever asked may go away: what is durable counts all the same, since every request that changes something is done to its end.
+    // One after the other, so that the one on trial is that of the last change.
+    let _one = app.changing_shadow.lock().await;
+    let before = app.sequencer.shadow().get();
+    let (policy, text) = candidate.unzip();
+    let known = |state: &engine::State, _: &Policy| state.document(DOCUMENT).cloned();
+    if text.is_none() && app.sequencer.look(Vec::new(), known).await?.is_none() {
+        return Err(Problem::absent("no candidate is on trial"));
+    }
+    let body = Body::Document { name: DOCUMENT.to_owned(), bytes: text.map(String::into_bytes), by };
+    app.sequencer.ask(None, [0; 16], body, false).await?;
+    // It is durable: what counts must follow, however long that takes.
+    let document = loop {
+        match app.sequencer.look(Vec::new(), known).await {
+            Err(AskError::Busy | AskError::Late) => tokio::time::sleep(BUSY_REST).await,
+            looked => break looked?,
         }
-        let body = Body::Document { name: DOCUMENT.to_owned(), bytes: text.map(String::into_bytes), by };
-        app.sequencer.ask(None, [0; 16], body, false).await?;
-        // It is durable: what counts must follow, however long that takes.
-        let document = loop {
-            match app.sequencer.look(Vec::new(), known).await {
-                Err(AskError::Busy | AskError::Late) => tokio::time::sleep(BUSY_REST).await,
-                looked => break looked?,
-            }
-        };
-        let candidate =
-            policy.zip(document).map(|(policy, document)| Candidate::new(policy, &document, (app.clock)()));
-        app.sequencer.shadow().set(candidate);
-        Ok(before)
-    });
-    changing.await.unwrap_or_else(|_| Err(Problem::not_now("changing the candidate ended unexpectedly", 10)))
+    };
+    let candidate =
+        policy.zip(document).map(|(policy, document)| Candidate::new(policy, &document, (app.clock)()));
+    app.sequencer.shadow().set(candidate);
+    Ok(before)
 }
 
 fn taken_version(answer: &[u8]) -> Option<u32> {

@@ -45,7 +45,7 @@ pub(super) struct ProfileForm {
     contacts: Vec<ContactForm>,
     /// Language for notices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     language: Option<Language>,
     /// When the account was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +107,8 @@ pub(super) struct ProfileKept {
 /// Keeps what the broker tells of a customer, in place of what was told before.
 #[utoipa::path(
     put, operation_id = "customers_put", path = "/v1/customers/{id}", tag = "customers", request_body = ProfileForm,
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses(
         (status = 200, body = ProfileKept, description = "The profile is kept"),
         (status = 413, body = Problem, content_type = "application/problem+json",
@@ -161,7 +162,7 @@ fn comparable(holder: &HolderName) -> Result<String, Problem> {
 #[schema(example = json!({"reason": "電話での照会"}))]
 pub(super) struct Unmasking {
     /// Why, 1 to 256 bytes; kept in clear with the name of the key: no personal data in it.
-    #[schema(value_type = String, min_length = 1, max_length = 256)]
+    #[schema(value_type = String, min_length = 1, max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$")]
     reason: Reason,
 }
 
@@ -175,7 +176,8 @@ pub(super) struct UnmaskedProfile {
 /// Shows a customer's profile in full. Who asked and why is noted first, for good: see /v1/audit.
 #[utoipa::path(
     post, operation_id = "customers_unmask", path = "/v1/customers/{id}/unmask", tag = "customers", request_body = Unmasking,
-    params(("id" = String, Path, description = "The broker's identifier", max_length = 64, example = "C0012345")),
+    params(("id" = String, Path, description = "The broker's identifier",
+            max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", example = "C0012345")),
     responses(
         (status = 200, body = UnmaskedProfile, description = "The profile in full"),
         (status = 404, body = Problem, content_type = "application/problem+json",

@@ -3,7 +3,6 @@
 
 #![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::finding_form::FindingColumns;
 use super::jobs::{self, JobTold};
 use super::openapi::Refused;
 use super::parts::{self, Asked, Named, limit, number, query, read_json, read_nothing};
@@ -145,9 +145,9 @@ pub(super) struct SweepResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     summary: Option<Box<RawValue>>,
-    /// A page of findings by column; docs/sweep.md explains them.
+    /// A page of findings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    findings: Option<Vec<BTreeMap<String, String>>>,
+    findings: Option<Vec<FindingColumns>>,
     /// What to ask with as `after` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<u64>,
@@ -405,7 +405,7 @@ fn no_such_sweep() -> Problem {
 }
 
 /// Summary, findings, and where the next page begins.
-type Page = (Box<RawValue>, Vec<BTreeMap<String, String>>, Option<u64>);
+type Page = (Box<RawValue>, Vec<FindingColumns>, Option<u64>);
 
 fn page(
     folder: &Path,
@@ -434,9 +434,7 @@ fn page(
             return Ok((summary, findings, Some(last)));
         }
         last = place;
-        // What is empty is not known.
-        let cells = names.iter().zip(&record).filter(|(_, cell)| !cell.is_empty());
-        findings.push(cells.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect());
+        findings.push(FindingColumns::of(&record, &names)?);
     }
     Ok((summary, findings, None))
 }

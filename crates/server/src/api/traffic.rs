@@ -33,7 +33,7 @@ const FREQUENT: [&str; 6] =
 /// From which on such a request is slow.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// How long an answer to what changes something is waited for: a body may take 30 seconds to come.
+/// How long an answer is waited for: a body may take 30 seconds to come.
 const REQUEST_WAIT_MAX: Duration = Duration::from_secs(45);
 
 /// Refusals that are told one by one in a second; further ones are counted and told as one line.
@@ -209,10 +209,16 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let begun = Begun::now(&app.traffic, &request);
     let answered = match unknown_parameter(&app, &operation, &request) {
         Some(problem) => problem.into_response(),
-        None if request.method().is_safe() => next.run(request).await,
+        None if request.method().is_safe() => in_time(next.run(request)).await,
         None => to_its_end(next.run(request)).await,
     };
     begun.end(&app, &operation, answered)
+}
+
+/// What only reads is given up when nobody waits for it any more.
+async fn in_time(answering: impl Future<Output = Response>) -> Response {
+    let answered = tokio::time::timeout(REQUEST_WAIT_MAX, answering).await;
+    answered.unwrap_or_else(|_late| Problem::from(AskError::Late).into_response())
 }
 
 /// Whoever asked may go away, or not wait any longer: what was begun is done all the same, and whom it concerns is told.

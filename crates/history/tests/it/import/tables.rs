@@ -87,7 +87,7 @@ C3;16.09.2020 15:12:00;LOGIN;1;2001:db8::1;;;;;;z;
         7 field `customer`: absent; allowed: only a `login` may name nobody, `withdrawal` must name its customer
         9 field `time`: came "16.09.2020"; allowed: a time like %d.%m.%Y %H:%M:%S
         10 came 3 cells; the header has 12
-        11 field `amount.minor`: came "-5"; allowed: zero or more minor units (direction is said by the kind)
+        11 field `amount.minor`: came -5, a negative amount; allowed: zero or more minor units (the kind says which way money goes)
         12 a quote opens here that does not close within 1048576 bytes; this line is left out
         13 field `kind`: absent, and the mapping has no defaults.kind"#]].assert_eq(&rejected.join("\n"));
 }

@@ -94,6 +94,53 @@ fn what_is_no_json_is_400_and_what_is_wrong_in_it_is_422() {
     assert!(detail.contains("expected a whole number") && !detail.contains("i64"), "{problem}");
 }
 
+/// JSON can write numbers that no computer keeps: they are wrong where they stand, and the body is still JSON.
+#[test]
+fn numbers_beyond_all_bounds_are_named_with_what_is_allowed() {
+    let api = Api::start();
+    let mut sender = api.of("sender");
+    let order = event("1", "order", "C1", "192.0.2.7");
+    let with = |more: &str| order.replace("\"outcome\"", &format!("{more},\"outcome\""));
+    for (more, field, allowed) in [
+        ("\"amount\":1e999", "amount", "too large to be read, expected an object"),
+        (
+            "\"amount\":{\"minor\":1e999,\"currency\":\"JPY\"}",
+            "amount.minor",
+            "expected a whole number of at most 9223372036854775807",
+        ),
+        (
+            "\"amount\":{\"minor\":9223372036854775808,\"currency\":\"JPY\"}",
+            "amount.minor",
+            "expected a whole number of at most 9223372036854775807",
+        ),
+        (
+            "\"amount\":{\"minor\":-5,\"currency\":\"JPY\"}",
+            "amount.minor",
+            "came -5, a negative amount; allowed: zero or more minor units",
+        ),
+        (
+            "\"order\":{\"symbol\":\"7203\",\"side\":\"buy\",\"quantity\":1e400}",
+            "order.quantity",
+            "expected a whole number from 0 to 18446744073709551615",
+        ),
+        ("\"balance_share\":-1e999", "balance_share", "expected a number from 0 to 1"),
+        ("\"factor\":1e999", "factor", "expected something else than a number"),
+    ] {
+        let body = with(more);
+        let problem = refused(sender.post("/v1/decide", &body), 422);
+        assert_eq!(problem["field"], field, "{more}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(allowed), "{more}: {problem}");
+        let rejected = good(sender.post("/v1/events", &body))["rejected"][0].clone();
+        assert_eq!((&rejected["field"], &rejected["detail"]), (&problem["field"], &problem["detail"]));
+    }
+    let sweep = r#"{"kinds":["withdrawal"],"since":1e999}"#;
+    assert_eq!(refused(api.of("admin").post("/v1/sweeps", sweep), 422)["field"], "since");
+    let policy = r#"{"policy":"","mode":7}"#;
+    let problem = refused(api.of("admin").post("/v1/policies", policy), 422);
+    assert_eq!(problem["field"], "mode", "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("expected one of `"), "{problem}");
+}
+
 #[test]
 fn parameters_are_named_where_they_are_wrong() {
     let api = Api::start();
@@ -110,11 +157,21 @@ fn parameters_are_named_where_they_are_wrong() {
         ("/v1/audit?limit=201", "limit"),
         ("/v1/findings?after=x", "after"),
         ("/v1/events?colour=red", "colour"),
+        ("/v1/events?customer=%ff", "customer"),
+        ("/v1/holds?limit=5&customer=C%E3%81", "customer"),
+        ("/v1/events?customer=100%", "customer"),
+        ("/v1/campaigns?limit=%zz", "limit"),
     ] {
         let key = if path.starts_with("/v1/audit") { "admin" } else { "reader" };
         let problem = refused(api.of(key).get(path), 400);
         assert_eq!(problem["field"], field, "{path}: {problem}");
     }
+    for (path, said) in [("/v1/events?%ff=C1", "not UTF-8"), ("/v1/customers/%ff", "UTF-8")] {
+        let problem = refused(reader.get(path), 400);
+        assert!(problem["detail"].as_str().unwrap().contains(said), "{path}: {problem}");
+    }
+    let hash = good(reader.get("/v1/events?customer=%E9%96%A2%E6%89%80+1&limit=5"));
+    assert_eq!(hash["events"], serde_json::json!([]), "what is UTF-8 is taken");
     let problem = refused(reader.put("/v1/lists/x", "{}"), 403);
     assert!(problem["detail"].as_str().unwrap().ends_with("allowed: admin"), "{problem}");
     let problem = refused(reader.post("/v1/decide", "{}"), 403);

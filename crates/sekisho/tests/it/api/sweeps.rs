@@ -44,6 +44,11 @@ fn history_is_swept_and_findings_are_read_page_by_page() {
     let clear = good(api.of("reader").get(&format!("/v1/sweeps/{id}?verdict=clear&limit=1")));
     assert_eq!(clear["findings"][0]["verdict"], "clear");
     assert!(clear["findings"][0]["customer"].as_str().unwrap().contains('•'), "masked: {clear}");
+    for count in
+        ["own_accesses", "own_net_accesses", "other_customers", "withdrawals_30d", "contact_changes_72h"]
+    {
+        assert!(clear["findings"][0][count].is_u64(), "{count} is a number: {clear}");
+    }
 
     let one = &clear["findings"][0];
     let procedure = json!({"id": "p-1", "customer": "C-nobody", "time": one["time"], "kind": "withdrawal"});
@@ -148,6 +153,7 @@ fn procedures_of_the_last_days_are_examined_again() {
         let page = good(api.of("reader").get(&format!("/v1/findings?limit=3{after}")));
         for finding in page["findings"].as_array().unwrap() {
             assert_eq!(finding["sweep"], examined["id"], "{finding}");
+            assert!(finding["other_customers"].is_u64() && finding["withdrawals_30d"].is_u64(), "{finding}");
             assert!(["alarm", "review"].contains(&finding["verdict"].as_str().unwrap()), "{finding}");
             ids.push(finding["id"].as_str().unwrap().to_owned());
         }
