@@ -1,6 +1,7 @@
 //! `sekisho.toml` as it is written, and what its tables ask for. Must not know the commands, nor what arguments say instead: the fuzz target
 //! `configuration` reads by this file alone.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -136,8 +137,7 @@ fn method(setting: &str, word: &str) -> anyhow::Result<stepup::Method> {
 fn gateway_settings(told: GatewayConfig, folder: &Path) -> anyhow::Result<GatewaySettings> {
     const VARIABLE: &str = "SEKISHO_GATEWAY_SECRET";
     let secret = match told.secret_file.map(|file| folder.join(file)) {
-        Some(path) => std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: reading the gateway's signing secret failed", path.display()))?,
+        Some(path) => text(&path).context("reading the gateway's signing secret failed")?,
         None => std::env::var(VARIABLE).with_context(|| {
             format!("[proof.gateway] needs a signing secret: `secret_file`, or {VARIABLE} in the environment")
         })?,
@@ -191,9 +191,22 @@ pub(crate) fn proof_settings(config: Option<&Path>, port: u16) -> anyhow::Result
     Ok(settings)
 }
 
+/// Bytes of a file that a configuration names.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+/// What such a file says. More than it may say is not read.
+fn text(path: &Path) -> anyhow::Result<String> {
+    let failed = || format!("{}: reading failed", path.display());
+    let file = std::fs::File::open(path).with_context(failed)?;
+    let mut text = String::new();
+    let bytes = file.take(FILE_BYTES_MAX.saturating_add(1)).read_to_string(&mut text).with_context(failed)?;
+    let fits = u64::try_from(bytes).is_ok_and(|bytes| bytes <= FILE_BYTES_MAX);
+    ensure!(fits, "{}: is larger than {FILE_BYTES_MAX} bytes, which is what is read at most", path.display());
+    Ok(text)
+}
+
 /// Which hardware passkeys must come from. Roots are read here: a server that starts has them.
 fn hardware(told: &ProofConfig, folder: &Path) -> anyhow::Result<Option<Hardware>> {
-    const BYTES_MAX: u64 = 256 << 10;
     match (told.attestation.as_deref().unwrap_or("none"), &told.attestation_roots) {
         ("none", None) if told.aaguids.is_none() => Ok(None),
         ("none", _) => bail!(
@@ -201,11 +214,7 @@ fn hardware(told: &ProofConfig, folder: &Path) -> anyhow::Result<Option<Hardware
         ),
         ("listed", Some(path)) => {
             let path = folder.join(path);
-            let bytes = std::fs::metadata(&path).map(|about| about.len());
-            let bytes = bytes.with_context(|| format!("attestation_roots: {}", path.display()))?;
-            ensure!(bytes <= BYTES_MAX, "attestation_roots: has {bytes} bytes; allowed: at most {BYTES_MAX}");
-            let roots = std::fs::read_to_string(&path);
-            let roots = roots.with_context(|| format!("attestation_roots: {}", path.display()))?;
+            let roots = text(&path).context("attestation_roots")?;
             Ok(Some(Hardware { roots, aaguids: told.aaguids.clone().unwrap_or_default() }))
         }
         ("listed", None) => {
@@ -232,8 +241,7 @@ pub(crate) fn has_intel(path: &Path) -> anyhow::Result<bool> {
 }
 
 fn read_config(path: &Path) -> anyhow::Result<Config> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("{}: reading failed", path.display()))?;
+    let text = text(path)?;
     toml::from_str(&text).map_err(|error| {
         let problem = model::settings::shown(&error.to_string(), error.message());
         anyhow::anyhow!("{}: not a valid configuration: {problem}", path.display())

@@ -172,6 +172,10 @@ fn a_number_and_a_device_that_were_new_at_a_report_count_for_nothing() {
     locked(presence("C2", &new, &json!({})));
     assert_eq!(presence("C1", &settled, &json!({})).status, 202);
     assert_eq!(broker.unlock("C2").status, 200);
+    assert_eq!(methods("C2"), json!([]), "it waits again, as an authenticator does");
+    timed.pass_hours(11);
+    assert_eq!((methods("C1"), methods("C2")), (json!(["phone"]), json!([])));
+    timed.pass_hours(2);
     assert_eq!(methods("C2"), json!(["phone"]));
     assert_eq!(presence("C2", &new, &json!({})).status, 202);
 }

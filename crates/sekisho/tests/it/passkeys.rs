@@ -324,6 +324,7 @@ fn settings_of_attestation_that_say_nothing_stop_the_server() {
         ("attestation = \"listed\"", "attestation_roots must name a file"),
         ("aaguids = []", "attestation is \"none\""),
         ("attestation = \"listed\"\nattestation_roots = \"missing.pem\"", "missing.pem"),
+        ("attestation = \"listed\"\nattestation_roots = \"/dev/zero\"", "larger than 262144 bytes"),
         ("attestation = \"listed\"\nattestation_roots = \"empty.pem\"", "holds 0 certificates"),
     ] {
         let config = place.write("sekisho.toml", format!("[proof]\n{settings}"));

@@ -14,6 +14,7 @@ use store::Sheet;
 use super::ProofError;
 use super::keeper::Desk;
 use super::keys::ProofKeys;
+use super::reports::Settling;
 use crate::envelope;
 
 /// Sorts of records. A number that was given is never used for something else.
@@ -33,6 +34,7 @@ enum Sort {
     Confirmed,
     ConfirmedAlone,
     Doubt,
+    Settling,
 }
 
 impl Sort {
@@ -54,6 +56,7 @@ impl Sort {
             Self::Confirmed => 26,
             Self::ConfirmedAlone => 27,
             Self::Doubt => 28,
+            Self::Settling => 30,
         }
     }
 }
@@ -277,6 +280,20 @@ impl<'a> Kept<'a> {
 
     pub(crate) fn remove_doubt(&self, customer: &CustomerId) -> Result<(), ProofError> {
         Ok(self.sheet.remove(Sort::Doubt.kind(), &self.customer(customer))?)
+    }
+
+    /// What was in doubt and cools off again, until it has.
+    pub(super) fn settling(&self, customer: &CustomerId) -> Result<Option<Settling>, ProofError> {
+        self.get(Sort::Settling, &self.customer(customer))
+    }
+
+    pub(super) fn put_settling(
+        &self,
+        customer: &CustomerId,
+        settling: &Settling,
+        until: Time,
+    ) -> Result<(), ProofError> {
+        self.put(Sort::Settling, &self.customer(customer), settling, Some(until))
     }
 
     /// Whom a passkey's user handle names.

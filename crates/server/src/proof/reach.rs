@@ -5,6 +5,7 @@ use model::time::HOUR_US;
 use model::{ContactType, CustomerId, Time};
 use stepup::Method;
 
+use super::reports::Settling;
 use super::{ProofError, Proofs};
 use crate::profile::{self, Profile};
 
@@ -17,12 +18,16 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// By the first contacts of each type that stood in the profile for so many hours at this time.
-    fn of(profile: &Profile, hours: u32, at: Time) -> Self {
+    /// By the first contacts of each type that stood in the profile for so many hours at this time; longer where that was in doubt.
+    fn of(profile: &Profile, hours: u32, settling: Option<Settling>, at: Time) -> Self {
         let waits_us = i64::from(hours).saturating_mul(HOUR_US);
+        let counts_from = |since: Time| {
+            let counts = since.plus_us(waits_us);
+            settling.map_or(counts, |settling| settling.counts_from(since, counts, waits_us))
+        };
         let first = |sort: ContactType| {
             let mut old = profile.contacts.iter().filter(|contact| {
-                contact.r#type == sort && contact.since.is_none_or(|since| since.plus_us(waits_us) <= at)
+                contact.r#type == sort && contact.since.is_none_or(|since| counts_from(since) <= at)
             });
             old.next().map(|contact| contact.value.as_str().to_owned())
         };
@@ -53,14 +58,25 @@ impl Proofs {
     /// Where this customer is reached by contacts that had settled at this time, and before they said that it was not them, if they did.
     pub(super) async fn reach(&self, customer: &CustomerId, at: Time) -> Result<Reach, ProofError> {
         let reports = self.reports(customer).await?;
-        self.reach_in_doubt(customer, reports.since().map_or(at, |since| since.min(at))).await
+        let at = reports.since().map_or(at, |since| since.min(at));
+        self.reached(customer, reports.settling(), at).await
     }
 
     /// The same by what settled since they said so, too, which may be the thief's.
     pub(super) async fn reach_in_doubt(&self, customer: &CustomerId, at: Time) -> Result<Reach, ProofError> {
+        self.reached(customer, None, at).await
+    }
+
+    async fn reached(
+        &self,
+        customer: &CustomerId,
+        settling: Option<Settling>,
+        at: Time,
+    ) -> Result<Reach, ProofError> {
         let sealed = profile::sealed(&self.sequencer, customer).await?;
         let opened = sealed.and_then(|sealed| profile::open(&self.secret, customer, &sealed));
-        Ok(opened.map_or_else(Reach::default, |profile| Reach::of(&profile, self.settings.cooling_hours, at)))
+        let hours = self.settings.cooling_hours;
+        Ok(opened.map_or_else(Reach::default, |profile| Reach::of(&profile, hours, settling, at)))
     }
 
     /// Whether this customer reads Japanese: unless the profile says otherwise.
@@ -132,13 +148,13 @@ mod tests {
             (&[("address", "東京都", None)], None, None),
         ];
         for (contacts, phone, mail) in cases {
-            let reach = Reach::of(&profile(contacts), 12, now);
+            let reach = Reach::of(&profile(contacts), 12, None, now);
             assert_eq!((reach.by(Method::Sms), reach.by(Method::Mail)), (phone, mail), "{contacts:?}");
             assert_eq!(reach.by(Method::Phone), phone);
             assert_eq!(reach.by(Method::Totp), None);
         }
         let just_now = profile(&[("phone", "090-1234-5678", Some(0))]);
-        let reach = Reach::of(&just_now, 0, now);
+        let reach = Reach::of(&just_now, 0, None, now);
         assert_eq!(
             reach.masked(Method::Sms).as_deref(),
             Some("•••••••••••78"),

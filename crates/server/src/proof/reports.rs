@@ -5,7 +5,9 @@
 
 use engine::key::RecordKey;
 use model::event::{EventId, Reason};
+use model::time::HOUR_US;
 use model::{Channel, CustomerId, EventKind, Outcome, Time};
+use serde::{Deserialize, Serialize};
 use stepup::{Authenticator, Challenge};
 
 use super::challenges::{ChallengeId, Shown, own_challenge, show};
@@ -25,6 +27,23 @@ pub(crate) struct Reports {
     verified: Option<Time>,
     /// Since when what they have is in doubt: the first report of those that nobody has dealt with. What counted by then counts.
     since: Option<Time>,
+    /// What was in doubt before, and cools off again.
+    settling: Option<Settling>,
+}
+
+/// What had not settled when a customer said that it was not them waits anew from when they were identified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Settling {
+    since: Time,
+    identified: Time,
+}
+
+impl Settling {
+    /// From when on something counts that would have from `counts`, and has been there since `there`.
+    pub(super) fn counts_from(self, there: Time, counts: Time, waits_us: i64) -> Time {
+        let waits_again = counts > self.since && there <= self.identified;
+        if waits_again { counts.max(self.identified.plus_us(waits_us)) } else { counts }
+    }
 }
 
 impl Reports {
@@ -53,6 +72,11 @@ impl Reports {
         self.since
     }
 
+    /// What cools off again, since it was in doubt.
+    pub(super) const fn settling(self) -> Option<Settling> {
+        self.settling
+    }
+
     /// Whether it counts for nothing now: it was new when the customer said that it was not them, and may be the thief's.
     pub(super) fn question(self, authenticator: &Authenticator) -> bool {
         self.since.is_some_and(|since| authenticator.is_in_doubt(since))
@@ -78,10 +102,9 @@ impl Proofs {
         let Some((reported, verified)) = seen.filter(|(reported, _)| *reported != 0) else {
             return Ok(Reports::default());
         };
-        let reports = Reports { last: time(reported), verified: time(verified), since: None };
+        let reports = Reports { last: time(reported), verified: time(verified), ..Reports::default() };
         let (owner, hours) = (customer.clone(), self.settings.cooling_hours);
-        let since = self.keeper.act(move |kept| in_doubt_since(kept, &owner, reports, hours)).await?;
-        Ok(Reports { since, ..reports })
+        self.keeper.act(move |kept| with_doubt(kept, &owner, reports, hours)).await
     }
 
     /// Ends a challenge that the customer does not know, and nothing else: who has no more than a password would lock them out with it.
@@ -154,14 +177,15 @@ impl Proofs {
     }
 }
 
-/// Since when what a customer has is in doubt; noted when it is first seen. What was in doubt when they were identified cools off again
+/// With since when what a customer has is in doubt; noted when it is first seen. What was in doubt when they were identified cools off again
 /// from then on.
-fn in_doubt_since(
+fn with_doubt(
     kept: &Kept<'_>,
     customer: &CustomerId,
     reports: Reports,
     hours: u32,
-) -> Result<Option<Time>, ProofError> {
+) -> Result<Reports, ProofError> {
+    let mut settling = kept.settling(customer)?;
     let mut noted = kept.doubt(customer)?;
     if let Some(since) = noted
         && let Some(identified) = reports.verified.filter(|identified| *identified >= since)
@@ -171,15 +195,22 @@ fn in_doubt_since(
         }
         kept.remove_doubt(customer)?;
         noted = None;
+        // What waited then waits now, too.
+        let waits_us = i64::from(hours).saturating_mul(HOUR_US);
+        let waited = settling.filter(|before| since < before.identified.plus_us(waits_us));
+        let first = waited.map_or(since, |before| before.since);
+        let again = Settling { since: first, identified };
+        kept.put_settling(customer, &again, identified.plus_us(waits_us))?;
+        settling = Some(again);
     }
-    let Some(last) = reports.locked() else { return Ok(None) };
+    let Some(last) = reports.locked() else { return Ok(Reports { settling, ..reports }) };
     if noted.is_none() {
         for each in kept.ever(customer)?.into_iter().filter(|each| each.ends.is_some()) {
             kept.put_authenticator(&each.brought_back(last))?;
         }
         kept.put_doubt(customer, last)?;
     }
-    Ok(noted.or(Some(last)))
+    Ok(Reports { since: noted.or(Some(last)), settling, ..reports })
 }
 
 #[cfg(test)]
@@ -200,7 +231,11 @@ mod tests {
             (at(1), at(1), None),
             (at(1), at(2), None),
         ] {
-            assert_eq!(Reports { last, verified, since: None }.locked(), locked, "{last:?} {verified:?}");
+            assert_eq!(
+                Reports { last, verified, ..Reports::default() }.locked(),
+                locked,
+                "{last:?} {verified:?}"
+            );
         }
     }
 
@@ -217,7 +252,7 @@ mod tests {
             (at(3), at(9), 10, false),
             (at(9), at(3), 10, true),
         ] {
-            let reports = Reports { last, verified, since: None };
+            let reports = Reports { last, verified, ..Reports::default() };
             assert_eq!(reports.doubt(at(made).unwrap()), doubted, "{last:?} {verified:?} {made}");
         }
     }
