@@ -40,7 +40,7 @@ pub struct NewDevice<'a> {
     /// Its public key, where it has one of its own: `SubjectPublicKeyInfo` of a P-256 key, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<&'a str>,
-    /// A challenge for this device that the customer passed: needed where they have a passkey that counts.
+    /// A challenge for this device that the customer passed: needed where they have anything to confirm it with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub challenge: Option<&'a str>,
     /// The client that registers it, as the site sees it.

@@ -26,7 +26,7 @@ class Told extends Error {
 async function send(path, body) {
   const response = await fetch(base + path, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", "x-sekisho-visit": main.dataset.visit },
     body: JSON.stringify(body ?? {}),
   });
   const told = await response.json();
@@ -171,6 +171,11 @@ async function run(act) {
 
 const again = () => location.reload();
 
+// A page out of the browser's memory may have been left in the middle of something.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) again();
+});
+
 const acts = {
   passkey: async () => done(await withPasskey("/passkey", get)),
   report: async (button) => {
@@ -297,7 +302,7 @@ document.getElementById("totp")?.addEventListener("submit", (event) => {
   const form = event.target;
   run(async () => {
     const code = form.elements.code.value;
-    await send("/totp", { token: form.dataset.token, code, proof: await proof({ act: "totp" }) });
+    await send("/totp", { token: form.dataset.token, code });
     again();
   });
 });

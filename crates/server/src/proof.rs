@@ -6,6 +6,7 @@
 
 pub mod settings;
 
+mod answerer;
 mod authenticators;
 mod calls;
 mod challenges;

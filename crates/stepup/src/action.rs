@@ -178,6 +178,21 @@ impl Action {
         Some(Authenticator { factor, id: None, name: None })
     }
 
+    /// Whether a proof of it says who somebody is, and nothing of what is done: a customer who was led to it by somebody else sees nothing
+    /// that would be wrong.
+    #[must_use]
+    pub const fn says_only_who(&self) -> bool {
+        let says_what = self.amount.is_some()
+            || self.account.is_some()
+            || self.contact.is_some()
+            || self.order.is_some()
+            || self.payee.is_some()
+            || self.device.is_some()
+            || self.authenticator.is_some()
+            || self.only_own_devices.is_some();
+        !says_what
+    }
+
     /// What it would have to say, and does not, for a proof of it to be good for one thing only: in the words of events, and of
     /// `POST /v1/challenges` where events have none.
     #[must_use]
@@ -240,7 +255,9 @@ impl Device {
 
 impl Authenticator {
     fn is(&self, other: &Self) -> bool {
-        self.factor == other.factor && self.id == other.id && (self.name.is_none() || self.name == other.name)
+        // One that is there is known by its id: whoever gives it another name meanwhile stops nothing.
+        let is_named = self.id.is_some() || self.name.is_none() || self.name == other.name;
+        self.factor == other.factor && self.id == other.id && is_named
     }
 }
 

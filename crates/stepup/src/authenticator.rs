@@ -92,11 +92,11 @@ impl Authenticator {
         self.ends.is_none_or(|ends| now < ends)
     }
 
-    /// What becomes of it when another one takes its place: it stays until that one counts, if it counts itself; its owner did not
-    /// replace it, perhaps. None where it goes at once.
+    /// What becomes of it when another one takes its place: it stays until that one counts; its owner did not replace it, perhaps. None
+    /// where it goes at once.
     #[must_use]
     pub fn replaced_by(self, new: &Self, now: Time) -> Option<Self> {
-        let stays = self.is_there(now) && self.counts(now) && now < new.matures;
+        let stays = self.is_there(now) && self.cloned.is_none() && now < new.matures;
         stays.then_some(Self { ends: Some(new.matures), ..self })
     }
 
@@ -126,6 +126,18 @@ impl Authenticator {
     pub fn confirms(&self, kind: EventKind, now: Time) -> bool {
         answers(kind, self.counts_from(), now)
     }
+}
+
+/// Of those of one method, the ones that answer: what counts, and while nothing does, the first; what came after may be a thief's.
+#[must_use]
+pub fn first_of(mut of_one_method: Vec<Authenticator>, now: Time) -> Vec<Authenticator> {
+    if of_one_method.iter().any(|each| each.counts(now)) {
+        of_one_method.retain(|each| each.counts(now));
+    } else {
+        of_one_method.sort_by_key(|each| (each.cloned.is_some(), each.made));
+        of_one_method.truncate(1);
+    }
+    of_one_method
 }
 
 /// Whether what counts from then on – `Time::MAX` if it looked like a copy – may answer for this now. A copy still signs in: who has
@@ -160,7 +172,7 @@ mod tests {
     use model::time::HOUR_US;
     use model::{EventKind, Time};
 
-    use super::{Authenticator, Kind, answers, name, needs_mature};
+    use super::{Authenticator, Kind, answers, first_of, name, needs_mature};
     use crate::challenge::{Method, Passed};
 
     #[test]
@@ -241,7 +253,16 @@ mod tests {
         // Replaced once more, it waits for the last one; what is new itself goes.
         let newer = one(3, at(22), at(34));
         assert_eq!(replaced.clone().replaced_by(&newer, at(22)).unwrap().ends, Some(at(34)));
-        assert_eq!(new.replaced_by(&newer, at(22)), None);
+        assert_eq!(new.clone().replaced_by(&newer, at(22)).unwrap().ends, Some(at(34)));
+        for (of, now, first) in [
+            (vec![new.clone(), old.clone()], 22, vec![1]),
+            (vec![newer.clone(), new.clone()], 22, vec![2]),
+            (vec![newer.clone(), new], 40, vec![3, 2]),
+            (Vec::new(), 22, Vec::new()),
+        ] {
+            let answer = first_of(of, at(now));
+            assert_eq!(answer.iter().map(|each| each.id[0]).collect::<Vec<_>>(), first, "after {now} h");
+        }
         assert_eq!(old.replaced_by(&one(4, at(20), at(20)), at(20)), None, "an old passkey confirmed it");
         assert_eq!(replaced.replaced_by(&newer, at(32)), None);
     }

@@ -11,7 +11,7 @@
 //! What operators do for it – calls, forms on paper – is in `operators`. Time ends every state but the last two of a way: what is not passed, or not redeemed, in time is over.
 
 use model::time::SECOND_US;
-use model::{EventKind, Factor, Time};
+use model::{Factor, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::Action;
@@ -19,9 +19,11 @@ use crate::code::Sent;
 
 mod operators;
 mod refusal;
+mod ways;
 
 pub use operators::{Call, Form, moved_yen, persons};
 pub use refusal::Refusal;
+pub use ways::{Ways, ways};
 
 /// Wrong answers to one challenge.
 pub const WRONG_MAX: u8 = 5;
@@ -183,8 +185,8 @@ pub struct Challenge {
     form: Option<Form>,
     /// Whether what has not cooled off may answer.
     young: bool,
-    /// Whether it is redeemed only with the result that came back by the customer's browser.
-    handed_over: bool,
+    /// The visit on which the customer answers it, where they were sent away for that.
+    visit: Option<[u8; 16]>,
 }
 
 impl Challenge {
@@ -199,7 +201,7 @@ impl Challenge {
             expires: now.plus_us(open_s.saturating_mul(SECOND_US)),
             allowed,
             young,
-            handed_over: false,
+            visit: None,
             standing: Standing::Open,
             wrong: 0,
             sent: 0,
@@ -277,10 +279,30 @@ impl Challenge {
         may_be_young || crate::authenticator::answers(self.action.kind, counts_from, now)
     }
 
-    /// Notes that the customer is sent away to answer. Who proves who they are, and nothing else, sees nothing on the page that would be
-    /// wrong if somebody else had begun it: so what they proved lets in only the browser that they came back with.
-    pub fn hand_over(&mut self) {
-        self.handed_over = proves_only_who(self.action.kind);
+    /// Notes that the customer is sent away to answer, on this visit and on no other: who begins something in their name cannot have it
+    /// answered on a visit that they know of otherwise. What was answered on a visit stays with it.
+    pub fn hand_over(&mut self, visit: [u8; 16]) {
+        let answered = self.passed().is_some_and(|passed| !passed.method.is_by_operators());
+        if !answered {
+            self.visit = Some(visit);
+        }
+    }
+
+    /// Notes that it was answered where the customer was, and not on a visit.
+    pub fn stay(&mut self) {
+        self.visit = None;
+    }
+
+    /// The visit on which it is answered, where the customer was sent away.
+    #[must_use]
+    pub const fn visit(&self) -> Option<[u8; 16]> {
+        self.visit
+    }
+
+    /// Whether it is redeemed only with the result that came back: who proves who they are, and nothing else, sees nothing on the page that
+    /// would be wrong if somebody else had begun it.
+    const fn must_come_back(&self) -> bool {
+        self.visit.is_some() && self.action.says_only_who()
     }
 
     /// Notes that a code was sent; any earlier one is void.
@@ -383,7 +405,7 @@ impl Challenge {
         if now >= self.expires {
             return Err(Refusal::Expired { since: self.expires });
         }
-        if self.handed_over && !came_back {
+        if self.must_come_back() && !came_back {
             return Err(Refusal::NotBack);
         }
         let passed = passed.clone();
@@ -424,75 +446,6 @@ impl Challenge {
             }
         }
     }
-}
-
-/// Ways in which a customer may answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ways {
-    /// The strongest first.
-    pub methods: Vec<Method>,
-    /// Whether what has not cooled off may answer, since nothing else does.
-    pub young: bool,
-}
-
-impl Ways {
-    /// Whether the customer has anything by which they answer themselves, and at once: not only a number to be called.
-    #[must_use]
-    pub fn are_at_hand(&self) -> bool {
-        self.methods.iter().any(|method| !method.is_by_operators())
-    }
-}
-
-/// Ways in which a customer may answer for an action: what they have, as far as it is strong enough. Who has a passkey that may confirm
-/// it is not asked for less, or a thief would choose the weakest way; `fallback` are ways that are open beside it nevertheless.
-///
-/// What changes by what a customer proves themselves is confirmed by whatever they have, if nothing settled is there: somebody else
-/// in their session has nothing of it.
-#[must_use]
-pub fn ways(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[Method]) -> Ways {
-    let settled = Ways { methods: settled(kind, has, now, fallback), young: false };
-    if settled.are_at_hand() || !changes_what_proves(kind) {
-        return settled;
-    }
-    let young = has.iter().filter(|(_, matures)| *matures < Time::MAX).map(|(method, _)| *method);
-    let methods = in_order(settled.methods.iter().copied().chain(young).collect());
-    Ways { young: methods != settled.methods, methods }
-}
-
-fn settled(kind: EventKind, has: &[(Method, Time)], now: Time, fallback: &[Method]) -> Vec<Method> {
-    let usable = |method: Method, matures: Time| {
-        let recovers = method != Method::Recovery || !crate::authenticator::needs_mature(kind);
-        recovers && crate::authenticator::answers(kind, matures, now)
-    };
-    let usable: Vec<(Method, Time)> =
-        has.iter().filter(|(method, matures)| usable(*method, *matures)).copied().collect();
-    // Nothing new answers where something old does: it may be a thief's.
-    let is_old = |(method, matures): &&(Method, Time)| now >= *matures && *method != Method::Recovery;
-    let has_old = usable.iter().any(|each| is_old(&each));
-    let settled = usable.iter().filter(|(_, matures)| !has_old || now >= *matures).map(|(method, _)| *method);
-    let passkey = settled.clone().any(|method| method == Method::Passkey);
-    in_order(
-        settled
-            .filter(|method| !passkey || *method == Method::Passkey || fallback.contains(method))
-            .collect(),
-    )
-}
-
-fn in_order(mut methods: Vec<Method>) -> Vec<Method> {
-    methods.sort_unstable();
-    methods.dedup();
-    methods
-}
-
-/// Whether it changes by what the customer proves themselves, or from where they are let in.
-const fn changes_what_proves(kind: EventKind) -> bool {
-    use EventKind::{DeviceRegister, DeviceRemove, DeviceRestrict, FactorEnroll, FactorRemove};
-    matches!(kind, FactorEnroll | FactorRemove | DeviceRegister | DeviceRemove | DeviceRestrict)
-}
-
-/// Whether a proof of it says who somebody is, and nothing of what is done.
-const fn proves_only_who(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Login | EventKind::PasswordReset)
 }
 
 #[cfg(test)]

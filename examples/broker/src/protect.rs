@@ -145,7 +145,7 @@ async fn waiting<T: Send + 'static>(
     Ok(tokio::task::spawn_blocking(move || call(&site)).await??)
 }
 
-/// The browser as this site sees it. The address is the connection's; behind a proxy what the proxy added at the end (`from_proxy`).
+/// The browser as this site sees it. The address is the connection's; behind a proxy what the proxy added at the end (`note_address`).
 pub(crate) fn browser(headers: &HeaderMap, device: &str, session: &str) -> Browser {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Browser {

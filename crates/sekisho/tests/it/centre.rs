@@ -204,7 +204,7 @@ fn a_report_ends_every_challenge_that_was_made_before() {
     let open = broker.decides(&asked)["challenge"]["id"].as_str().unwrap().to_owned();
     let answer = |browser: &mut Browser, challenge: &str, steps: i64| {
         let answer = json!({"method": "totp", "code": app.code(steps)});
-        browser.post(&format!("/verify/{challenge}/answer"), &answer)
+        broker.on(browser, "C1", challenge).post(&format!("/verify/{challenge}/answer"), &answer)
     };
     assert_eq!(answer(&mut browser, &done, 0).status, 200);
     assert_eq!(broker.redeem(&done, &withdrawal("C1")).status, 200);
@@ -212,7 +212,8 @@ fn a_report_ends_every_challenge_that_was_made_before() {
 
     // It is about one of them, and ends them all.
     let reported = challenge("w-4");
-    assert_eq!(browser.post(&format!("/verify/{reported}/report"), &json!({})).status, 200);
+    let on = broker.on(&mut browser, "C1", &reported);
+    assert_eq!(on.post(&format!("/verify/{reported}/report"), &json!({})).status, 200);
     let redeemed = broker.redeem(&proven, &withdrawal("C1"));
     assert_eq!((redeemed.status, redeemed.body.contains("reported")), (409, true), "{redeemed:?}");
     let answered = answer(&mut browser, &open, 1);
@@ -331,7 +332,10 @@ fn the_security_page_is_not_made_without_end_and_nobody_keeps_the_customer_from_
     let app = own.enrol_app();
     let first = broker.withdrawal("w-0", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
     let answer = json!({"method": "totp", "code": app.code(0)});
-    assert_eq!(own.post(&format!("/verify/{first}/answer"), &answer).status, 200);
+    assert_eq!(
+        broker.on(&mut own, "C1", &first).post(&format!("/verify/{first}/answer"), &answer).status,
+        200
+    );
     let mut thief = broker.browser("C1");
     let left_out = |browser: &mut Browser| {
         let page = browser.get("/security");

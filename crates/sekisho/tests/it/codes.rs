@@ -178,7 +178,7 @@ fn a_gateway_that_fails_is_asked_again_and_keeps_nobody_waiting() {
     until("taken", 2);
 
     // Nothing personal is anywhere in clear: in the log, in what is kept, in what is counted.
-    let page = broker.browser("C1").get(&format!("/verify/{third}"));
+    let page = broker.on(&mut broker.browser("C1"), "C1", &third).get(&format!("/verify/{third}"));
     assert!(page.body.contains("•••••••••••78"), "{}", page.body);
     let (metrics, answers) = (broker.asks().get("/metrics").unwrap().body, page.body);
     let (log, data) = (broker.server.told(), broker.place.path("data"));
@@ -244,7 +244,7 @@ fn ten_thousand_guesses_of_a_sent_code_get_a_handful_of_looks_and_few_codes() {
     let mut own = broker.browser("C1");
     let by_page = |own: &mut crate::proof::Browser, id: &str| {
         let before = gateway.came().len();
-        let sent = own.post(&format!("/verify/{id}/send"), &json!({"method": "sms"}));
+        let sent = broker.on(own, "C1", id).post(&format!("/verify/{id}/send"), &json!({"method": "sms"}));
         assert_eq!(sent.status, 200, "{sent:?}");
         gateway.until(before + 1).code()
     };

@@ -213,7 +213,8 @@ fn an_app_that_was_replaced_stays_until_the_new_one_counts_and_comes_back_with_a
             .status
     };
     timed.pass_hours(1);
-    assert_eq!(answer("C1", &app.code(timed.steps())), 200, "both are there");
+    assert_eq!(answer("C1", &thief.code(timed.steps())), 409, "nothing new where something old does");
+    assert_eq!(answer("C1", &app.code(timed.steps())), 200, "it is still there");
     let has = |customer: &str| broker.authenticators(customer)["authenticators"].as_array().unwrap().clone();
     let ends = |customer: &str| has(customer).iter().filter(|each| each["ends"].is_string()).count();
     assert_eq!((has("C1").len(), ends("C1")), (2, 1));
@@ -226,6 +227,49 @@ fn an_app_that_was_replaced_stays_until_the_new_one_counts_and_comes_back_with_a
     assert_eq!(answer("C1", &thief.code(timed.steps())), 409, "the thief's is in doubt");
     assert_eq!((has("C2").len(), answer("C2", &unnoticed.code(timed.steps()))), (1, 409));
     assert_eq!(answer("C2", &newer.code(timed.steps())), 200);
+}
+
+/// Whoever removes the one that they do not know keeps the one they do.
+#[test]
+fn an_app_whose_replacement_is_removed_stays() {
+    let timed = Timed::cooling(12);
+    let broker = &timed.broker;
+    let apps = ["C1", "C2", "C3", "C4"].map(|customer| broker.browser(customer).enrol_app());
+    let replaced = |customer: &str, app: &crate::proof::App| {
+        let mut thief = broker.browser(customer);
+        let proof = thief.confirm(&json!({"act": "totp"}), "totp", || app.code(timed.steps()));
+        let begun = thief.post("/security/totp", &json!({ "proof": proof })).json();
+        // Getting the app takes longer than the proof waits: it goes with the secret.
+        timed.pass(6 * 60);
+        let new = crate::proof::App::new(begun["secret"].as_str().unwrap());
+        let sent = json!({"token": begun["token"], "code": new.code(timed.steps())});
+        assert_eq!(thief.post("/security/totp", &sent).status, 200);
+        assert_eq!(thief.post("/security/totp", &sent).status, 409, "once");
+        let has = broker.authenticators(customer)["authenticators"].as_array().unwrap().clone();
+        has.iter().find(|each| each["ends"].is_null()).unwrap()["id"].clone()
+    };
+    // Also one that does not count yet.
+    replaced("C4", &apps[3]);
+    assert_eq!(broker.browser("C4").post("/security/report", &json!({})).status, 200);
+    timed.pass_hours(13);
+    let by_owner = replaced("C1", &apps[0]);
+    let mut own = broker.browser("C1");
+    let removing = json!({"act": "remove", "id": by_owner});
+    let proof = own.confirm(&removing, "totp", || apps[0].code(timed.steps()));
+    // A name that somebody gives it meanwhile stops nothing.
+    let renamed = broker.browser("C1").post("/security/rename", &json!({"id": by_owner, "name": "Mine"}));
+    assert_eq!(renamed.status, 200);
+    assert_eq!(own.post("/security/remove", &json!({"id": by_owner, "proof": proof})).status, 200);
+    let by_operator = replaced("C2", &apps[1]);
+    let path = format!("/v1/customers/C2/authenticators/{}/remove", by_operator.as_str().unwrap());
+    assert_eq!(broker.by("operator").post(&path, "{\"reason\":\"a stranger's\"}").unwrap().status, 204);
+    timed.pass_hours(14);
+    for (customer, ends) in [("C1", 0), ("C2", 0), ("C3", 0), ("C4", 0)] {
+        let has = broker.authenticators(customer)["authenticators"].as_array().unwrap().clone();
+        let count = if customer == "C4" { 2 } else { 1 };
+        let replaced = has.iter().filter(|each| each["ends"].is_string()).count();
+        assert_eq!((has.len(), replaced), (count, ends), "{customer}: {has:?}");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod fields;
 mod forward;
 mod front_ends;
 mod gateway;
+mod guesses;
 mod http;
 mod load;
 mod metrics;

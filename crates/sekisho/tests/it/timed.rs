@@ -136,7 +136,7 @@ fn a_challenge_that_is_over_is_neither_answered_nor_redeemed() {
         assert_eq!(reason(&refused), expired, "{path}");
     }
     assert_eq!(reason(&broker.redeem(&open, &withdrawal("C1"))), expired);
-    let page = broker.browser("C1").get(&format!("/verify/{open}"));
+    let page = broker.on(&mut broker.browser("C1"), "C1", &open).get(&format!("/verify/{open}"));
     assert!(page.status == 200 && !page.body.contains("data-act=\"passkey\""), "{page:?}");
 
     // After a day nobody knows it any more.

@@ -64,7 +64,7 @@ pub(super) struct EnrolmentSent {
     #[serde(default)]
     name: Option<String>,
     /// To begin: a challenge for `factor.enroll` of a passkey that the customer passed, by the same `name` if it told one. Needed where
-    /// they have a passkey that matured.
+    /// they have anything to confirm it with: an authenticator, or a number or address where codes are sent.
     #[serde(default)]
     challenge: Option<String>,
     /// To begin: the browser, in the words of events.
@@ -96,7 +96,7 @@ pub(super) struct EnrolmentBegun {
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-         description = "A passkey they have must confirm it first, it is enrolled already, nothing began, or the account is locked"),
+         description = "It has to be confirmed first with what they have, it is enrolled already, nothing began, or the account is locked"),
         (status = 413, body = Problem, content_type = "application/problem+json",
          description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",

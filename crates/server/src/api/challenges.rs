@@ -67,8 +67,8 @@ pub(super) struct ActionSent {
     /// Whether only registered devices are let in from now on, for `device.restrict`.
     #[serde(default)]
     only_own_devices: Option<bool>,
-    /// To redeem: the `sekisho_result` that came back in the browser that goes on. Needed for what was handed over and only says who
-    /// somebody is, a login or `password.reset`; looked at wherever it is told.
+    /// To redeem: the `sekisho_result` that came back in the browser that goes on. Needed for what was handed over and says no
+    /// more than who somebody is (a login, say); looked at wherever it is told.
     #[serde(default)]
     #[schema(max_length = 4096)]
     result: Option<String>,
@@ -192,6 +192,16 @@ pub(super) struct PasskeyOptions {
 }
 
 impl ActionSent {
+    /// Refuses a result where nothing is redeemed.
+    pub(super) fn check_no_result(&self, field: &'static str) -> Result<(), Problem> {
+        match self.result {
+            None => Ok(()),
+            Some(_) => {
+                Err(Problem::invalid(field, "is told where a challenge is redeemed, and nowhere else"))
+            }
+        }
+    }
+
     /// What it binds.
     pub(super) fn action(mut self, app: &App) -> Result<Action, Problem> {
         let device = self.device.take().map(DeviceMeant::meant).transpose()?;
@@ -269,8 +279,9 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<ShownChallenge>), Problem> {
     app.authorize(request.headers(), Role::may_send)?;
     let action: ActionSent = read_json(request, BODY_BYTES_MAX).await?;
-    if action.result.is_some() {
-        return Err(Problem::invalid("result", "is told to redeem a challenge, not to make one"));
+    action.check_no_result("result")?;
+    if action.kind.is_feedback() {
+        return Err(Problem::invalid("kind", "is nothing that a customer does; tell it by POST /v1/events"));
     }
     let made = app.proofs.for_broker(whole(action.action(&app)?)?).await?;
     Ok((StatusCode::CREATED, Json(made)))
@@ -356,7 +367,7 @@ pub(super) async fn answer(
     let method =
         method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: totp, sms, mail, recovery"))?;
     let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
-    let challenge = app.proofs.answer(id, &sent.customer, guesser, method, &sent.code).await?;
+    let challenge = app.proofs.answer(id, &sent.customer.clone().into(), guesser, method, &sent.code).await?;
     let known = sent.known_browser.as_deref();
     Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, known).await))
 }
@@ -409,7 +420,7 @@ pub(super) async fn send(
     let method = method.ok_or_else(|| Problem::invalid("method", "is not one; allowed: sms, mail"))?;
     has(&app, id, &sent.customer).await?;
     let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
-    let shown = app.proofs.send_code(id, &sent.customer, guesser, method).await?;
+    let shown = app.proofs.send_code(id, &sent.customer.clone().into(), guesser, method).await?;
     Ok((StatusCode::ACCEPTED, Json(shown)))
 }
 
@@ -441,7 +452,7 @@ pub(super) async fn call(
     let sent: CallSent = read_json(request, BODY_BYTES_MAX).await?;
     has(&app, id, &sent.customer).await?;
     let guesser = app.proofs.guesser(&sent.customer, sent.known_browser.as_deref()).await?;
-    Ok((StatusCode::ACCEPTED, Json(app.proofs.ask_call(id, &sent.customer, guesser).await?)))
+    Ok((StatusCode::ACCEPTED, Json(app.proofs.ask_call(id, &sent.customer.clone().into(), guesser).await?)))
 }
 
 /// Answers with a passkey, from a page of the broker's own (one of `related_origins`): first without `credential` for what the
@@ -475,11 +486,12 @@ pub(super) async fn passkey(
     let sent: PasskeySent = read_json(request, BODY_BYTES_MAX).await?;
     match sent.credential {
         None => {
-            let options = app.proofs.begin_answer(id, &sent.customer).await?;
+            let options = app.proofs.begin_answer(id, &sent.customer.clone().into()).await?;
             Ok((StatusCode::ACCEPTED, Json(PasskeyOptions { options })).into_response())
         }
         Some(credential) => {
-            let challenge = app.proofs.end_answer(&app.observer, id, &sent.customer, credential).await?;
+            let challenge =
+                app.proofs.end_answer(&app.observer, id, &sent.customer.clone().into(), credential).await?;
             let known = sent.known_browser.as_deref();
             Ok(Json(AnsweredForm::new(&app, challenge, &sent.customer, known).await).into_response())
         }

@@ -47,8 +47,8 @@ pub(super) struct DeviceSent {
     /// Its public key: `SubjectPublicKeyInfo` of a P-256 key, in base64.
     #[serde(default)]
     public_key: Option<String>,
-    /// A challenge for `device.register` of this device, with this key if it has one, that the customer passed. Needed where they have a
-    /// passkey that matured.
+    /// A challenge for `device.register` of this device, with this key if it has one, that the customer passed. Needed where they have
+    /// anything to confirm it with.
     #[serde(default)]
     challenge: Option<String>,
     /// The client that registers it, in the words of events.
@@ -129,7 +129,7 @@ pub(super) async fn list(
         (status = 404, body = Problem, content_type = "application/problem+json",
          description = "The customer has no such challenge"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-         description = "A passkey they have must confirm it first, the challenge is for another device or key, or there are eight"),
+         description = "It has to be confirmed first with what they have, the challenge is for another device or key, or there are eight"),
         (status = 413, body = Problem, content_type = "application/problem+json",
          description = "The body is too large"),
         (status = 422, body = Problem, content_type = "application/problem+json",

@@ -14,11 +14,11 @@ use engine::Verdict;
 use engine::input::Body;
 use model::client::{Language, UserAgentText};
 use model::{Address, Channel, Client, Event, EventKind, Invalid, Outcome, Time};
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use std::sync::Arc;
 
 use super::decide::{DecisionForm, add_proof};
+use super::parts::unescaped;
 use super::problem::Problem;
 use super::{App, prefers_japanese};
 use crate::keys::Role;
@@ -169,13 +169,7 @@ impl StepUp {
         let mut read = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = percent_decode_str(value).decode_utf8();
-            let value = &*value.map_err(|_not_utf8| {
-                Invalid::new(
-                    name,
-                    "came in percent escapes that are not UTF-8; allowed: UTF-8, as in %E3%81%82",
-                )
-            })?;
+            let value = &*unescaped(value).map_err(|problem| Invalid::new(name, problem))?;
             let place = || {
                 let is_path = value.starts_with('/') && !value.starts_with("//") && !value.contains('\\');
                 let is_place = is_path || value.starts_with("https://");

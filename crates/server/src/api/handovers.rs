@@ -32,8 +32,9 @@ pub(super) struct HandoverSent {
     /// The challenge to answer.
     #[serde(default)]
     challenge: Option<String>,
-    /// Where the customer goes afterwards, at one of `return_origins`; a result is added to it. Needed for a challenge of a login or of
-    /// `password.reset`: who proves who they are is let in only where they came back.
+    /// Where the customer goes afterwards, at one of `return_origins`; a result is added to it. Needed for a challenge that says
+    /// no more than who somebody is (a login, `password.reset`, `password.change`, `session.activity`, `profile.view`): it is redeemed only
+    /// where they came back.
     #[serde(default)]
     return_to: Option<String>,
     /// `ja` or `en`; as the customer's profile says unless it is told.
@@ -103,17 +104,16 @@ pub(super) async fn post(
         }
         // These come before a customer is: they have a password, or not even that.
         signed_in = !matches!(action.kind, EventKind::Login | EventKind::PasswordReset);
-        if !signed_in && sent.return_to.is_none() {
+        if action.says_only_who() && sent.return_to.is_none() {
             let kind = action.kind;
             let problem =
                 format!("is missing; `{kind}` is redeemed only with the result that comes back there");
             return Err(Problem::invalid("return_to", problem));
         }
-        app.proofs.note_handed_over(id).await?;
     }
     let page = (page, signed_in);
     let handed = app.proofs.hand_over(sent.customer, page, sent.return_to, japanese, sent.client.as_ref());
-    let (token, expires) = handed?;
+    let (token, expires) = handed.await?;
     let url = format!("{}/enter?token={token}", app.proofs.settings().origin);
     Ok((StatusCode::CREATED, Json(HandoverForm { url, expires })))
 }

@@ -74,6 +74,7 @@ pub(super) async fn post(
     let actor = app.authorize(request.headers(), Role::may_operate)?;
     let id: ChallengeId = name(id)?;
     let sent: PaperSent = read_json(request, BODY_BYTES_MAX).await?;
+    sent.action.check_no_result("action.result")?;
     let today = (app.clock)().plus_us(JAPAN_US).timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
     let form = FormSeen {
         reference: reference(&sent.reference)?,

@@ -78,7 +78,7 @@ fn escapes(query: &str) -> Result<(), Problem> {
 }
 
 /// The text behind percent escapes, or what is wrong with them.
-fn unescaped(escaped: &str) -> Result<String, &'static str> {
+pub(super) fn unescaped(escaped: &str) -> Result<String, &'static str> {
     let is_byte = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     if !escaped.split('%').skip(1).all(is_byte) {
         return Err(

@@ -39,6 +39,8 @@ struct SecurityPage<'a> {
     /// How every change is confirmed first, in a sentence.
     confirm: Option<&'static str>,
     back: Option<String>,
+    /// By which the script says what page it is of.
+    visit: String,
 }
 
 struct Row {
@@ -139,6 +141,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         has_passkey: has.iter().any(|each| each.method == "passkey"),
         confirm,
         back: visit.return_to.clone(),
+        visit: visit.tag(),
     };
     Ok(rendered(&page).into_response())
 }

@@ -39,6 +39,10 @@ struct VerifyPage<'a> {
     /// Ways in which a code can be sent now, each with the words of its button.
     sends: Vec<(&'static str, &'static str)>,
     call: CallWay,
+    /// Whether nothing on it says what is done: whoever began it gets what it is for.
+    only_who: bool,
+    /// By which the script says what page it is of.
+    visit: String,
     /// Whether the customer was wholly signed in when they were sent here.
     signed_in: bool,
     next: Option<String>,
@@ -117,11 +121,8 @@ pub(super) async fn page(
     let texts = visitor.texts;
     let refused = |error| Refused::new(error, texts).on_page(texts);
     let id = parse(&id).map_err(refused)?;
-    let found = app.proofs.find(id).await.map_err(refused)?;
+    let found = app.proofs.find_on(id, &visitor.visit).await.map_err(refused)?;
     let action = found.challenge.action();
-    if action.customer != visitor.visit.customer {
-        return Err(refused(ProofError::Absent("challenge")));
-    }
     let allowed = found.challenge.allowed();
     let mut rows = wording::rows(action, texts);
     rows.extend(asked_by(&app, &visitor, found.challenge.made()));
@@ -142,6 +143,8 @@ pub(super) async fn page(
         codes: codes(allowed, &found.shown, texts),
         sends: sends(allowed, &found.shown, texts),
         call: CallWay::of(&found.shown, texts),
+        only_who: action.says_only_who(),
+        visit: visitor.visit.tag(),
         signed_in: visitor.visit.signed_in,
         next: next(&app, &visitor, id, &found.challenge),
     };
@@ -152,10 +155,7 @@ pub(super) async fn page(
 fn asked_by(app: &App, visitor: &Visitor, asked: Time) -> Vec<(&'static str, String)> {
     let texts = visitor.texts;
     let client = visitor.visit.client.as_deref().and_then(|text| serde_json::from_str::<Client>(text).ok());
-    let Some(client) = client.filter(|client| client.ip.is_some() || client.user_agent.is_some()) else {
-        return Vec::new();
-    };
-    let origin = Origin::of_client(&client, &app.observer);
+    let origin = Origin::of_client(&client.unwrap_or_default(), &app.observer);
     let program = origin.user_agent.as_deref().map(|text| (texts.of("verify.with"), program(text, texts)));
     let place = origin.ip.map(|_| (texts.of("verify.from"), place(&origin, app.observer.intel(), texts)));
     let time = (texts.of("verify.at"), texts.short(asked));
@@ -207,9 +207,9 @@ pub(super) async fn send(
     let id = parse(&id).map_err(refused)?;
     let method = Method::of(&sent.method).filter(|method| method.is_sent());
     let method = method.ok_or_else(|| refused(ProofError::invalid("method", "is not one")))?;
-    let customer = &visitor.visit.customer;
-    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
-    let shown = app.proofs.send_code(id, customer, guesser, method).await.map_err(refused)?;
+    let browser = visitor.browser.as_deref();
+    let guesser = app.proofs.guesser_on(&visitor.visit, browser).await.map_err(refused)?;
+    let shown = app.proofs.send_code(id, &(&visitor.visit).into(), guesser, method).await.map_err(refused)?;
     Ok(Json(json!({ "status": shown.status })).into_response())
 }
 
@@ -222,9 +222,9 @@ pub(super) async fn call(
     let (visitor, _nothing): (Visitor, Value) = acting(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse(&id).map_err(refused)?;
-    let customer = &visitor.visit.customer;
-    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
-    let shown = app.proofs.ask_call(id, customer, guesser).await.map_err(refused)?;
+    let browser = visitor.browser.as_deref();
+    let guesser = app.proofs.guesser_on(&visitor.visit, browser).await.map_err(refused)?;
+    let shown = app.proofs.ask_call(id, &(&visitor.visit).into(), guesser).await.map_err(refused)?;
     Ok(Json(json!({ "status": shown.status })).into_response())
 }
 
@@ -236,10 +236,7 @@ pub(super) async fn status(
 ) -> Result<Response, Refused> {
     let visitor = visitor(&app, &headers)?;
     let refused = |error| Refused::new(error, visitor.texts);
-    let found = app.proofs.find(parse(&id).map_err(refused)?).await.map_err(refused)?;
-    if found.challenge.action().customer != visitor.visit.customer {
-        return Err(refused(ProofError::Absent("challenge")));
-    }
+    let found = app.proofs.find_on(parse(&id).map_err(refused)?, &visitor.visit).await.map_err(refused)?;
     let call = found.shown.call.map(|call| call.status);
     Ok(Json(json!({ "status": found.shown.status, "call": call })).into_response())
 }
@@ -255,11 +252,11 @@ pub(super) async fn passkey(
     let id = parse(&id).map_err(refused)?;
     match sent.credential {
         None => {
-            let options = app.proofs.begin_answer(id, &visitor.visit.customer).await.map_err(refused)?;
+            let options = app.proofs.begin_answer(id, &(&visitor.visit).into()).await.map_err(refused)?;
             Ok(Json(json!({ "options": options })).into_response())
         }
         Some(credential) => {
-            let ended = app.proofs.end_answer(&app.observer, id, &visitor.visit.customer, credential).await;
+            let ended = app.proofs.end_answer(&app.observer, id, &(&visitor.visit).into(), credential).await;
             done(&app, &visitor, id, &ended.map_err(refused)?).await
         }
     }
@@ -276,9 +273,9 @@ pub(super) async fn answer(
     let id = parse(&id).map_err(refused)?;
     let method = Method::of(&sent.method).filter(|method| method.is_guessed());
     let method = method.ok_or_else(|| refused(ProofError::invalid("method", "is not one")))?;
-    let customer = &visitor.visit.customer;
-    let guesser = app.proofs.guesser(customer, visitor.browser.as_deref()).await.map_err(refused)?;
-    let answered = app.proofs.answer(id, customer, guesser, method, &sent.code).await;
+    let browser = visitor.browser.as_deref();
+    let guesser = app.proofs.guesser_on(&visitor.visit, browser).await.map_err(refused)?;
+    let answered = app.proofs.answer(id, &(&visitor.visit).into(), guesser, method, &sent.code).await;
     done(&app, &visitor, id, &answered.map_err(refused)?).await
 }
 
@@ -294,11 +291,11 @@ pub(super) async fn report(
     let Visitor { visit, texts, .. } = &visitor;
     // Who has nothing but the password would lock the customer out with it.
     if !visit.signed_in {
-        app.proofs.stop(id, &visit.customer).await.map_err(refused)?;
+        app.proofs.stop(id, &visit.into()).await.map_err(refused)?;
         return Ok(Json(json!({ "text": texts.of("verify.stopped") })).into_response());
     }
     let reported =
-        app.proofs.report(&app.observer, id, &visit.customer, (Channel::Web, visit.client.as_deref())).await;
+        app.proofs.report(&app.observer, id, &visit.into(), (Channel::Web, visit.client.as_deref())).await;
     reported.map_err(refused)?;
     Ok(Json(json!({ "text": texts.of("verify.reported") })).into_response())
 }
@@ -309,7 +306,8 @@ async fn done(
     id: ChallengeId,
     shown: &ShownChallenge,
 ) -> Result<Response, Refused> {
-    let found = app.proofs.find(id).await.map_err(|error| Refused::new(error, visitor.texts))?;
+    let found = app.proofs.find_on(id, &visitor.visit).await;
+    let found = found.map_err(|error| Refused::new(error, visitor.texts))?;
     let next = next(app, visitor, id, &found.challenge);
     let told = json!({ "status": shown.status, "text": visitor.texts.of("verify.passed"), "next": next });
     let mut response = Json(told).into_response();

@@ -13,6 +13,8 @@ use super::{BODY_BYTES_MAX, Refused};
 use crate::api::App;
 use crate::proof::{Page, ProofError, Proofs, Visit};
 
+/// By which a page's script says for which visit the page was made.
+const VISIT_HEADER: &str = "x-sekisho-visit";
 const VISIT_COOKIE: &str = "sekisho_visit";
 const BROWSER_COOKIE: &str = "sekisho_browser";
 const VISIT_SECONDS: u32 = 15 * 60;
@@ -82,6 +84,11 @@ pub(super) async fn acting<T: DeserializeOwned>(
     let refused = || Refused::new(ProofError::Visit, visitor.texts);
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     if origin != Some(app.proofs.settings().origin.as_str()) {
+        return Err(refused());
+    }
+    // Another visit began in this browser since the page was made: what its customer pressed is not meant for that one's.
+    let told = request.headers().get(VISIT_HEADER).and_then(|tag| tag.to_str().ok());
+    if told.is_some_and(|told| told != visitor.visit.tag()) {
         return Err(refused());
     }
     let body: Bytes = crate::api::read_body(request, BODY_BYTES_MAX).await.map_err(|_problem| refused())?;

@@ -1,5 +1,5 @@
-//! What customers prove themselves with: enrolled, shown, renamed, removed, by themselves on a visit or for them. Who has one
-//! that is strong confirms changes with it; the first one needs nothing but the visit, and cools off. Must not know pages.
+//! What customers prove themselves with: enrolled, shown, renamed, removed, by themselves on a visit or for them. What
+//! they have confirms changes (`given`); what is new cools off. Must not know pages.
 
 use model::time::HOUR_US;
 use model::{Channel, CustomerId, EventKind, Factor, Outcome, Time};
@@ -9,7 +9,7 @@ use stepup::totp::Totp;
 use stepup::{Action, Authenticator, Kind, Passed, action, authenticator, code, recovery};
 
 use super::facts::Fact;
-use super::given::{Given, May};
+use super::given::{Given, May, Proven};
 use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::random;
@@ -137,6 +137,7 @@ impl Proofs {
                 if vault.credential(&credential)?.is_some() {
                     return Err(ProofError::Conflict("this passkey is enrolled already".to_owned()));
                 }
+                check_no_doubt(vault, &kept.customer)?;
                 room_for(vault, &change, kept.made)?;
                 given.use_up(vault)?;
                 vault.put_credential(&credential, &kept.customer)?;
@@ -166,11 +167,12 @@ impl Proofs {
     /// the page.
     pub(crate) async fn begin_totp(&self, visit: &Visit, name: &str) -> Result<TotpBegun, ProofError> {
         let change = visit.adding(Factor::Totp, name)?;
-        self.may_add(visit, &change).await?;
+        let May { given, .. } = self.may_add(visit, &change).await?;
         self.check_room(&change).await?;
         let totp = Totp::new(random()?);
         let failed = |_error| ProofError::Broken("a secret cannot be sealed".to_owned());
-        let bytes = postcard::to_allocvec(&totp).map_err(failed)?;
+        // Who has to get an app first takes longer than a proof waits: it goes with the secret, as long as the visit.
+        let bytes = postcard::to_allocvec(&(&totp, &given.0)).map_err(failed)?;
         let sealed = envelope::seal(&self.keys.envelope, &totp_place(visit), &bytes);
         let sealed = sealed.map_err(|error| ProofError::Broken(error.to_string()))?;
         Ok(TotpBegun {
@@ -191,13 +193,14 @@ impl Proofs {
     ) -> Result<Shown, ProofError> {
         let _turn = self.turn(&visit.customer).await?;
         let change = visit.adding(Factor::Totp, name)?;
-        let May { given: proof, .. } = self.may_add(visit, &change).await?;
         let sealed = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok();
         let bytes =
             sealed.and_then(|sealed| envelope::open(&self.keys.envelope, &totp_place(visit), &sealed));
-        let totp = bytes.and_then(|bytes| postcard::from_bytes::<Totp>(&bytes).ok());
-        let mut totp =
-            totp.ok_or_else(|| ProofError::Conflict("no enrolment is under way; begin again".to_owned()))?;
+        let begun = bytes.and_then(|bytes| postcard::from_bytes::<(Totp, Option<Proven>)>(&bytes).ok());
+        let (mut totp, proven) =
+            begun.ok_or_else(|| ProofError::Conflict("no enrolment is under way; begin again".to_owned()))?;
+        let visit = &visit.with(proven.map(|proven| Proven { since: self.now(), ..proven }));
+        let May { given: proof, .. } = self.may_add(visit, &change).await?;
         if !totp.take(&code::typed(given), self.now()) {
             let problem = "the code is not one of this app; look whether its clock is right";
             return Err(ProofError::invalid("code", problem));
@@ -307,6 +310,14 @@ impl Proofs {
                 {
                     kept.remove_credential(&credential)?;
                 }
+                // What it was to replace is replaced by nothing.
+                for other in kept.ever(&removed.customer)? {
+                    let waits =
+                        other.kind.method() == removed.kind.method() && other.ends == Some(removed.matures);
+                    if waits && other.id != removed.id {
+                        kept.put_authenticator(&Authenticator { ends: None, ..other })?;
+                    }
+                }
                 kept.remove_authenticator(&removed)
             })
             .await
@@ -349,6 +360,7 @@ impl Proofs {
         let (enrolled, now) = (enrolled.clone(), self.now());
         self.keeper
             .act(move |kept| {
+                check_no_doubt(kept, &enrolled.customer)?;
                 if let Some((secret, good_until)) = spending
                     && !kept.spend(&secret, good_until)?
                 {
@@ -357,9 +369,14 @@ impl Proofs {
                 room_for(kept, &change, now)?;
                 given.use_up(kept)?;
                 let method = enrolled.kind.method();
-                let others = kept.ever(&enrolled.customer)?;
-                for other in others.into_iter().filter(|other| other.kind.method() == method) {
-                    match other.clone().replaced_by(&enrolled, now) {
+                let mut others = kept.ever(&enrolled.customer)?;
+                others.retain(|other| other.kind.method() == method);
+                let there = others.iter().filter(|other| other.is_there(now)).cloned().collect();
+                let first: Vec<[u8; 16]> =
+                    authenticator::first_of(there, now).iter().map(|each| each.id).collect();
+                for other in others {
+                    let stays = other.clone().replaced_by(&enrolled, now);
+                    match stays.filter(|_| first.contains(&other.id)) {
                         Some(stays) => kept.put_authenticator(&stays)?,
                         None => kept.remove_authenticator(&other)?,
                     }
@@ -413,6 +430,11 @@ pub(super) type By<'a> = (Option<Channel>, Option<&'a str>);
 /// By the customer on a visit.
 pub(super) fn by_visit(visit: &Visit) -> By<'_> {
     (Some(Channel::Web), visit.client.as_deref())
+}
+
+/// A report that came since it was looked ends what was to be added.
+fn check_no_doubt(kept: &Kept<'_>, customer: &CustomerId) -> Result<(), ProofError> {
+    if kept.doubt(customer)?.is_some() { Err(ProofError::Locked) } else { Ok(()) }
 }
 
 fn one_of(

@@ -6,7 +6,8 @@ use serde::Serialize;
 use stepup::challenge::{Call as Asked, moved_yen, persons};
 use stepup::{Action, Challenge, Method, Refusal};
 
-use super::challenges::{ChallengeId, Shown as ShownChallenge, own_challenge, show as show_challenge};
+use super::answerer::{Answerer, own_challenge};
+use super::challenges::{ChallengeId, Shown as ShownChallenge, show as show_challenge};
 use super::kept::{Kept, Whose};
 use super::reports::Reports;
 use super::settings::CallSettings;
@@ -98,7 +99,7 @@ impl Proofs {
     pub(crate) async fn ask_call(
         &self,
         id: ChallengeId,
-        by: &CustomerId,
+        by: &Answerer,
         guesser: String,
     ) -> Result<ShownChallenge, ProofError> {
         let settings = &self.settings.calls;
@@ -106,9 +107,9 @@ impl Proofs {
             return Err(Refusal::Method(Method::Phone.as_str()).into());
         }
         let (now, limits, open_s) = (self.now(), settings.clone(), settings.open_s());
-        let to = self.reach(by, now).await?.masked(Method::Phone);
+        let to = self.reach(&by.customer, now).await?.masked(Method::Phone);
         let to = to.ok_or(ProofError::NoContact("telephone number"))?;
-        let (reports, by) = (self.reports(by).await?, by.clone());
+        let (reports, by) = (self.reports(&by.customer).await?, by.clone());
         self.keeper
             .act(move |kept| {
                 let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
@@ -117,7 +118,7 @@ impl Proofs {
                 }
                 if challenge.call().is_none() {
                     challenge.takes(Method::Phone, now)?;
-                    kept.take_allowance(&by, &format!("call {guesser}"), CALLS_A_DAY, now)?;
+                    kept.take_allowance(&by.customer, &format!("call {guesser}"), CALLS_A_DAY, now)?;
                     let number = kept.next_call(OPEN_MAX)?.ok_or(ProofError::Busy)?;
                     let persons = persons_now(kept, &challenge, &limits, None, now)?;
                     challenge.ask_call(Asked::new(number, now, to, persons), open_s)?;
@@ -241,7 +242,7 @@ impl Proofs {
     /// Tells the journal that the customer of a call refused it.
     pub(crate) async fn report_call(&self, observer: &Observer, call: &Call) -> Result<(), ProofError> {
         let id = call.shown.challenge.parse().map_err(|_invalid| ProofError::Absent("challenge"))?;
-        self.report(observer, id, &call.customer, (Channel::Phone, None)).await.map(drop)
+        self.report(observer, id, &call.customer.clone().into(), (Channel::Phone, None)).await.map(drop)
     }
 
     /// An operator says that a form came. Without `keep` it is only looked whether it could be said.

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
 use model::time::SECOND_US;
-use model::{CustomerId, Event, EventKind, Time};
+use model::{Event, EventKind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepup::challenge::Ways;
-use stepup::{Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, challenge, code, recovery};
+use stepup::{
+    Action, Authenticator, Challenge, Kind, Method, Passed, Refusal, authenticator, challenge, code, recovery,
+};
 
+use super::answerer::{Answerer, own_challenge};
+use super::handover::Visit;
 use super::kept::Kept;
 use super::keys::{ProofKeys, random};
 use super::reports::Reports;
@@ -279,6 +283,22 @@ impl Proofs {
         self.keeper.act(move |kept| Ok(show(making.id, &making.keep(kept)?, now))).await
     }
 
+    /// A challenge for a change on a visit, to be answered on it.
+    pub(super) async fn for_visit(&self, visit: &Visit, change: Action) -> Result<Asked, ProofError> {
+        let (id, on, now) = (ChallengeId(random()?), *visit.id(), self.now());
+        let mut making = self.making(id, change, None, now).await?;
+        // Whoever waits for a call does not wait at the page.
+        making.reached.retain(|(method, _)| !method.is_by_operators());
+        self.keeper
+            .act(move |kept| {
+                let mut made = making.make(kept)?;
+                made.hand_over(on);
+                kept.put_challenge(&id.0, &made)
+            })
+            .await?;
+        Ok(id.into())
+    }
+
     /// What a new challenge needs: also by which contacts the customer can be reached.
     async fn making(
         &self,
@@ -306,13 +326,13 @@ impl Proofs {
     }
 
     /// Begins to answer with a passkey.
-    pub(crate) async fn begin_answer(&self, id: ChallengeId, by: &CustomerId) -> Result<Value, ProofError> {
-        let reports = self.reports(by).await?;
+    pub(crate) async fn begin_answer(&self, id: ChallengeId, by: &Answerer) -> Result<Value, ProofError> {
+        let reports = self.reports(&by.customer).await?;
         let (by, now) = (by.clone(), self.now());
         let passkeys = self.keeper.act(move |kept| {
             let challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(Method::Passkey, now)?;
-            let mut has = kept.authenticators(&by, now)?;
+            let mut has = kept.authenticators(&by.customer, now)?;
             has.retain(|each| {
                 let is_older = each.made <= challenge.made();
                 let may = is_older && !reports.question(each);
@@ -333,25 +353,26 @@ impl Proofs {
         &self,
         observer: &Observer,
         id: ChallengeId,
-        by: &CustomerId,
+        by: &Answerer,
         answer: Value,
     ) -> Result<Shown, ProofError> {
-        let reports = self.reports(by).await?;
+        let reports = self.reports(&by.customer).await?;
         let (owner, now) = (by.clone(), self.now());
         let pass = move |kept: &Kept<'_>, passed: Passed, matures: Time| {
             let mut challenge = reports.applied(own_challenge(kept, id, &owner)?);
             challenge.pass(passed, matures)?;
+            owner.answered(&mut challenge);
             kept.put_challenge(&id.0, &challenge)?;
             Ok(show(id, &challenge, now))
         };
-        self.check_passkey(observer, &id.0, (by, reports), answer, pass).await
+        self.check_passkey(observer, &id.0, (&by.customer, reports), answer, pass).await
     }
 
     /// Answers with what was typed. Wrong answers are counted, by challenge and by guesser.
     pub(crate) async fn answer(
         &self,
         id: ChallengeId,
-        by: &CustomerId,
+        by: &Answerer,
         guesser: String,
         method: Method,
         given: &str,
@@ -363,41 +384,33 @@ impl Proofs {
             _ if !code::is_one(&code::typed(given)) => return Err(ProofError::NoCode),
             _ => {}
         }
-        let reports = self.reports(by).await?;
+        let reports = self.reports(&by.customer).await?;
         let (by, now, given) = (by.clone(), self.now(), given.to_owned());
         let keys = Arc::clone(&self.keys);
         let answered = self.keeper.act(move |kept| {
             let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
             challenge.takes(method, now)?;
-            let mut guesses = kept.guesses(&by, &guesser)?;
+            let mut guesses = kept.guesses(&by.customer, &guesser)?;
             if let Some(until) = guesses.blocked_until(now) {
                 return Err(Refusal::wait(until, now).into());
             }
             let found = look_at((kept, &keys, reports), (id, &challenge), (method, &given), now)?;
             // What a wrong answer leaves behind must stay: it is no failure of the act.
             let answered = match found {
-                Some((passed, matures)) => challenge.pass(passed, matures).map(|()| guesses.note_right()),
+                Some((passed, matures)) => challenge.pass(passed, matures).map(|()| {
+                    by.answered(&mut challenge);
+                    guesses.note_right();
+                }),
                 None => {
                     guesses.note_wrong(now);
                     Err(challenge.note_wrong(now))
                 }
             };
-            kept.put_guesses(&by, &guesser, &guesses, now)?;
+            kept.put_guesses(&by.customer, &guesser, &guesses, now)?;
             kept.put_challenge(&id.0, &challenge)?;
             Ok(answered.map(|()| show(id, &challenge, now)))
         });
         Ok(answered.await??)
-    }
-
-    /// Notes that the customer is sent to the page of a challenge.
-    pub(crate) async fn note_handed_over(&self, id: ChallengeId) -> Result<(), ProofError> {
-        self.keeper
-            .act(move |kept| {
-                let mut challenge = challenge_of(kept, id)?;
-                challenge.hand_over();
-                kept.put_challenge(&id.0, &challenge)
-            })
-            .await
     }
 }
 
@@ -416,8 +429,9 @@ fn look_at(
         return Ok(right.then(|| passed(None, now)));
     }
     let has = kept.authenticators(&challenge.action().customer, now)?;
-    let may = |each: &Authenticator| each.made <= challenge.made() && !reports.question(each);
-    for mut each in has.into_iter().filter(may) {
+    let is_of = |each: &Authenticator| each.kind.method() == method;
+    let may = |each: &Authenticator| is_of(each) && each.made <= challenge.made() && !reports.question(each);
+    for mut each in authenticator::first_of(has.into_iter().filter(may).collect(), now) {
         let right = match &mut each.kind {
             Kind::Totp(totp) if method == Method::Totp => totp.take(&code::typed(given), now),
             Kind::Recovery(set) if method == Method::Recovery => set.take(&keys.codes, given),
@@ -434,16 +448,6 @@ fn look_at(
 
 pub(super) fn challenge_of(kept: &Kept<'_>, id: ChallengeId) -> Result<Challenge, ProofError> {
     kept.challenge(&id.0)?.ok_or(ProofError::Absent("challenge"))
-}
-
-/// The challenge, if it is this customer's. Of somebody else's not even its existence is told.
-pub(super) fn own_challenge(
-    kept: &Kept<'_>,
-    id: ChallengeId,
-    by: &CustomerId,
-) -> Result<Challenge, ProofError> {
-    let challenge = challenge_of(kept, id)?;
-    if challenge.action().customer == *by { Ok(challenge) } else { Err(ProofError::Absent("challenge")) }
 }
 
 fn passkey(authenticator: Authenticator) -> Option<String> {

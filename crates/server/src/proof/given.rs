@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use stepup::{Action, Authenticator, Method, Passed, Refusal};
 use tokio::sync::MutexGuard;
 
+use super::answerer::{Answerer, own_challenge};
 use super::authenticators::is_strong;
-use super::challenges::{ChallengeId, own_challenge, ways};
+use super::challenges::{ChallengeId, ways};
 use super::handover::Visit;
 use super::kept::Kept;
 use super::reports::Reports;
@@ -139,8 +140,8 @@ impl Proofs {
         let reached = self.ways_to_reach(customer, now).await?;
         // It is the same for every change of this sort.
         let ways = ways(EventKind::FactorEnroll, (has, reached), (reports, now), &self.settings);
-        Ok(match ways.methods.first() {
-            Some(Method::Passkey) => ConfirmedBy::NewPasskey,
+        Ok(match ways.methods.as_slice() {
+            [Method::Passkey] => ConfirmedBy::NewPasskey,
             _ if ways.are_at_hand() => ConfirmedBy::Challenge,
             _ => ConfirmedBy::Nothing,
         })
@@ -198,12 +199,13 @@ impl Proofs {
         self.keeper.act(move |kept| given.use_up(kept)).await
     }
 
-    /// Redeems a challenge for adding this authenticator or device. Asked again for the same – no answer came, say – it gives the same
+    /// Redeems a challenge for this change. Asked again for the same – no answer came, say – it gives the same
     /// proof, as long as the challenge would have waited: it is used up by what it is for, once.
     pub(super) async fn redeem_for_change(
         &self,
         id: ChallengeId,
         change: Action,
+        by: Answerer,
     ) -> Result<Proven, ProofError> {
         let (customer, now) = (change.customer.clone(), self.now());
         let name = |what: &str| self.keys.name(what, &id.to_string());
@@ -211,7 +213,7 @@ impl Proofs {
         let (redeemed_here, proof) = (name("redeemed for a change"), name("proof of a change"));
         let reports = self.reports(&customer).await?;
         let redeemed = self.keeper.act(move |kept| {
-            let mut challenge = reports.applied(own_challenge(kept, id, &change.customer)?);
+            let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
             room_for(kept, &change, now)?;
             match challenge.redeem(&change, false, now) {
                 Ok(passed) => {

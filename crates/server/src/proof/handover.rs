@@ -21,6 +21,8 @@ const BROWSER_DAYS: i64 = 400;
 pub(crate) const RETURN_BYTES_MAX: usize = 1_024;
 /// All browsers together that do not show which they are.
 const STRANGER: &str = "stranger";
+/// The same where the broker says that its customer is signed in there.
+const SIGNED_IN: &str = "signed in";
 /// Bytes of what the broker tells of the browser: it travels in the link and stays in a cookie, which holds 4,096.
 const CLIENT_BYTES_MAX: usize = 1_024;
 
@@ -90,6 +92,16 @@ impl Visit {
         Given(self.proven.as_ref().filter(is_for).cloned())
     }
 
+    /// The same with this proof.
+    pub(super) fn with(&self, proven: Option<Proven>) -> Self {
+        Self { proven, ..self.clone() }
+    }
+
+    /// By which a page says which visit it was made for.
+    pub(crate) fn tag(&self) -> String {
+        data_encoding::HEXLOWER.encode(blake3::hash(&self.id).as_bytes().get(..8).unwrap_or_default())
+    }
+
     /// The name in what was proven, if there was one.
     pub(crate) fn proven_name(&self) -> Option<&str> {
         self.proven.as_ref()?.action.authenticator.as_ref()?.name.as_deref()
@@ -130,7 +142,7 @@ fn kept_client(client: Option<&model::Client>) -> Result<Option<String>, ProofEr
 
 impl Proofs {
     /// A token that begins a visit, and until when it does.
-    pub(crate) fn hand_over(
+    pub(crate) async fn hand_over(
         &self,
         customer: CustomerId,
         (page, signed_in): (Page, bool),
@@ -152,7 +164,11 @@ impl Proofs {
         let id = random()?;
         let visit = Visit { customer, page, signed_in, return_to, japanese, client, ends, id, proven: None };
         let token = tokens::make(&self.keys.tokens, "handover", &visit);
-        Ok((token.ok_or_else(|| ProofError::invalid("return_to", "too much came for one link"))?, ends))
+        let token = token.ok_or_else(|| ProofError::invalid("return_to", "too much came for one link"))?;
+        if let Page::Verify(challenge) = page {
+            self.hand_to(challenge, id).await?;
+        }
+        Ok((token, ends))
     }
 
     /// What stands for a visit where the broker's own page is the page: with the proof of a challenge for this change that is redeemed for
@@ -167,7 +183,7 @@ impl Proofs {
         // Before a proof is used up.
         let client = kept_client(client)?;
         let proven = match challenge {
-            Some(id) => Some(self.redeem_for_change(id, change).await?),
+            Some(id) => Some(self.redeem_for_change(id, change, customer.clone().into()).await?),
             None => None,
         };
         let ends = now.plus_us(VISIT_S * SECOND_US);
@@ -231,13 +247,13 @@ impl Proofs {
     ) -> Result<Visit, ProofError> {
         let proven = match proof.map(|proof| (proof, proof.parse())) {
             None => None,
-            Some((_, Ok(id))) => Some(self.redeem_for_change(id, change).await?),
+            Some((_, Ok(id))) => Some(self.redeem_for_change(id, change, visit.into()).await?),
             Some((token, Err(_none))) => {
                 let given: Option<Confirmation> = tokens::read(&self.keys.tokens, "confirmation", token);
                 given.filter(|given| given.visit == visit.id).map(|given| given.proven)
             }
         };
-        Ok(Visit { proven, ..visit.clone() })
+        Ok(visit.with(proven))
     }
 
     /// A token for a browser in which this customer proved themselves.
@@ -259,6 +275,16 @@ impl Proofs {
         // The answer stands, whatever comes of this: where it cannot be told, there is a token the next time.
         let guesser = self.guesser(customer, browser).await.ok()?;
         if guesser == STRANGER { self.browser_token(customer) } else { None }
+    }
+
+    /// Who guesses on a visit: strangers who are wholly signed in are counted apart from those who have a password at most.
+    pub(crate) async fn guesser_on(
+        &self,
+        visit: &Visit,
+        browser: Option<&str>,
+    ) -> Result<String, ProofError> {
+        let guesser = self.guesser(&visit.customer, browser).await?;
+        Ok(if guesser == STRANGER && visit.signed_in { SIGNED_IN.to_owned() } else { guesser })
     }
 
     /// Who guesses: this customer's known browser, or a stranger. A browser that was known before the customer said that it was not them

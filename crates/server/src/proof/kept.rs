@@ -339,14 +339,49 @@ impl<'a> Kept<'a> {
 
     fn open<T: DeserializeOwned>(&self, sort: Sort, key: &[u8], sealed: &[u8]) -> Result<T, ProofError> {
         let place = [&[sort.kind()], key].concat();
-        let opened = envelope::open(&self.keys.envelope, &place, sealed).map(|mut bytes| {
-            // One that was kept before there was `ends`, the last field, ends without it: there was none.
-            bytes.extend((sort.kind() == Sort::Authenticator.kind()).then_some(0));
-            bytes
-        });
-        opened.and_then(|bytes| postcard::from_bytes(&bytes).ok()).ok_or_else(|| {
+        let opened = envelope::open(&self.keys.envelope, &place, sealed);
+        opened.and_then(|bytes| read(sort, bytes)).ok_or_else(|| {
             crate::log::line("proof.unreadable", "a record does not open; is `secret` the folder's own?");
             ProofError::Broken("a record cannot be opened; the server's log says why".to_owned())
         })
+    }
+}
+
+/// A value. An authenticator that was kept before there was `ends`, its last field, ends without it: then there was none.
+fn read<T: DeserializeOwned>(sort: Sort, mut bytes: Vec<u8>) -> Option<T> {
+    if matches!(sort, Sort::Authenticator) {
+        bytes.push(0);
+    }
+    postcard::from_bytes(&bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Time;
+    use stepup::{Authenticator, Kind};
+
+    use super::{Sort, read};
+
+    #[test]
+    fn an_authenticator_of_an_earlier_build_is_read() {
+        let at = Time::from_us(1_600_000_000_000_000).unwrap();
+        let now = |ends| Authenticator {
+            id: [1; 16],
+            customer: "C1".parse().unwrap(),
+            kind: Kind::Passkey("{}".to_owned()),
+            name: "mine".to_owned(),
+            made: at,
+            matures: at,
+            used: Some(at),
+            cloned: None,
+            ends,
+        };
+        for kept in [now(None), now(Some(at))] {
+            let bytes = postcard::to_allocvec(&kept).unwrap();
+            assert_eq!(read::<Authenticator>(Sort::Authenticator, bytes), Some(kept));
+        }
+        let mut earlier = postcard::to_allocvec(&now(None)).unwrap();
+        assert_eq!(earlier.pop(), Some(0));
+        assert_eq!(read::<Authenticator>(Sort::Authenticator, earlier), Some(now(None)));
     }
 }

@@ -8,9 +8,10 @@ use model::event::{EventId, Reason};
 use model::time::HOUR_US;
 use model::{Channel, CustomerId, EventKind, Outcome, Time};
 use serde::{Deserialize, Serialize};
-use stepup::{Authenticator, Challenge};
+use stepup::{Authenticator, Challenge, Refusal};
 
-use super::challenges::{ChallengeId, Shown, own_challenge, show};
+use super::answerer::{Answerer, own_challenge};
+use super::challenges::{ChallengeId, Shown, show};
 use super::facts::Fact;
 use super::handover::Visit;
 use super::kept::Kept;
@@ -108,12 +109,15 @@ impl Proofs {
     }
 
     /// Ends a challenge that the customer does not know, and nothing else: who has no more than a password would lock them out with it.
-    pub(crate) async fn stop(&self, id: ChallengeId, by: &CustomerId) -> Result<(), ProofError> {
-        let owner = by.clone();
+    pub(crate) async fn stop(&self, id: ChallengeId, by: &Answerer) -> Result<(), ProofError> {
+        let (owner, now) = (by.clone(), self.now());
         self.keeper
             .act(move |kept| {
                 let mut challenge = own_challenge(kept, id, &owner)?;
-                challenge.report();
+                let standing = challenge.standing(now);
+                if !challenge.report() && standing == "redeemed" {
+                    return Err(Refusal::Standing(standing).into());
+                }
                 kept.put_challenge(&id.0, &challenge)
             })
             .await
@@ -124,7 +128,7 @@ impl Proofs {
         &self,
         observer: &Observer,
         id: ChallengeId,
-        by: &CustomerId,
+        by: &Answerer,
         (channel, client): (Channel, Option<&str>),
     ) -> Result<Shown, ProofError> {
         let (owner, now) = (by.clone(), self.now());
@@ -136,7 +140,7 @@ impl Proofs {
         });
         let shown = shown.await?;
         let reason = format!("challenge {id}").parse().ok();
-        self.tell_report(observer, format!("report-{id}"), by, reason, (channel, client)).await?;
+        self.tell_report(observer, format!("report-{id}"), &by.customer, reason, (channel, client)).await?;
         Ok(shown)
     }
 

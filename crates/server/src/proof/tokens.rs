@@ -35,8 +35,7 @@ mod tests {
         assert_eq!(of(&[1; 32], "visit", &token), Some(("C1".to_owned(), 7)));
         assert_eq!(of(&[2; 32], "visit", &token), None);
         assert_eq!(of(&[1; 32], "handover", &token), None);
-        // The last letter also holds bits that stand for nothing.
-        for place in 0..token.len().saturating_sub(1) {
+        for place in 0..token.len() {
             let mut changed = token.clone().into_bytes();
             changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
             assert_eq!(of(&[1; 32], "visit", &String::from_utf8(changed).unwrap()), None, "{place}");

@@ -35,10 +35,14 @@ impl Proofs {
         match self.confirmed_by(&visit.customer, &has, reports, now).await? {
             ConfirmedBy::Passkey => has.retain(|each| is_strong(each, reports, now)),
             ConfirmedBy::NewPasskey => has.retain(|each| !reports.question(each) && each.cloned.is_none()),
-            ConfirmedBy::Challenge | ConfirmedBy::Nothing => {
+            ConfirmedBy::Nothing => {
+                return Err(ProofError::Conflict(
+                    "there is nothing to confirm it with, and no need".to_owned(),
+                ));
+            }
+            ConfirmedBy::Challenge => {
                 self.check_pace(visit)?;
-                let made = self.for_broker(change).await?;
-                return Ok(Confirming::Challenge(Asked { id: made.id, page: made.page }));
+                return Ok(Confirming::Challenge(self.for_visit(visit, change).await?));
             }
         }
         let options = self.passkeys.begin_proof(self.confirming(visit, &change)?, &passkeys_of(&has), now)?;

@@ -348,16 +348,17 @@ fn what_proves_is_changed_by_whatever_the_customer_has() {
     let (old, young, copied) = (at(0), at(0).plus_us(HOUR_US), Time::MAX);
     /// What a customer has, what is asked for, whether it may be young, and whether anything is at hand.
     type Case<'a> = (&'a [(Method, Time)], &'a [Method], bool, bool);
-    let cases: [Case<'_>; 11] = [
+    let cases: [Case<'_>; 12] = [
         (&[], &[], false, false),
         (&[(Totp, old)], &[Totp], false, true),
-        (&[(Totp, old), (Recovery, old), (Passkey, young)], &[Totp], false, true),
+        (&[(Totp, old), (Recovery, old), (Passkey, young)], &[Totp, Recovery], false, true),
+        (&[(Recovery, old), (Recovery, young)], &[Recovery], false, true),
         (&[(Passkey, old), (Totp, old)], &[Passkey], false, true),
         (&[(Sms, old), (Totp, young)], &[Sms], false, true),
         (&[(Totp, young)], &[Totp], true, true),
         (&[(Totp, young), (Phone, old)], &[Phone, Totp], true, true),
-        (&[(Recovery, old), (Passkey, young)], &[Passkey, Recovery], true, true),
-        (&[(Recovery, old)], &[Recovery], true, true),
+        (&[(Recovery, young), (Passkey, young)], &[Passkey, Recovery], true, true),
+        (&[(Recovery, old)], &[Recovery], false, true),
         (&[(Phone, old)], &[Phone], false, false),
         (&[(Passkey, copied)], &[], false, false),
     ];
@@ -390,16 +391,49 @@ fn who_was_sent_away_brings_the_result() {
         ("login", true, true, None),
         ("login", false, false, None),
         ("password.reset", true, false, Some(Refusal::NotBack)),
-        ("profile.view", true, false, None),
+        ("profile.view", true, false, Some(Refusal::NotBack)),
+        ("password.change", true, false, Some(Refusal::NotBack)),
     ] {
         let what = action(&kind(name));
         let ways = by_settled(&[Method::Passkey]);
         let mut challenge = Challenge::new(what.clone(), None, ways, at(0), OPEN_S);
         if sent_away {
-            challenge.hand_over();
+            challenge.hand_over([7; 16]);
         }
         challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
         assert_eq!(challenge.redeem(&what, came_back, at(2)).err(), refused, "{name} {sent_away}");
         assert_eq!(challenge.redeem(&what, true, at(2)).is_ok(), refused.is_some(), "nothing was used up");
     }
+    let mut money = withdrawal();
+    money.hand_over([7; 16]);
+    money.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+    assert!(money.redeem(&action(WITHDRAWAL), false, at(2)).is_ok(), "it says what is done");
+}
+
+#[test]
+fn what_was_answered_on_a_visit_stays_with_it() {
+    let mut challenge = withdrawal();
+    for visit in [[1; 16], [2; 16]] {
+        challenge.hand_over(visit);
+        assert_eq!(challenge.visit(), Some(visit), "the customer comes again");
+    }
+    let mut at_the_brokers = challenge.clone();
+    at_the_brokers.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+    at_the_brokers.stay();
+    assert_eq!(at_the_brokers.visit(), None);
+    challenge.pass(by(Method::Passkey, at(1)), at(0)).unwrap();
+    challenge.hand_over([3; 16]);
+    assert_eq!(challenge.visit(), Some([2; 16]), "somebody else comes later");
+    challenge.redeem(&action(WITHDRAWAL), false, at(2)).unwrap();
+    challenge.hand_over([3; 16]);
+    assert_eq!(challenge.visit(), Some([2; 16]));
+    // Whom an operator called comes back on a visit of their own.
+    let ways = by_settled(&[Method::Phone]);
+    let mut called = Challenge::new(action(WITHDRAWAL), None, ways, at(0), OPEN_S);
+    called.hand_over([1; 16]);
+    called.ask_call(super::Call::new(1, at(0), "•••78".to_owned(), 1), OPEN_S).unwrap();
+    called.see_number("operator", at(1)).unwrap();
+    called.confirm_call("operator", 1, at(2)).unwrap();
+    called.hand_over([2; 16]);
+    assert_eq!((called.standing(at(3)), called.visit()), ("passed", Some([2; 16])));
 }
