@@ -173,7 +173,7 @@ fn parameters_are_named_where_they_are_wrong() {
     let told = crate::proof::event("utf-8", "login", "関所 1", &serde_json::json!({"outcome": "succeeded"}));
     good(api.of("sender").post("/v1/events", &told));
     let found = good(reader.get("/v1/events?customer=%E9%96%A2%E6%89%80+1&limit=5"));
-    assert_eq!(found["events"][0]["event"]["id"], "utf-8", "what is UTF-8 is taken: {found}");
+    assert_eq!(found["events"][0]["id"], "utf-8", "what is UTF-8 is taken: {found}");
     let problem = refused(reader.put("/v1/lists/x", "{}"), 403);
     assert!(problem["detail"].as_str().unwrap().ends_with("allowed: admin"), "{problem}");
     let problem = refused(reader.post("/v1/decide", "{}"), 403);
