@@ -8,7 +8,7 @@ ask() { # METHOD PATH BODY
 }
 
 action='"customer": "C0012345", "kind": "withdrawal", "amount": {"minor": 5000000, "currency": "JPY"},
-        "bank_account": {"bank": "0001", "branch": "001", "number": "1234567"}'
+        "bank_account": {"bank": "0001", "branch": "001", "number": "3000002"}'
 event="{\"id\": \"snippet-$RANDOM-$RANDOM\", \"time\": \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\", \"outcome\": \"attempted\",
         \"client\": {\"ip\": \"203.0.113.7\"}, $action}"
 

@@ -1,7 +1,7 @@
 """A withdrawal with its proof, from the question to the fact, on pages of the broker's own: with nothing but the standard library.
 
 SEKISHO is the server's address, SEKISHO_KEY an API key of role `sender`. The server must have a gateway for SMS, and the customer's
-profile a telephone number (docs/proof.md). With the hosted pages, /v1/handovers takes the place of `prove`.
+profile a telephone number that has stood there for `cooling_hours` (docs/proof.md). With the hosted pages, /v1/handovers takes the place of `prove`.
 """
 
 import datetime
@@ -43,7 +43,7 @@ action = {
     "customer": CUSTOMER,
     "kind": "withdrawal",
     "amount": {"minor": 5000000, "currency": "JPY"},
-    "bank_account": {"bank": "0001", "branch": "001", "number": "1234567"},
+    "bank_account": {"bank": "0001", "branch": "001", "number": "3000001"},
 }
 event = dict(
     action,

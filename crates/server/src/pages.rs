@@ -99,6 +99,12 @@ impl Refused {
             ProofError::Refused(refusal) => (StatusCode::CONFLICT, refusal_text(refusal, texts)),
             ProofError::Visit => (StatusCode::FORBIDDEN, texts.of("error.visit").to_owned()),
             ProofError::Absent(_) => (StatusCode::NOT_FOUND, texts.of("error.absent").to_owned()),
+            ProofError::Invalid { field, .. } if field == "code" => {
+                (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.app_code").to_owned())
+            }
+            ProofError::Invalid { field, .. } if field == "name" => {
+                (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.name").to_owned())
+            }
             ProofError::Invalid { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, texts.of("error.refused").to_owned())
             }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Site;
-use crate::accounts::Accounts;
+use crate::accounts::{self, Accounts};
 use crate::protect::{self, Answer};
 use crate::texts::Texts;
 
@@ -180,7 +180,8 @@ pub(crate) async fn withdraw(
     let branch = |customer: &CustomerId| site.accounts.shown(customer).1;
     wants(&site, &headers, EventKind::Withdrawal, |event, customer| {
         event.amount = serde_json::from_value(json!({"minor": form.amount, "currency": "JPY"}))?;
-        let account = json!({"bank": "0001", "branch": branch(customer), "number": "1234567"});
+        let account =
+            json!({"bank": "0001", "branch": branch(customer), "number": accounts::number(customer)});
         event.bank_account = serde_json::from_value(account)?;
         Ok(())
     })

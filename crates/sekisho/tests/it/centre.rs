@@ -351,3 +351,23 @@ fn the_security_page_is_not_made_without_end_and_nobody_keeps_the_customer_from_
     assert_eq!(own.post("/security/report", &json!({})).status, 200);
     assert!(own.get("/security").body.contains("Your account is locked"));
 }
+
+#[test]
+fn what_nobody_named_is_called_in_the_language_of_the_page() {
+    let broker = Broker::start("");
+    let mut browser = broker.browser("C1");
+    let begun = browser.post("/security/totp", &json!({})).json();
+    let wrong = browser.post("/security/totp", &json!({"token": begun["token"], "code": "000000"}));
+    assert!(wrong.status == 422 && wrong.body.contains("Look whether its clock is right"), "{wrong:?}");
+    browser.enrol_app();
+    assert!(browser.get("/security").body.contains("<h3>Authenticator app</h3>"));
+    let id = broker.by("reader").get("/v1/customers/C1/authenticators").unwrap().json()["authenticators"][0]
+        ["id"]
+        .clone();
+    let mut japanese = broker.browser_of(&json!({"customer": "C1", "page": "security", "language": "ja"}));
+    assert!(japanese.get("/security").body.contains("<h3>認証アプリ</h3>"));
+    let named = browser.post("/security/rename", &json!({"id": id, "name": "my \u{202e}app"}));
+    assert!(named.status == 422 && named.body.contains("direction of text"), "{named:?}");
+    assert_eq!(browser.post("/security/rename", &json!({"id": id, "name": "私のアプリ"})).status, 200);
+    assert!(browser.get("/security").body.contains("<h3>私のアプリ</h3>"), "what was given stays");
+}

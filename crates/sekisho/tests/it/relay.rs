@@ -76,9 +76,13 @@ fn a_login_is_let_in_only_by_the_result_that_came_back() {
             let mut browser = enter(&challenge);
             let path = format!("/verify/{}", challenge.as_str().unwrap());
             let page = browser.get(&path).body;
-            for told in
-                ["203.0.113.•••", "Chrome (Windows)", "Asked at", "Go on only if you began this yourself"]
-            {
+            for told in [
+                "203.0.113.•••",
+                "Chrome (Windows)",
+                "Asked at",
+                "Go on only if you began this yourself",
+                "Back without confirming",
+            ] {
                 assert!(page.contains(told), "{told}: {page}");
             }
             let options = browser.post(&format!("{path}/passkey"), &json!({})).json()["options"].clone();

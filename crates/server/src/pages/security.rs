@@ -120,7 +120,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let rows = has.iter().map(|each| Row {
         id: each.id.clone(),
         method: texts.of_word("method", each.method),
-        name: each.name.clone(),
+        name: shown_name(&each.name, texts),
         made: texts.time(each.made),
         used: each.used.map(|used| texts.time(used)),
         cooling: each.counts_from.filter(|from| now < *from).map(|from| texts.time(from)),
@@ -144,6 +144,15 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         visit: visit.tag(),
     };
     Ok(rendered(&page).into_response())
+}
+
+/// A name that nobody gave is told in the page's language.
+fn shown_name(name: &str, texts: Texts) -> String {
+    let both = [true, false].map(|japanese| Texts { japanese });
+    let given = [PASSKEY_NAME, APP_NAME, RECOVERY_NAME]
+        .into_iter()
+        .find(|key| both.iter().any(|each| each.of(key) == name));
+    given.map_or(name, |key| texts.of(key)).to_owned()
 }
 
 /// Proves by a passkey that the customer means one change: the script brings what it is given with that change.

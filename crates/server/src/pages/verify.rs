@@ -46,6 +46,8 @@ struct VerifyPage<'a> {
     /// Whether the customer was wholly signed in when they were sent here.
     signed_in: bool,
     next: Option<String>,
+    /// Where the customer goes who does not answer.
+    away: Option<String>,
 }
 
 /// A code that can be typed.
@@ -147,6 +149,7 @@ pub(super) async fn page(
         visit: visitor.visit.tag(),
         signed_in: visitor.visit.signed_in,
         next: next(&app, &visitor, id, &found.challenge),
+        away: away(&visitor),
     };
     Ok(rendered(&page).into_response())
 }
@@ -330,6 +333,14 @@ fn next(app: &App, visitor: &Visitor, id: ChallengeId, challenge: &stepup::Chall
     let joint = if place.contains('?') { '&' } else { '?' };
     let fragment = if fragment.is_empty() { String::new() } else { format!("#{fragment}") };
     Some(format!("{place}{joint}sekisho_challenge={id}&sekisho_result={result}{fragment}"))
+}
+
+/// Back, with nothing proven.
+fn away(visitor: &Visitor) -> Option<String> {
+    match visitor.visit.page {
+        Page::Verify(_) => visitor.visit.return_to.clone(),
+        Page::Security => Some("/security".to_owned()),
+    }
 }
 
 fn parse(id: &str) -> Result<ChallengeId, ProofError> {
