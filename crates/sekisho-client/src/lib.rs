@@ -14,7 +14,7 @@
 //! let decision = client.decide(&event)?;
 //! match decision.verdict {
 //!     Verdict::Allow => { /* do it, then tell: client.tell(&[event]) */ }
-//!     Verdict::StepUp => { /* client.verify(…), send the customer there, client.redeem(…) when they are back */ }
+//!     Verdict::StepUp => { /* client.hand_over(…), send the customer there, client.redeem(…) when they are back */ }
 //!     Verdict::Hold | Verdict::Deny => { /* tell the customer */ }
 //! }
 //! # Ok(()) }
