@@ -18,6 +18,7 @@ pub mod objects;
 pub mod procedure;
 pub mod settings;
 pub mod time;
+pub mod unseen;
 mod wire;
 mod words;
 

@@ -23,13 +23,19 @@ class Told extends Error {
   }
 }
 
+// No answer came, or none of ours.
+function unreached() {
+  throw new Told({ text: main.dataset.offline });
+}
+
 async function send(path, body) {
-  const response = await fetch(base + path, {
+  const sent = fetch(base + path, {
     method: "POST",
     headers: { "content-type": "application/json", "x-sekisho-visit": main.dataset.visit },
     body: JSON.stringify(body ?? {}),
   });
-  const told = await response.json();
+  const response = await sent.catch(unreached);
+  const told = await response.json().catch(unreached);
   if (!response.ok) throw new Told(told, response.status);
   return told;
 }
@@ -151,9 +157,11 @@ function done(told) {
   else if (main.dataset.page === "verify") location.reload();
 }
 
-// Does one thing at a time and says what came of it.
-async function run(act) {
+// Does one thing at a time and says what came of it, near to what was pressed.
+async function run(act, form) {
   problem.textContent = "";
+  if (form) form.querySelector("[type=submit]").before(problem);
+  else message.after(problem);
   message.textContent = "";
   const buttons = [...main.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
@@ -169,7 +177,14 @@ async function run(act) {
   }
 }
 
-const again = () => location.reload();
+// Shows the page as it is now, and on it what was done.
+const TOLD = "sekisho-told";
+function again(told) {
+  if (told?.text) sessionStorage.setItem(TOLD, told.text);
+  location.reload();
+}
+message.textContent = sessionStorage.getItem(TOLD) ?? "";
+sessionStorage.removeItem(TOLD);
 
 // A page out of the browser's memory may have been left in the middle of something.
 addEventListener("pageshow", (event) => {
@@ -198,8 +213,7 @@ const acts = {
     again();
   },
   enrol: async () => {
-    await withPasskey("/passkey", create, { proof: await proof({ act: "enrol" }) });
-    again();
+    again(await withPasskey("/passkey", create, { proof: await proof({ act: "enrol" }) }));
   },
   // What was confirmed on another page is done as it was meant.
   resume: async () => resume[confirmed.act](confirmed),
@@ -210,9 +224,14 @@ const acts = {
     document.getElementById("secret").textContent = begun.secret;
     // A picture of the server's own, without script.
     const image = document.createElement("img");
-    image.alt = "QR";
+    const picture = document.getElementById("picture");
+    image.alt = picture.dataset.alt;
     image.src = "data:image/svg+xml;base64," + btoa(begun.picture);
-    document.getElementById("picture").replaceChildren(image);
+    picture.replaceChildren(image);
+    // Who enrols on the telephone that has the app cannot scan it.
+    const link = document.getElementById("open-app");
+    link.href = begun.uri;
+    link.hidden = !matchMedia("(pointer: coarse)").matches;
     form.closest("details").open = true;
     form.hidden = false;
     form.elements.code.focus();
@@ -224,22 +243,21 @@ const acts = {
     const item = button.closest("[data-id]");
     const name = prompt(button.dataset.ask, item.querySelector("h3").textContent);
     if (name === null) return;
-    await send("/rename", { id: item.dataset.id, name });
-    again();
+    again(await send("/rename", { id: item.dataset.id, name }));
   },
   register: async (button) => {
     const name = prompt(button.dataset.ask, button.dataset.name);
     if (name !== null) await change("/devices", { act: "register", name });
   },
   forget: async (button) => {
-    if (!confirm(button.dataset.ask)) return;
+    if (!confirm(asked(button))) return;
     await change("/devices/remove", { act: "forget", id: button.closest("[data-id]").dataset.id });
   },
   only: async (button) => {
     if (confirm(button.dataset.ask)) await change("/devices/only", { act: "only", only: button.dataset.only === "true" });
   },
   remove: async (button) => {
-    if (!confirm(button.dataset.ask)) return;
+    if (!confirm(asked(button))) return;
     await change("/remove", { act: "remove", id: button.closest("[data-id]").dataset.id });
   },
 };
@@ -247,19 +265,31 @@ const acts = {
 // Confirms a change, makes it, and shows the page as it is then.
 async function change(path, what) {
   const { act: _act, ...told } = what;
-  await send(path, { ...told, proof: await proof(what) });
-  again();
+  again(await send(path, { ...told, proof: await proof(what) }));
+}
+
+// What a button of one of several asks, and of which.
+function asked(button) {
+  return `${button.closest("[data-id]").querySelector("h3").textContent}\n${button.dataset.ask}`;
+}
+
+// What was pressed on this page for a change, in its words.
+function words({ act, id }) {
+  const item = id ? main.querySelector(`[data-id="${CSS.escape(id)}"]`) : main;
+  const button = item?.querySelector(`[data-act="${act}"]`);
+  return button ? (button.getAttribute("aria-label") ?? button.textContent) : "";
 }
 
 async function makeRecovery() {
   const made = await send("/recovery", { proof: await proof({ act: "recovery" }) });
   kept = null;
-  message.textContent = made.text;
   const list = document.getElementById("codes");
+  list.before(message);
+  message.textContent = made.text;
   list.replaceChildren(...made.codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
   list.closest("details").open = true;
   list.hidden = false;
-  list.scrollIntoView({ block: "nearest" });
+  message.scrollIntoView({ block: "start" });
 }
 
 const resume = {
@@ -272,7 +302,10 @@ const resume = {
   remove: (what) => change("/remove", what),
 };
 const confirmed = main.dataset.page === "security" ? backFrom() : null;
-if (confirmed) document.getElementById("resume").hidden = false;
+if (confirmed) {
+  document.getElementById("what").textContent = words(confirmed);
+  document.getElementById("resume").hidden = false;
+}
 
 for (const button of document.querySelectorAll("button[data-act]")) {
   button.addEventListener("click", () => run(() => acts[button.dataset.act](button)));
@@ -288,7 +321,7 @@ for (const form of document.querySelectorAll("form.code")) {
       } finally {
         input.value = "";
       }
-    });
+    }, form);
   });
   for (const key of form.querySelectorAll("[data-key]")) {
     key.addEventListener("click", () => {
@@ -302,9 +335,8 @@ document.getElementById("totp")?.addEventListener("submit", (event) => {
   const form = event.target;
   run(async () => {
     const code = form.elements.code.value;
-    await send("/totp", { token: form.dataset.token, code });
-    again();
-  });
+    again(await send("/totp", { token: form.dataset.token, code }));
+  }, form);
 });
 
 // While the support centre calls, looks now and then whether it has.

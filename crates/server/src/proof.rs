@@ -9,6 +9,7 @@ pub mod settings;
 mod answerer;
 mod authenticators;
 mod calls;
+mod ceremonies;
 mod challenges;
 mod copies;
 mod devices;

@@ -362,7 +362,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_bytes: 4 << 30, replay_max: 150_000 }
+        Self { memory_bytes: 4 << 30, replay_max: 300_000 }
     }
 }
 

@@ -4,13 +4,19 @@
 //! A message never holds a link, also none that somebody else made up: what came from outside stands in it with signs that no
 //! telephone takes for an address.
 
+use model::unseen::visible;
 use model::{EventKind, Time};
 use stepup::Action;
 
 use crate::pages::texts::Texts;
 
-/// Names and values of what is confirmed.
+/// Names and values of what is confirmed, as they are to be read.
 pub(crate) fn rows(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
+    let rows = values(action, texts);
+    rows.into_iter().map(|(label, value)| (label, visible(&value))).collect()
+}
+
+fn values(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(amount) = &action.amount {
         rows.push((texts.of("action.amount"), texts.money(amount)));
@@ -142,6 +148,18 @@ mod tests {
         });
         let event = Event::from_json(event.to_string().as_bytes()).unwrap();
         Action::of(&event, |_| [0; 32]).unwrap()
+    }
+
+    #[test]
+    fn nothing_reads_as_something_else() {
+        let event = serde_json::json!({
+            "id": "c", "time": "2020-09-16T03:00:00Z", "kind": "contact.change", "customer": "C1", "outcome": "attempted",
+            "contact": {"type": "email", "new": "\u{202e}pj.elpmaxe@orat"},
+        });
+        let event = Event::from_json(event.to_string().as_bytes()).unwrap();
+        let action = Action::of(&event, |_| [0; 32]).unwrap();
+        assert_eq!(super::rows(&action, EN).last().unwrap().1, "Mail address �pj.elpmaxe@orat");
+        assert!(code_message("Broker", &action, "123456", EN).contains("�pj・elpmaxe＠orat"));
     }
 
     #[test]

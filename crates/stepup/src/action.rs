@@ -179,24 +179,39 @@ impl Action {
     }
 
     /// Whether a proof of it says who somebody is, and nothing of what is done: a customer who was led to it by somebody else sees nothing
-    /// that would be wrong.
+    /// that would be wrong. What is told beside what its kind is about changes nothing.
     #[must_use]
-    pub const fn says_only_who(&self) -> bool {
-        let says_what = self.amount.is_some()
-            || self.account.is_some()
-            || self.contact.is_some()
-            || self.order.is_some()
-            || self.payee.is_some()
-            || self.device.is_some()
-            || self.authenticator.is_some()
-            || self.only_own_devices.is_some();
-        !says_what
+    pub fn says_only_who(&self) -> bool {
+        !self.needed().iter().any(|(_, is_there)| *is_there)
+    }
+
+    /// What it says beside its point, where its kind says only who somebody is: whoever tells it takes it for bound, and nobody looks at
+    /// it.
+    #[must_use]
+    pub fn beside_its_point(&self) -> Option<&'static str> {
+        let told = [
+            ("amount", self.amount.is_some()),
+            ("bank_account", self.account.is_some()),
+            ("contact", self.contact.is_some()),
+            ("order", self.order.is_some()),
+            ("payment", self.payee.is_some()),
+            ("device", self.device.is_some()),
+            ("authenticator", self.authenticator.is_some()),
+            ("only_own_devices", self.only_own_devices.is_some()),
+        ];
+        let told = told.into_iter().find(|(_, is_there)| *is_there).map(|(field, _)| field);
+        told.filter(|_| self.needed().is_empty())
     }
 
     /// What it would have to say, and does not, for a proof of it to be good for one thing only: in the words of events, and of
     /// `POST /v1/challenges` where events have none.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
+        self.needed().into_iter().filter(|(_, is_there)| !is_there).map(|(field, _)| field).collect()
+    }
+
+    /// The fields that say what is done, and whether they are there.
+    fn needed(&self) -> Vec<(&'static str, bool)> {
         let needed: &[(&'static str, bool)] = match self.kind {
             EventKind::Withdrawal | EventKind::Transfer => {
                 &[("amount", self.amount.is_some()), ("bank_account", self.account.is_some())]
@@ -219,7 +234,7 @@ impl Action {
             EventKind::DeviceRestrict => &[("only_own_devices", self.only_own_devices.is_some())],
             _ => &[],
         };
-        needed.iter().filter(|(_, is_there)| !is_there).map(|(field, _)| *field).collect()
+        needed.to_vec()
     }
 
     /// The fields in which another action differs from this one, which was proven, in the words of events. A name by which an owner

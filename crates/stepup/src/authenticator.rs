@@ -159,8 +159,7 @@ pub const fn needs_mature(kind: EventKind) -> bool {
 /// turn the direction of text, by which it would read as another one.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
-    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.contains(turns) {
+    if text.contains(model::unseen::turns) {
         return None;
     }
     let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX + 1).collect();

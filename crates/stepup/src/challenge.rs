@@ -301,7 +301,7 @@ impl Challenge {
 
     /// Whether it is redeemed only with the result that came back: who proves who they are, and nothing else, sees nothing on the page that
     /// would be wrong if somebody else had begun it.
-    const fn must_come_back(&self) -> bool {
+    fn must_come_back(&self) -> bool {
         self.visit.is_some() && self.action.says_only_who()
     }
 

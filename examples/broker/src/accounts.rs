@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::{CustomerId, Event, EventKind};
+use serde_json::{Value, json};
 
 /// Name, password, customer. An example has no secrets to keep.
 const USERS: [(&str, &str, &str); 2] =
@@ -12,9 +13,10 @@ const USERS: [(&str, &str, &str); 2] =
 const KEPT_MAX: usize = 1_000;
 const YEN: i64 = 10_000_000;
 
-/// The number of a customer's account at their bank: everybody has one of their own, or Sekisho would look at who shares it.
-pub(crate) fn number(customer: &CustomerId) -> &'static str {
-    if customer.as_str() == "C-TARO" { "2000001" } else { "2000002" }
+/// A customer's account at their bank to begin with: everybody has one of their own, or Sekisho would look at who shares it.
+fn first_account(customer: &CustomerId) -> Value {
+    let number = if customer.as_str() == "C-TARO" { "2000001" } else { "2000002" };
+    json!({"bank": "0001", "branch": "001", "number": number})
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ struct Inside {
     /// What is done when the customer comes back with this challenge.
     pending: HashMap<String, (String, Event)>,
     withdrawn: HashMap<CustomerId, i64>,
-    accounts: HashMap<CustomerId, String>,
+    accounts: HashMap<CustomerId, Value>,
     orders: HashMap<CustomerId, u64>,
 }
 
@@ -69,20 +71,21 @@ impl Accounts {
                 *inside.withdrawn.entry(customer).or_default() += amount;
             }
             EventKind::BankAccountChange => {
-                let branch = event.bank_account.as_ref().map(|account| account.branch.to_string());
-                inside.accounts.insert(customer, branch.unwrap_or_default());
+                if let Ok(account) = serde_json::to_value(&event.bank_account) {
+                    inside.accounts.insert(customer, account);
+                }
             }
             EventKind::Order => *inside.orders.entry(customer).or_default() += 1,
             _ => {}
         }
     }
 
-    /// Money left, branch of the bank account, orders.
-    pub(crate) fn shown(&self, customer: &CustomerId) -> (i64, String, u64) {
+    /// Money left, the bank account it is paid out to, orders.
+    pub(crate) fn shown(&self, customer: &CustomerId) -> (i64, Value, u64) {
         let inside = self.lock();
         let withdrawn = inside.withdrawn.get(customer).copied().unwrap_or(0);
-        let branch = inside.accounts.get(customer).cloned().unwrap_or_else(|| "001".to_owned());
-        (YEN - withdrawn, branch, inside.orders.get(customer).copied().unwrap_or(0))
+        let account = inside.accounts.get(customer).cloned().unwrap_or_else(|| first_account(customer));
+        (YEN - withdrawn, account, inside.orders.get(customer).copied().unwrap_or(0))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {

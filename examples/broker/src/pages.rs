@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Site;
-use crate::accounts::{self, Accounts};
+use crate::accounts::Accounts;
 use crate::protect::{self, Answer};
 use crate::texts::Texts;
 
@@ -139,7 +139,9 @@ pub(crate) async fn home(
         Err(redirect) => return Ok(redirect.into_response()),
     };
     let (money, account, placed) = site.accounts.shown(customer);
-    let (account, money) = (escaped(&account), texts.yen(money));
+    let account =
+        ["branch", "number"].map(|part| account.get(part).and_then(|part| part.as_str()).unwrap_or(""));
+    let (account, money) = (escaped(&account.join(" / ")), texts.yen(money));
     let Texts { balance, branch, orders, security, amount, withdraw, branch_number, .. } = texts;
     let Texts { account_number, change_account, symbol, quantity, buy, sell, .. } = texts;
     let shown = format!(
@@ -177,12 +179,10 @@ pub(crate) async fn withdraw(
     headers: HeaderMap,
     Form(form): Form<WithdrawForm>,
 ) -> Shown {
-    let branch = |customer: &CustomerId| site.accounts.shown(customer).1;
+    let account = |customer: &CustomerId| site.accounts.shown(customer).1;
     wants(&site, &headers, EventKind::Withdrawal, |event, customer| {
         event.amount = serde_json::from_value(json!({"minor": form.amount, "currency": "JPY"}))?;
-        let account =
-            json!({"bank": "0001", "branch": branch(customer), "number": accounts::number(customer)});
-        event.bank_account = serde_json::from_value(account)?;
+        event.bank_account = serde_json::from_value(account(customer))?;
         Ok(())
     })
     .await

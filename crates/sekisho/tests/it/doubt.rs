@@ -315,3 +315,40 @@ fn after_a_report_logins_and_orders_to_sell_are_asked_for_proof_and_let_through_
     let after = decide("l-2", "login", &login);
     assert_eq!((&after["decision"], rules(&after).len()), (&json!("allow"), 0), "{after}");
 }
+
+/// As for a challenge: what is new answers nowhere where something older does, a number to call among it.
+#[test]
+fn a_new_passkey_signs_in_nobody_who_has_an_older_way() {
+    let calls = CallSettings { offered: true, ..CallSettings::default() };
+    let timed = Timed::start(ProofSettings { calls, cooling_hours: 12, ..ProofSettings::default() });
+    let broker = &timed.broker;
+    crate::codes::tell_contacts(broker, "C1", "en", &[("phone", "090-1234-5678")]);
+    timed.pass_hours(13);
+    for (customer, which, signs_in) in [("C1", 1, 409), ("C2", 2, 200)] {
+        let mut passkey = broker.passkey(which);
+        assert_eq!(broker.enrol(customer, &mut passkey).status, 201);
+        let handle = broker.authenticators(customer)["signals"]["userId"].clone();
+        let told = broker.sign_in(&mut passkey, &handle);
+        assert_eq!(told.status, signs_in, "{customer}: {told:?}");
+        timed.pass_hours(13);
+        assert_eq!(broker.sign_in(&mut passkey, &handle).status, 200, "{customer}");
+    }
+}
+
+#[test]
+fn the_first_sign_in_after_the_customer_was_identified_is_like_the_next() {
+    let timed = Timed::cooling(12);
+    let broker = &timed.broker;
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    let handle = broker.authenticators("C1")["signals"]["userId"].clone();
+    timed.pass_hours(1);
+    assert_eq!(broker.browser("C1").post("/security/report", &json!({})).status, 200);
+    timed.pass_hours(13);
+    assert_eq!(broker.unlock("C1").status, 200);
+    // It cools off again, and there is nothing older.
+    for _ in 0..2 {
+        let told = broker.sign_in(&mut passkey, &handle);
+        assert_eq!(told.status, 200, "{told:?}");
+    }
+}

@@ -17,6 +17,15 @@ fn ten_thousand_guesses_get_a_handful_of_looks_and_lock_nobody_out() {
         200
     );
 
+    // So did somebody else of the house.
+    let second = broker.browser("C2").enrol_app();
+    let theirs = broker.withdrawal("w-2", "C2")["challenge"]["id"].as_str().unwrap().to_owned();
+    let answer = json!({"method": "totp", "code": second.code(0)});
+    assert_eq!(
+        broker.on(&mut own, "C2", &theirs).post(&format!("/verify/{theirs}/answer"), &answer).status,
+        200
+    );
+
     let mut attacker = broker.asks();
     let (mut looked_at, mut refused) = (0, 0);
     let mut challenge = String::new();

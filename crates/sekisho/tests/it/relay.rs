@@ -136,6 +136,56 @@ fn a_login_is_let_in_only_by_the_result_that_came_back() {
     assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("result")), "{refused:?}");
 }
 
+/// Whoever is in a session has a challenge by asking for anything: it leads to its own page, and not to what the customer proves
+/// themselves with.
+#[test]
+fn who_was_sent_to_a_challenge_is_not_in_the_security_centre() {
+    let broker = Broker::start("");
+    for action in [withdrawal("C1"), json!({"customer": "C1", "kind": "profile.view"})] {
+        let made = broker.asks().post("/v1/challenges", &action.to_string()).unwrap().json();
+        let mut browser = broker.browser_of(&json!({
+            "customer": "C1", "page": "verify", "challenge": made["id"],
+            "return_to": format!("{}/back", broker.origin()),
+        }));
+        let page = browser.get(&format!("/verify/{}", made["id"].as_str().unwrap()));
+        assert!(page.status == 200 && !page.body.contains("href=\"/security"), "{page:?}");
+        assert_eq!(browser.get("/security").status, 403);
+        for (path, body) in [
+            ("/security/confirm", json!({"change": {"act": "enrol"}})),
+            ("/security/passkey", json!({})),
+            ("/security/totp", json!({})),
+            ("/security/recovery", json!({})),
+            ("/security/devices", json!({"name": "mine"})),
+            ("/security/report", json!({})),
+        ] {
+            assert_eq!(browser.post(path, &body).status, 403, "{path}");
+        }
+    }
+    assert_eq!(broker.browser("C1").post("/security/passkey", &json!({})).status, 200, "nothing is locked");
+}
+
+/// What a login's proof does not bind is not taken for it, and changes nothing of how it comes back.
+#[test]
+fn a_login_says_nothing_beside_its_point() {
+    let broker = Broker::start("");
+    for (field, value) in [
+        ("device", json!({"device": "d-7f3a"})),
+        ("amount", json!({"minor": 1, "currency": "JPY"})),
+        ("only_own_devices", json!(true)),
+    ] {
+        for kind in ["login", "password.reset", "password.change", "session.activity", "profile.view"] {
+            let action = json!({"customer": "C1", "kind": kind, field: value});
+            let refused = broker.asks().post("/v1/challenges", &action.to_string()).unwrap();
+            assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
+        }
+    }
+    for kind in ["customer.report", "case.disposition"] {
+        let action = json!({"customer": "C1", "kind": kind});
+        let refused = broker.asks().post("/v1/challenges", &action.to_string()).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("kind")), "{refused:?}");
+    }
+}
+
 /// A challenge is answered on the visit on which it was handed over last, and its result stays there: a link to the page, a visit of the
 /// customer's for something else, and a second handover lead nowhere.
 #[test]

@@ -249,16 +249,19 @@ impl AuthenticatorMeant {
     }
 }
 
-/// What an action has to say, or its proof would be good for another one, too.
+/// What an action has to say, or its proof would be good for another one, too; and nothing that its proof would not bind.
 fn whole(action: Action) -> Result<Action, Problem> {
-    match action.missing().first() {
-        None => Ok(action),
-        Some(field) => {
-            let problem =
-                format!("is missing; a proof for `{}` without it would be good for any", action.kind);
-            Err(Problem::invalid(*field, problem))
+    let kind = action.kind;
+    let (field, problem) = match (action.beside_its_point(), action.missing().first()) {
+        (Some(field), _) => {
+            (field, format!("has no place for `{kind}`: its proof says only who somebody is"))
         }
-    }
+        (None, Some(field)) => {
+            (*field, format!("is missing; a proof for `{kind}` without it is good for any"))
+        }
+        (None, None) => return Ok(action),
+    };
+    Err(Problem::invalid(field, problem))
 }
 
 /// Makes a challenge that no decision asked for.

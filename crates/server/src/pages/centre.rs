@@ -17,7 +17,7 @@ use super::origin::{place, program};
 use super::picture::Picture;
 use super::recent::{Login, Notice, Recent, What, is_theirs};
 use super::texts::Texts;
-use super::visits::{Visitor, acting_signed_in};
+use super::visits::{Visitor, acting_in_centre};
 use crate::api::App;
 use crate::proof::ProofError;
 
@@ -139,7 +139,7 @@ impl NoticeRow {
 
 /// The customer says of a login, or of the account as a whole, that it was not them.
 pub(super) async fn report(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, ReportSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, ReportSent) = acting_in_centre(&app, request).await?;
     let Visitor { visit, texts, .. } = &visitor;
     let refused = |error| Refused::new(error, *texts);
     if let Some(event) = &sent.event

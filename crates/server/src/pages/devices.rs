@@ -13,7 +13,7 @@ use super::Refused;
 use super::changes::ChangeSent;
 use super::security::said;
 use super::texts::Texts;
-use super::visits::{Visitor, acting_signed_in};
+use super::visits::{Visitor, acting_in_centre};
 use crate::api::App;
 use crate::proof::{NewDevice, ProofError, Visit, parse_authenticator_id};
 
@@ -95,7 +95,7 @@ pub(super) fn new_device(visit: &Visit, name: &str) -> Result<NewDevice, ProofEr
 
 /// Registers the device that looks at the page.
 pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, NameSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, NameSent) = acting_in_centre(&app, request).await?;
     let texts = visitor.texts;
     let refused = |error| Refused::new(error, texts);
     let change = ChangeSent::Register { name: sent.name.clone() };
@@ -107,7 +107,7 @@ pub(super) async fn add(State(app): State<Arc<App>>, request: Request) -> Result
 
 /// Takes one back.
 pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, OneSent) = acting_in_centre(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("device")))?;
     let change = ChangeSent::Forget { id: sent.id };
@@ -118,7 +118,7 @@ pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Res
 
 /// Lets in nothing else, or anything again.
 pub(super) async fn only(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OnlySent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, OnlySent) = acting_in_centre(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let change = ChangeSent::Only { only: sent.only };
     let visit = change.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;

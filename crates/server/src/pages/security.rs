@@ -18,7 +18,7 @@ use super::devices::Devices;
 use super::picture::Picture;
 use super::recent::recent;
 use super::texts::Texts;
-use super::visits::{Visitor, acting_signed_in, keep_browser, signed_in};
+use super::visits::{Visitor, acting_in_centre, keep_browser, sent_to_centre};
 use super::{Refused, rendered};
 use crate::api::App;
 use crate::proof::{ConfirmedBy, Confirming, ProofError, Visit, parse_authenticator_id};
@@ -98,7 +98,7 @@ pub(super) struct OneSent {
 }
 
 pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refused> {
-    let visitor = signed_in(&app, &headers).map_err(|refused| {
+    let visitor = sent_to_centre(&app, &headers).map_err(|refused| {
         let texts = Texts { japanese: crate::api::prefers_japanese(&headers) };
         refused.on_page(texts)
     })?;
@@ -157,7 +157,7 @@ fn shown_name(name: &str, texts: Texts) -> String {
 
 /// Proves by a passkey that the customer means one change: the script brings what it is given with that change.
 pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, ConfirmationSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, ConfirmationSent) = acting_in_centre(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let change = sent.change.action(&app, &visitor).await.map_err(refused)?;
     let Some(credential) = sent.credential else {
@@ -179,7 +179,7 @@ pub(super) async fn confirm(State(app): State<Arc<App>>, request: Request) -> Re
 
 /// Enrols a passkey.
 pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, CredentialSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, CredentialSent) = acting_in_centre(&app, request).await?;
     let texts = visitor.texts;
     let (name, refused) = (texts.of(PASSKEY_NAME), |error| Refused::new(error, texts));
     let visit = ChangeSent::Enrol.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
@@ -193,7 +193,7 @@ pub(super) async fn passkey(State(app): State<Arc<App>>, request: Request) -> Re
 
 /// Enrols an authenticator app: first its secret, as text and as a picture, then a code of it.
 pub(super) async fn totp(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, TotpSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, TotpSent) = acting_in_centre(&app, request).await?;
     let texts = visitor.texts;
     let (name, refused) = (texts.of(APP_NAME), |error| Refused::new(error, texts));
     let visit = ChangeSent::Totp.confirmed(&app, &visitor, sent.proof.as_deref()).await.map_err(refused)?;
@@ -213,13 +213,13 @@ async fn begin_totp(app: &App, visit: &Visit, texts: Texts) -> Result<Response, 
     let picture = QrCode::new(begun.uri.as_bytes())
         .map(|code| code.render::<svg::Color<'_>>().min_dimensions(220, 220).build())
         .unwrap_or_default();
-    let told = json!({ "token": begun.token, "secret": begun.secret, "picture": picture });
+    let told = json!({ "token": begun.token, "secret": begun.secret, "uri": begun.uri, "picture": picture });
     Ok(Json(told).into_response())
 }
 
 /// Makes recovery codes.
 pub(super) async fn recovery(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, RecoverySent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, RecoverySent) = acting_in_centre(&app, request).await?;
     let texts = visitor.texts;
     let refused = |error| Refused::new(error, texts);
     let visit =
@@ -231,7 +231,7 @@ pub(super) async fn recovery(State(app): State<Arc<App>>, request: Request) -> R
 
 /// Gives one another name.
 pub(super) async fn rename(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, OneSent) = acting_in_centre(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
     let name = sent.name.unwrap_or_default();
@@ -241,7 +241,7 @@ pub(super) async fn rename(State(app): State<Arc<App>>, request: Request) -> Res
 
 /// Removes one.
 pub(super) async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refused> {
-    let (visitor, sent): (Visitor, OneSent) = acting_signed_in(&app, request).await?;
+    let (visitor, sent): (Visitor, OneSent) = acting_in_centre(&app, request).await?;
     let refused = |error| Refused::new(error, visitor.texts);
     let id = parse_authenticator_id(&sent.id).ok_or_else(|| refused(ProofError::Absent("authenticator")))?;
     let change = ChangeSent::Remove { id: sent.id };

@@ -45,6 +45,8 @@ struct VerifyPage<'a> {
     visit: String,
     /// Whether the customer was wholly signed in when they were sent here.
     signed_in: bool,
+    /// Of somebody who has nothing to answer with: from when on they have, in a sentence.
+    cooling: Option<String>,
     next: Option<String>,
     /// Where the customer goes who does not answer.
     away: Option<String>,
@@ -128,7 +130,7 @@ pub(super) async fn page(
     let allowed = found.challenge.allowed();
     let mut rows = wording::rows(action, texts);
     rows.extend(asked_by(&app, &visitor, found.challenge.made()));
-    let page = VerifyPage {
+    let mut page = VerifyPage {
         texts,
         name: &app.proofs.settings().name,
         support: app.proofs.settings().support.as_deref(),
@@ -148,9 +150,14 @@ pub(super) async fn page(
         only_who: action.says_only_who(),
         visit: visitor.visit.tag(),
         signed_in: visitor.visit.signed_in,
+        cooling: None,
         next: next(&app, &visitor, id, &found.challenge),
         away: away(&visitor),
     };
+    if page.has_no_way() {
+        let from = app.proofs.cools_until(action).await.map_err(refused)?;
+        page.cooling = from.map(|from| texts.of("error.cooling").replace("{time}", &texts.time(from)));
+    }
     Ok(rendered(&page).into_response())
 }
 

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use model::CustomerId;
 use serde::de::DeserializeOwned;
 
 use super::texts::Texts;
@@ -56,22 +57,26 @@ pub(super) fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused
     let token = cookie(headers, &name(&app.proofs, VISIT_COOKIE)).unwrap_or_default();
     let visit = app.proofs.visit(&token).map_err(|error| Refused::new(error, texts))?;
     let texts = Texts { japanese: visit.japanese };
-    Ok(Visitor { texts, browser: cookie(headers, &name(&app.proofs, BROWSER_COOKIE)), visit })
+    let browser = cookie(headers, &name(&app.proofs, &browser_cookie(&app.proofs, &visit.customer)));
+    Ok(Visitor { texts, browser, visit })
 }
 
-/// A visitor who was wholly signed in when the broker's site sent them: who was sent to a challenge because their login is asked for
-/// proof was not, and sees and changes nothing else.
-pub(super) fn signed_in(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused> {
+/// A visitor whom the broker's site sent to the security centre: who was sent to a challenge sees and changes nothing else. The site may
+/// send only those there who proved themselves just now, and whoever is in a session has a challenge by asking for anything.
+pub(super) fn sent_to_centre(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused> {
     let visitor = visitor(app, headers)?;
-    if visitor.visit.signed_in { Ok(visitor) } else { Err(Refused::new(ProofError::Visit, visitor.texts)) }
+    match visitor.visit.page {
+        Page::Security => Ok(visitor),
+        Page::Verify(_) => Err(Refused::new(ProofError::Visit, visitor.texts)),
+    }
 }
 
 /// The same who does something, and what they send.
-pub(super) async fn acting_signed_in<T: DeserializeOwned>(
+pub(super) async fn acting_in_centre<T: DeserializeOwned>(
     app: &App,
     request: Request,
 ) -> Result<(Visitor, T), Refused> {
-    signed_in(app, request.headers())?;
+    sent_to_centre(app, request.headers())?;
     acting(app, request).await
 }
 
@@ -109,8 +114,14 @@ pub(super) fn keep_visit(proofs: &Proofs, visit: &Visit, response: &mut Response
 pub(super) async fn keep_browser(proofs: &Proofs, visitor: &Visitor, response: &mut Response) {
     let browser = visitor.browser.as_deref();
     if let Some(token) = proofs.new_browser_token(&visitor.visit.customer, browser).await {
-        keep(proofs, BROWSER_COOKIE, &token, BROWSER_SECONDS, response);
+        let cookie = browser_cookie(proofs, &visitor.visit.customer);
+        keep(proofs, &cookie, &token, BROWSER_SECONDS, response);
     }
+}
+
+/// One for each customer: those who share a browser do not make strangers of each other.
+fn browser_cookie(proofs: &Proofs, customer: &CustomerId) -> String {
+    format!("{BROWSER_COOKIE}_{}", proofs.mark(customer))
 }
 
 fn keep(proofs: &Proofs, cookie: &str, value: &str, seconds: u32, response: &mut Response) {

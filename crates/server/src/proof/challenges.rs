@@ -325,6 +325,15 @@ impl Proofs {
         Ok(Found { shown: show(id, &challenge, self.now()), challenge })
     }
 
+    /// From when on something that the customer has, and that is too new now, may answer for this.
+    pub(crate) async fn cools_until(&self, action: &Action) -> Result<Option<Time>, ProofError> {
+        let (reports, now) = (self.reports(&action.customer).await?, self.now());
+        let has = self.has(&action.customer).await?;
+        let may = |each: &&Authenticator| !reports.question(each) && !matches!(each.kind, Kind::Recovery(_));
+        let from = has.iter().filter(may).map(Authenticator::counts_from);
+        Ok(from.filter(|from| now < *from && *from < Time::MAX).min())
+    }
+
     /// Begins to answer with a passkey.
     pub(crate) async fn begin_answer(&self, id: ChallengeId, by: &Answerer) -> Result<Value, ProofError> {
         let reports = self.reports(&by.customer).await?;
@@ -345,7 +354,7 @@ impl Proofs {
             }
             Ok(has.into_iter().filter_map(passkey).collect::<Vec<_>>())
         });
-        self.passkeys.begin_proof(id.0, &passkeys.await?, now)
+        self.passkeys.begin_proof((id.0, id.0), &passkeys.await?, now)
     }
 
     /// Ends it.

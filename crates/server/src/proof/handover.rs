@@ -256,6 +256,12 @@ impl Proofs {
         Ok(visit.with(proven))
     }
 
+    /// By which a browser tells its customers apart, and says nothing of who they are.
+    pub(crate) fn mark(&self, customer: &CustomerId) -> String {
+        let [first, second, third, fourth, ..] = self.keys.name("browser's customer", customer.as_str());
+        data_encoding::HEXLOWER.encode(&[first, second, third, fourth])
+    }
+
     /// A token for a browser in which this customer proved themselves.
     fn browser_token(&self, customer: &CustomerId) -> Option<String> {
         let browser = Browser {

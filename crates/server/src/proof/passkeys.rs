@@ -2,7 +2,6 @@
 //! between its two halves is in memory, for five minutes and used once; after a restart the customer begins again. Must not
 //! know what a proof is for.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use data_encoding::BASE64URL_NOPAD;
@@ -16,49 +15,36 @@ use webauthn_rs::prelude::{
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
+use super::ceremonies::{Id, Owned, Recent};
 use super::settings::ProofSettings;
 use super::{ProofError, hardware};
 
-/// Ceremonies under way at most.
-const CEREMONIES_MAX: usize = 50_000;
+/// Ceremonies under way that are kept at least.
+const CEREMONIES_KEPT: usize = 25_000;
 const CEREMONY_S: i64 = 5 * 60;
-/// Of these, enrolments of attested hardware: the library keeps the roots with each.
-const ATTESTED_MAX: usize = 1_000;
-
-/// Sign-ins that began before so many others are forgotten: anybody may begin one, so they have room of their own.
-const SIGN_INS_MAX: usize = 25_000;
+/// Enrolments of attested hardware: the library keeps the roots with each.
+const ATTESTED_KEPT: usize = 500;
+/// Sign-ins that began last: anybody may begin one, so they have room of their own.
+const SIGN_INS_KEPT: usize = 25_000;
 
 /// The library, set up, and what is under way.
 pub(crate) struct Passkeys {
     webauthn: Webauthn,
     /// What hardware must be attested by, where hardware is asked for.
     roots: Option<AttestationCaList>,
-    under_way: Mutex<HashMap<[u8; 16], UnderWay>>,
-    sign_ins: Mutex<SignIns>,
+    /// Nobody is refused: under a flood the oldest go.
+    under_way: Mutex<UnderWays>,
+    sign_ins: Mutex<Recent<Begun>>,
 }
 
-/// Sign-ins under way: those that began last, and as many before them. Nobody is refused; under a flood the oldest go.
-#[derive(Default)]
-struct SignIns {
-    last: HashMap<[u8; 16], Begun>,
-    before: HashMap<[u8; 16], Begun>,
+/// Attested enrolments by themselves: they are large.
+struct UnderWays {
+    attested: Owned<UnderWay>,
+    others: Owned<UnderWay>,
 }
 
 /// When a sign-in ends, and its half that stays here.
 type Begun = (Time, Box<DiscoverableAuthentication>);
-
-impl SignIns {
-    fn put(&mut self, id: [u8; 16], begun: Begun) {
-        if self.last.len() >= SIGN_INS_MAX {
-            self.before = std::mem::take(&mut self.last);
-        }
-        self.last.insert(id, begun);
-    }
-
-    fn take(&mut self, id: &[u8; 16]) -> Option<Begun> {
-        self.last.remove(id).or_else(|| self.before.remove(id))
-    }
-}
 
 struct UnderWay {
     ends: Time,
@@ -106,10 +92,13 @@ impl Passkeys {
         }
         let webauthn = builder.build().map_err(|error| error.to_string())?;
         let roots = settings.hardware.as_ref().map(hardware::roots).transpose()?;
-        Ok(Self { webauthn, roots, under_way: Mutex::default(), sign_ins: Mutex::default() })
+        let under_way =
+            UnderWays { attested: Owned::new(ATTESTED_KEPT), others: Owned::new(CEREMONIES_KEPT) };
+        let sign_ins = Mutex::new(Recent::new(SIGN_INS_KEPT));
+        Ok(Self { webauthn, roots, under_way: Mutex::new(under_way), sign_ins })
     }
 
-    /// Begins to enrol one, under `id`: what the browser is given. One that the customer has is not enrolled again.
+    /// Begins to enrol one for whoever has this handle, under `id`: what the browser is given. One that they have is not enrolled again.
     pub(crate) fn begin_enrolment(
         &self,
         id: [u8; 16],
@@ -118,7 +107,7 @@ impl Passkeys {
         has: Vec<CredentialID>,
         now: Time,
     ) -> Result<Value, ProofError> {
-        let (handle, has) = (Uuid::from_bytes(handle), Some(has));
+        let (owner, handle, has) = (handle, Uuid::from_bytes(handle), Some(has));
         let (options, ceremony) = match self.roots.clone() {
             None => {
                 let begun = self.webauthn.start_passkey_registration(handle, name, name, has);
@@ -132,7 +121,7 @@ impl Passkeys {
         }
         .map_err(refused)?;
         let mut options = json(&options)?;
-        self.put(id, ceremony, &options, now)?;
+        self.put((owner, id), ceremony, &options, now);
         // The library asks for none; one that can be found without a name signs in without one.
         if let Some(selection) = options.pointer_mut("/publicKey/authenticatorSelection") {
             selection["residentKey"] = "preferred".into();
@@ -166,10 +155,10 @@ impl Passkeys {
         Ok((passkey.cred_id().to_vec(), kept(&passkey)?))
     }
 
-    /// Begins a proof with one of these, under `id`.
+    /// Begins a proof with one of these, under `id`, as one of a few of this owner.
     pub(crate) fn begin_proof(
         &self,
-        id: [u8; 16],
+        (owner, id): (Id, Id),
         passkeys: &[String],
         now: Time,
     ) -> Result<Value, ProofError> {
@@ -180,7 +169,7 @@ impl Passkeys {
         }
         let (options, state) = self.webauthn.start_passkey_authentication(&passkeys).map_err(refused)?;
         let options = json(&options)?;
-        self.put(id, Ceremony::Prove(Box::new(state)), &options, now)?;
+        self.put((owner, id), Ceremony::Prove(Box::new(state)), &options, now);
         Ok(options)
     }
 
@@ -247,36 +236,30 @@ impl Passkeys {
         proven(&mut passkey, &ended.map_err(|error| failed(&error, &answer))?)
     }
 
-    fn put(&self, id: [u8; 16], ceremony: Ceremony, options: &Value, now: Time) -> Result<(), ProofError> {
+    fn put(&self, (owner, id): (Id, Id), ceremony: Ceremony, options: &Value, now: Time) {
         let asked = options.pointer("/publicKey/challenge").and_then(Value::as_str).unwrap_or_default();
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if under_way.len() >= CEREMONIES_MAX {
-            under_way.retain(|_, each| now < each.ends);
-            if under_way.len() >= CEREMONIES_MAX {
-                return Err(ProofError::Busy);
-            }
-        }
-        let is_attested = |each: &UnderWay| matches!(each.ceremony, Ceremony::EnrolAttested(_));
-        if matches!(ceremony, Ceremony::EnrolAttested(_)) {
-            under_way.retain(|_, each| now < each.ends);
-            if under_way.values().filter(|each| is_attested(each)).count() >= ATTESTED_MAX {
-                return Err(ProofError::Busy);
-            }
-        }
         let (ends, asked) = (now.plus_us(CEREMONY_S * SECOND_US), asked.trim_end_matches('=').to_owned());
-        under_way.insert(id, UnderWay { ends, asked, ceremony });
-        Ok(())
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let UnderWays { attested, others } = &mut *under_way;
+        let (of_its_sort, of_the_other) = match &ceremony {
+            Ceremony::EnrolAttested(_) => (attested, others),
+            _ => (others, attested),
+        };
+        of_the_other.take(&id);
+        of_its_sort.put(owner, id, UnderWay { ends, asked, ceremony });
     }
 
     /// Takes it: a second answer finds nothing. What answers an older one, of another tab, leaves it.
     fn take(&self, id: &[u8; 16], answer: &Value, now: Time) -> Option<Ceremony> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let UnderWays { attested, others } = &mut *under_way;
+        let of_its_sort = if attested.get(id).is_some() { attested } else { others };
         if answered(answer)
-            .is_some_and(|answered| under_way.get(id).is_some_and(|each| each.asked != answered))
+            .is_some_and(|answered| of_its_sort.get(id).is_some_and(|each| each.asked != answered))
         {
             return None;
         }
-        let taken = under_way.remove(id)?;
+        let taken = of_its_sort.take(id)?;
         (now < taken.ends).then_some(taken.ceremony)
     }
 }
@@ -334,7 +317,7 @@ mod tests {
     use model::time::SECOND_US;
     use serde_json::json;
 
-    use super::{ATTESTED_MAX, CEREMONY_S, Failed, Passkeys, SIGN_INS_MAX};
+    use super::{ATTESTED_KEPT, CEREMONY_S, Failed, Passkeys, SIGN_INS_KEPT};
     use crate::proof::{Hardware, ProofError, ProofSettings};
 
     fn at(seconds: i64) -> Time {
@@ -391,33 +374,34 @@ mod tests {
     }
 
     #[test]
-    fn enrolments_that_ask_for_hardware_are_bounded_and_leave_after_their_time() {
+    fn enrolments_that_ask_for_hardware_are_bounded_and_nobody_waits_for_others() {
         let hardware = Some(Hardware { roots: ROOT.to_owned(), aaguids: Vec::new() });
         let passkeys = Passkeys::new(&ProofSettings { hardware, ..ProofSettings::default() }).unwrap();
-        let begin = |number: usize, now| {
-            let mut id = [0; 16];
-            id[..8].copy_from_slice(&number.to_be_bytes());
-            passkeys.begin_enrolment(id, [2; 16], "C1", Vec::new(), now)
+        let id = |number: usize| u128::try_from(number).unwrap().to_be_bytes();
+        let begin = |owner, number: usize| {
+            passkeys.begin_enrolment(id(number), owner, "C1", Vec::new(), at(0)).map(drop).unwrap();
         };
-        for number in 0..ATTESTED_MAX {
-            begin(number, at(0)).unwrap();
-        }
-        let refused = begin(ATTESTED_MAX, at(CEREMONY_S - 1)).unwrap_err();
-        assert!(matches!(refused, ProofError::Busy), "{refused}");
-        passkeys.begin_sign_in([1; 16], at(1)).unwrap();
-        begin(ATTESTED_MAX, at(CEREMONY_S)).unwrap();
+        let is_there = |number: usize| passkeys.under_way.lock().unwrap().attested.get(&id(number)).is_some();
+        begin([2; 16], 0);
+        // One customer's, however many, take no room of another's.
+        (1..=ATTESTED_KEPT * 3).for_each(|number| begin([3; 16], number));
+        assert!(is_there(0) && !is_there(1) && is_there(ATTESTED_KEPT * 3));
+        // A flood of many takes the oldest.
+        (1..=ATTESTED_KEPT * 2).for_each(|number| begin(id(number), number));
+        assert!(!is_there(0) && is_there(ATTESTED_KEPT * 2));
     }
 
     /// Whoever floods the login page takes the place of sign-ins, and of nothing else.
     #[test]
     fn many_sign_ins_take_no_room_of_others() {
         let passkeys = Passkeys::new(&ProofSettings::default()).ok().unwrap();
+        passkeys.begin_enrolment([1; 16], [2; 16], "C1", Vec::new(), at(0)).ok().unwrap();
         let id = |number: usize| u128::try_from(number).unwrap().to_be_bytes();
-        for number in 0..=SIGN_INS_MAX * 2 {
+        for number in 0..=SIGN_INS_KEPT * 2 {
             passkeys.begin_sign_in(id(number), at(0)).ok().unwrap();
         }
         let take = |number: usize| passkeys.sign_ins.lock().unwrap().take(&id(number)).is_some();
-        assert!(!take(0) && take(SIGN_INS_MAX) && take(SIGN_INS_MAX * 2));
-        assert!(passkeys.under_way.lock().unwrap().is_empty());
+        assert!(!take(0) && take(SIGN_INS_KEPT) && take(SIGN_INS_KEPT * 2));
+        assert!(passkeys.under_way.lock().unwrap().others.get(&[1; 16]).is_some());
     }
 }

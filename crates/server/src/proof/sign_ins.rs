@@ -55,12 +55,16 @@ impl Proofs {
         };
         let customer = self.keeper.act(move |kept| kept.handle(&handle)).await?;
         let customer = customer.ok_or(ProofError::UnknownPasskey)?;
-        let (has, reports) = (self.has(&customer).await?, self.reports(&customer).await?);
+        // Reports first: looking at them settles what counts again.
+        let reports = self.reports(&customer).await?;
+        let has = self.has(&customer).await?;
         let proven = self.passkeys.end_sign_in(&id, answer, &passkeys_of(&has), self.now());
         // Nothing new signs in where something old does: it may be a thief's.
         let now = self.now();
         let is_old = |each: &Authenticator| each.counts(now) && !matches!(each.kind, Kind::Recovery(_));
-        let has_old = has.iter().any(|each| is_old(each) && !reports.question(each));
+        let reached = self.ways_to_reach(&customer, now).await?;
+        let has_old = has.iter().any(|each| is_old(each) && !reports.question(each))
+            || reached.iter().any(|(_, counts_from)| *counts_from <= now);
         let whose = (&customer, reports);
         let then = move |_kept: &Kept<'_>, passed: Passed, matures| match has_old && !passed.matured {
             true => Err(Refusal::cooling(matures, now).into()),

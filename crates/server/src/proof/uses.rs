@@ -45,7 +45,8 @@ impl Proofs {
                 return Ok(Confirming::Challenge(self.for_visit(visit, change).await?));
             }
         }
-        let options = self.passkeys.begin_proof(self.confirming(visit, &change)?, &passkeys_of(&has), now)?;
+        let id = self.confirming(visit, &change)?;
+        let options = self.passkeys.begin_proof((*visit.id(), id), &passkeys_of(&has), now)?;
         Ok(Confirming::Passkey(options))
     }
 
@@ -65,6 +66,12 @@ impl Proofs {
         answer: Value,
         change: Action,
     ) -> Result<String, ProofError> {
+        // Something stronger may count since it began.
+        if self.confirms_by(&visit.customer).await? == ConfirmedBy::Challenge {
+            return Err(ProofError::Conflict(
+                "it is confirmed in another way by now; begin again".to_owned(),
+            ));
+        }
         let passed = |_kept: &Kept<'_>, passed, _matures| Ok(passed);
         let id = self.confirming(visit, &change)?;
         let whose = (&visit.customer, self.reports(&visit.customer).await?);

@@ -27,13 +27,8 @@ const PERSONS_FOR_A_FORM: u8 = 2;
 pub fn persons(action: &Action, two_above_yen: u64) -> u8 {
     let is_little =
         |amount: &Money| amount.currency.as_str() == "JPY" && amount.minor.unsigned_abs() <= two_above_yen;
-    let named = [action.amount.as_ref(), action.order.as_ref().and_then(|order| order.notional.as_ref())];
-    let mut named = named.into_iter().flatten().peekable();
-    let one_is_enough = if moves(action) {
-        named.peek().is_some() && named.all(is_little)
-    } else {
-        !needs_mature(action.kind)
-    };
+    let one_is_enough =
+        if moves(action) { moved(action).is_some_and(is_little) } else { !needs_mature(action.kind) };
     if one_is_enough { 1 } else { 2 }
 }
 
@@ -44,10 +39,16 @@ fn moves(action: &Action) -> bool {
 /// How many yen an action moves, as far as it says so in yen: what adds up, over a day, against the limit of [`persons`].
 #[must_use]
 pub fn moved_yen(action: &Action) -> u64 {
-    let notional = action.order.as_ref().and_then(|order| order.notional.as_ref());
-    let named = [action.amount.as_ref(), notional].into_iter().flatten().filter(|_| moves(action));
-    let yen = named.filter(|amount| amount.currency.as_str() == "JPY");
-    yen.map(|amount| amount.minor.unsigned_abs()).max().unwrap_or(0)
+    let yen = moved(action).filter(|amount| moves(action) && amount.currency.as_str() == "JPY");
+    yen.map_or(0, |amount| amount.minor.unsigned_abs())
+}
+
+/// How much it moves: of an order what it is worth, whatever else is told beside it.
+fn moved(action: &Action) -> Option<&Money> {
+    match action.kind {
+        EventKind::Order => action.order.as_ref()?.notional.as_ref(),
+        _ => action.amount.as_ref(),
+    }
 }
 
 /// Persons who confirm the same thing.

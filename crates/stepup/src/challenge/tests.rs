@@ -63,13 +63,14 @@ fn what_was_not_let_through_is_over_with_a_report_of_something_else() {
     }
 }
 
+fn event(kind: &str, more: &str) -> Action {
+    let bare = r#"{"id":"e","time":"2020-09-16T03:00:00Z","customer":"C1","outcome":"attempted","kind":"#;
+    action(&format!("{bare}\"{kind}\"{more}}}"))
+}
+
 /// What says too little to be bound is not asked to be confirmed.
 #[test]
 fn an_action_says_what_it_misses() {
-    let event = |kind: &str, more: &str| {
-        let bare = r#"{"id":"e","time":"2020-09-16T03:00:00Z","customer":"C1","outcome":"attempted","kind":"#;
-        action(&format!("{bare}\"{kind}\"{more}}}"))
-    };
     let (amount, account, payee, contact, order) = (
         r#","amount":{"minor":1,"currency":"JPY"}"#,
         r#","bank_account":{"bank":"0001","branch":"001","number":"1234567"}"#,
@@ -101,6 +102,23 @@ fn an_action_says_what_it_misses() {
         ("login", "", vec![]),
     ] {
         assert_eq!(event(kind, more).missing(), missing, "{kind} {more}");
+    }
+}
+
+/// What is told beside the point of a login makes nothing more of its proof.
+#[test]
+fn what_says_only_who_says_so_by_its_kind() {
+    let amount = r#","amount":{"minor":1,"currency":"JPY"}"#;
+    for (kind, more, only_who, beside) in [
+        ("login", "", true, None),
+        ("login", amount, true, Some("amount")),
+        ("password.reset", amount, true, Some("amount")),
+        ("withdrawal", amount, false, None),
+        ("withdrawal", "", true, None),
+        ("contact.change", amount, true, None),
+    ] {
+        let action = event(kind, more);
+        assert_eq!((action.says_only_who(), action.beside_its_point()), (only_who, beside), "{kind} {more}");
     }
 }
 

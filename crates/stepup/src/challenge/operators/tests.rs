@@ -57,6 +57,14 @@ fn little_takes_one_person_and_everything_else_two() {
         (action("login", ""), 1),
         (action("profile.view", ""), 1),
         (action("order", r#","order":{"symbol":"7203","side":"buy","quantity":1}"#), 2),
+        // What is told beside what it is worth makes nothing of it little.
+        (
+            action(
+                "order",
+                r#","amount":{"minor":1,"currency":"JPY"},"order":{"symbol":"7203","side":"buy","quantity":1000000000}"#,
+            ),
+            2,
+        ),
         (
             action(
                 "order",

@@ -1,0 +1,35 @@
+//! Signs of a text that nobody sees, and that make it read as another one (Unicode Technical Report 36, section 2.9; Unicode Standard
+//! Annex 9). Must not know what a text is.
+
+/// Whether it turns the direction of the text around it.
+#[must_use]
+pub const fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with a sign that is seen, `�`, for each that is not: what turns its direction, breaks its lines or takes no room. Joiners
+/// stay, without which some scripts and pictures are not what they are.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let takes_no_room = |c: char| matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let seen = |c| if turns(c) || takes_no_room(c) || breaks(c) { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(seen).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_is_not_seen_is_shown() {
+        for (text, shown) in [
+            ("\u{202e}pj.elpmaxe@orat", "�pj.elpmaxe@orat"),
+            ("090\u{200b}1111\u{2028}2222\n", "090�1111�2222�"),
+            ("ヤマダ タロウ", "ヤマダ タロウ"),
+            ("👩\u{200d}👧 山田", "👩\u{200d}👧 山田"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+    }
+}
