@@ -144,7 +144,8 @@ pub(crate) const VAULT: Schema = Schema {
 /// last row of the journal that it covers.
 pub(crate) const INDEX: Schema = Schema {
     application_id: 0x5345_4b49,
-    migrations: &[Sql("
+    migrations: &[
+        Sql("
         CREATE TABLE entry(
             run INTEGER NOT NULL,
             kind INTEGER NOT NULL,
@@ -160,7 +161,10 @@ pub(crate) const INDEX: Schema = Schema {
             commits INTEGER NOT NULL
         ) STRICT;
         INSERT INTO reached(one, seq, digest, commits) VALUES(1, 0, 0, 0);
-    ")],
+    "),
+        // What customers said was not them is kept apart: all of it is made anew.
+        Sql("DELETE FROM entry; DELETE FROM run; UPDATE reached SET seq = 0, digest = 0;"),
+    ],
     page_bytes: PAGE_BYTES,
     synchronous: "NORMAL",
     progress: "SELECT printf('%020d', commits) FROM reached",

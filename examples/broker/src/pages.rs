@@ -31,10 +31,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        // Whose request failed is not known here: both languages.
+        // Why is for who runs the site. Whose request failed is not known here: both languages.
+        eprintln!("{:#}", self.0);
         let [ja, en] = ["ja", "en"].map(|word| Texts::of(&HeaderMap::new(), Some(word)));
-        let why = escaped(&self.0.to_string());
-        let page = page(ja, &format!("<h1>{}</h1><p lang=en>{}</p><!-- {why} -->", ja.failed, en.failed));
+        let page = page(ja, &format!("<h1>{}</h1><p lang=en>{}</p>", ja.failed, en.failed));
         (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
     }
 }
@@ -181,6 +181,7 @@ pub(crate) async fn withdraw(
 ) -> Shown {
     let account = |customer: &CustomerId| site.accounts.shown(customer).1;
     wants(&site, &headers, EventKind::Withdrawal, |event, customer| {
+        anyhow::ensure!(form.amount > 0, "nothing to withdraw");
         event.amount = serde_json::from_value(json!({"minor": form.amount, "currency": "JPY"}))?;
         event.bank_account = serde_json::from_value(account(customer))?;
         Ok(())
@@ -268,8 +269,10 @@ async fn wants(
         Err(redirect) => return Ok(redirect.into_response()),
     };
     let mut event = asker.event(headers, kind, customer)?;
-    details(&mut event, customer)?;
     let texts = Texts::of(headers, None);
+    if let Err(_what_was_typed) = details(&mut event, customer) {
+        return Ok(stopped(StatusCode::UNPROCESSABLE_ENTITY, texts, texts.not_accepted, "/home"));
+    }
     Ok(told(&ask(site, &asker, event, texts).await?, texts))
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Texts {
     pub(crate) sell: &'static str,
     pub(crate) waits: &'static str,
     pub(crate) refused: &'static str,
+    pub(crate) not_accepted: &'static str,
     pub(crate) failed: &'static str,
     pub(crate) back: &'static str,
     /// Of the other language, in it.
@@ -62,6 +63,7 @@ static JAPANESE: Texts = Texts {
     sell: "売る",
     waits: "受付を保留しました",
     refused: "お手続きできません",
+    not_accepted: "入力内容をご確認ください",
     failed: "お手続きできません。しばらくしてからもう一度お試しください。",
     back: "戻る",
     other: ("en", "English"),
@@ -91,6 +93,7 @@ static ENGLISH: Texts = Texts {
     sell: "Sell",
     waits: "We received it; it waits for a check",
     refused: "This cannot be done",
+    not_accepted: "Please check what you typed",
     failed: "This cannot be done now. Please try again in a while.",
     back: "Back",
     other: ("ja", "日本語"),

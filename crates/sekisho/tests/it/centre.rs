@@ -191,6 +191,25 @@ fn a_login_that_was_not_theirs_locks_the_account() {
     assert_eq!(broker.unlock("C1").status, 200);
     assert_eq!(browser.post("/security/report", &json!({})).status, 200);
     assert!(broker.reports_of("C1")[0]["reason"].is_null());
+    // Staff see them without knowing of whom.
+    broker.tell(&[json!({"id": "r-2", "time": days_ago(0), "kind": "customer.report", "customer": "C2", "outcome": "succeeded"})]);
+    let reported = broker.by("reader").get("/v1/events?kind=customer.report&limit=3").unwrap().json();
+    let of: Vec<_> = reported["events"].as_array().unwrap().iter().map(|each| &each["customer"]).collect();
+    assert_eq!(of, ["C2", "C1", "C1"], "{reported}");
+    let next = format!("/v1/events?kind=customer.report&before={}", reported["next"]);
+    let rest = broker.by("reader").get(&next).unwrap().json();
+    assert_eq!(
+        (rest["events"].as_array().unwrap().len(), &rest["next"]),
+        (1, &serde_json::Value::Null),
+        "{rest}"
+    );
+    for refused in ["kind=login", "kind=customer.report&customer=C1"] {
+        assert_eq!(
+            broker.by("reader").get(&format!("/v1/events?{refused}")).unwrap().status,
+            400,
+            "{refused}"
+        );
+    }
 }
 
 #[test]

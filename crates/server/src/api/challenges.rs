@@ -1,5 +1,4 @@
-//! Challenges for the broker: made, looked at, redeemed; and answered from pages of the broker's own. Must not know what makes
-//! an answer right.
+//! Challenges for the broker: made, looked at, redeemed, answered from pages of its own. Must not know what makes an answer right.
 
 use std::sync::Arc;
 
@@ -225,8 +224,7 @@ impl ActionSent {
 
     /// As an event, so that it is bound exactly as the event of a decision would be.
     fn event(self, app: &App) -> Result<Event, Problem> {
-        let id = "action".parse().map_err(Problem::invalid_event)?;
-        Ok(self.into_event(id, (app.clock)()))
+        Ok(self.into_event("action".parse().map_err(Problem::invalid_event)?, (app.clock)()))
     }
 }
 
@@ -251,7 +249,7 @@ impl AuthenticatorMeant {
 
 /// What an action has to say, or its proof would be good for another one, too; and nothing that its proof would not bind.
 fn whole(action: Action) -> Result<Action, Problem> {
-    let kind = action.kind;
+    let Action { kind, .. } = action;
     let (field, problem) = match (action.beside_its_point(), action.missing().first()) {
         (Some(field), _) => {
             (field, format!("has no place for `{kind}`: its proof says only who somebody is"))

@@ -1,4 +1,4 @@
-//! `GET /v1/events`: events of a customer, from an address or a device, or of all, the newest first.
+//! `GET /v1/events`: events of a customer, from an address or a device, what customers said was not them, or all, the newest first.
 
 #![expect(unused_qualifications, reason = "utoipa names parameters by their path")]
 
@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use model::client::DeviceId;
-use model::{Address, CustomerId};
+use model::{Address, CustomerId, EventKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,7 +26,7 @@ const ROWS_LOOKED_AT_MAX: usize = 4_096;
 /// Bytes of them.
 const BYTES_LOOKED_AT_MAX: usize = 4 << 20;
 
-/// Whose events. At most one of customer, ip and device.
+/// Whose events. At most one of customer, ip, device and kind.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -40,6 +40,9 @@ pub(super) struct EventQuery {
     /// From which device.
     #[param(value_type = Option<String>, max_length = 128)]
     device: Option<DeviceId>,
+    /// `customer.report`: what customers said was not them, all customers together. Other kinds are not kept apart.
+    #[param(value_type = Option<String>, pattern = "^customer\\.report$")]
+    kind: Option<String>,
     /// Only events before this place in the journal: `next` of the page before.
     #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
     before: Option<u64>,
@@ -71,6 +74,8 @@ pub(super) enum Whose {
     Ip(Address),
     /// A device's.
     Device(DeviceId),
+    /// What customers said was not them.
+    Reports,
 }
 
 impl Whose {
@@ -79,6 +84,7 @@ impl Whose {
             Self::Customer(customer) => Subject::customer(customer),
             Self::Ip(ip) => Subject::ip(*ip),
             Self::Device(device) => Subject::device(device),
+            Self::Reports => Subject::Reports,
         }
     }
 
@@ -88,11 +94,12 @@ impl Whose {
             Self::Customer(customer) => event.customer.as_ref() == Some(customer),
             Self::Ip(ip) => event.ip == Some(*ip),
             Self::Device(device) => event.device.as_ref() == Some(device),
+            Self::Reports => event.kind == EventKind::CustomerReport,
         }
     }
 }
 
-/// Events, the newest first: of a customer, from an address, from a device, or of all.
+/// Events, the newest first: of a customer, from an address, from a device, what customers said was not them, or all.
 #[utoipa::path(
     get, operation_id = "events_list", path = "/v1/events", tag = "read", params(EventQuery),
     responses((status = 200, body = EventPage, description = "A page of events"), Refused),
@@ -103,13 +110,19 @@ pub(super) async fn list(
     asked: Asked<EventQuery>,
 ) -> Result<Json<EventPage>, Problem> {
     app.authorize(&headers, Role::may_read)?;
-    let EventQuery { customer, ip, device, before, limit: asked } = query(asked)?;
+    let EventQuery { customer, ip, device, kind, before, limit: asked } = query(asked)?;
     let limit = limit(asked)?;
-    let whose = [customer.map(Whose::Customer), ip.map(Whose::Ip), device.map(Whose::Device)];
+    if kind.as_deref().is_some_and(|kind| kind != EventKind::CustomerReport.as_str()) {
+        return Err(Problem::invalid_query("`kind`: allowed: customer.report, the only one kept apart"));
+    }
+    let reports = kind.map(|_report| Whose::Reports);
+    let whose = [customer.map(Whose::Customer), ip.map(Whose::Ip), device.map(Whose::Device), reports];
     let mut whose = whose.into_iter().flatten();
     let first = whose.next();
     if whose.next().is_some() {
-        return Err(Problem::invalid_query("allowed: one of `customer`, `ip` and `device`, or none for all"));
+        return Err(Problem::invalid_query(
+            "allowed: one of `customer`, `ip`, `device` and `kind`, or none for all",
+        ));
     }
     let before = parts::before(before)?;
     let last = app.readers.read(|reader| Ok(reader.journal.last_seq()?)).await?;

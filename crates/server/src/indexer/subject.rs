@@ -1,8 +1,8 @@
 //! Whom a row of the journal concerns. Must not know where that is kept.
 
 use engine::input::{Body, Observed};
-use model::Time;
 use model::customer::text_key;
+use model::{EventKind, Time};
 use serde::Deserialize;
 use store::{IndexRow, OwnedEntry};
 
@@ -21,6 +21,8 @@ pub(crate) enum Subject {
     Held,
     /// The settlement of a held event, by the hash of its identifier.
     Settled(u64),
+    /// What customers said of themselves: that it was not them.
+    Reports,
 }
 
 impl Subject {
@@ -55,6 +57,7 @@ impl Subject {
             Self::Device(key) => (3, key),
             Self::Held => (4, 0),
             Self::Settled(key) => (5, key),
+            Self::Reports => (6, 0),
         }
     }
 }
@@ -73,7 +76,7 @@ pub(super) fn rows(entry: &OwnedEntry) -> Vec<IndexRow> {
     subjects.map(|(kind, key)| IndexRow { kind, key, seq: entry.seq }).collect()
 }
 
-fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 4] {
+fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 5] {
     #[derive(Deserialize)]
     struct Answer<'a> {
         #[serde(borrow)]
@@ -88,6 +91,7 @@ fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 4] {
         event.ip.map(Subject::ip),
         event.device.as_ref().map(Subject::device),
         (event.asked && held()).then_some(Subject::Held),
+        (event.kind == EventKind::CustomerReport).then_some(Subject::Reports),
     ]
 }
 
