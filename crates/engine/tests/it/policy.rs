@@ -1,9 +1,9 @@
 //! A policy is taken whole or refused with line, column and reason.
 
-use engine::Policy;
+use engine::{Policy, Verdict};
 use expect_test::{Expect, expect};
 
-use crate::made::{World, day, made};
+use crate::made::{World, at_home, day, made};
 
 fn refused(text: &str, expected: &Expect) {
     expected.assert_eq(&Policy::compile(text, 1).unwrap_err().to_string());
@@ -21,6 +21,24 @@ fn the_shipped_policy_compiles_and_its_rules_have_reasons() {
     let policy = Policy::compile(Policy::SHIPPED, 1).unwrap();
     assert!(policy.rules().len() >= 15);
     assert!(policy.rules().iter().all(|rule| rule.points > 0 || rule.at_least > engine::Verdict::Allow));
+}
+
+/// The guide's rule for who asks for proof always: it stands beside the shipped ones, and asks at home, too.
+#[test]
+fn proof_can_be_asked_for_always() {
+    const GUIDE: &str = include_str!("../../../../docs/policy.md");
+    let rule = GUIDE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let text = format!("{}\n{rule}", Policy::SHIPPED);
+    for (policy, expected) in [(Policy::SHIPPED, Verdict::Allow), (text.as_str(), Verdict::StepUp)] {
+        let mut world = World { policy: Policy::compile(policy, 1).unwrap(), ..World::new() };
+        world.settle("C1", "100.64.0.9", "d-1", 90);
+        for kind in ["login", "withdrawal"] {
+            let asked = at_home(made(kind, "C1", day(91)).with("id", kind), "100.64.0.9", "d-1");
+            assert_eq!(world.ask(asked).verdict, expected, "{kind}");
+        }
+        let passkey = made("login", "C1", day(92)).with("factor", "passkey");
+        assert_eq!(world.ask(at_home(passkey, "100.64.0.9", "d-1")).verdict, Verdict::Allow);
+    }
 }
 
 #[test]
