@@ -11,7 +11,7 @@ pub const fn turns(c: char) -> bool {
 /// stay, without which some scripts and pictures are not what they are.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    let takes_no_room = |c: char| matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    let takes_no_room = |c: char| matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let seen = |c| if turns(c) || takes_no_room(c) || breaks(c) { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(seen).collect()
@@ -26,6 +26,7 @@ mod tests {
         for (text, shown) in [
             ("\u{202e}pj.elpmaxe@orat", "�pj.elpmaxe@orat"),
             ("090\u{200b}1111\u{2028}2222\n", "090�1111�2222�"),
+            ("7203\u{3164}\u{206a}\u{fff9}", "7203���"),
             ("ヤマダ タロウ", "ヤマダ タロウ"),
             ("👩\u{200d}👧 山田", "👩\u{200d}👧 山田"),
         ] {

@@ -180,11 +180,12 @@ async function run(act, form) {
 // Shows the page as it is now, and on it what was done.
 const TOLD = "sekisho-told";
 function again(told) {
-  if (told?.text) sessionStorage.setItem(TOLD, told.text);
+  if (told?.text) sessionStorage.setItem(TOLD, JSON.stringify({ visit: main.dataset.visit, text: told.text }));
   location.reload();
 }
-message.textContent = sessionStorage.getItem(TOLD) ?? "";
+const last = JSON.parse(sessionStorage.getItem(TOLD));
 sessionStorage.removeItem(TOLD);
+if (last?.visit === main.dataset.visit) message.textContent = last.text;
 
 // A page out of the browser's memory may have been left in the middle of something.
 addEventListener("pageshow", (event) => {
@@ -284,12 +285,12 @@ async function makeRecovery() {
   const made = await send("/recovery", { proof: await proof({ act: "recovery" }) });
   kept = null;
   const list = document.getElementById("codes");
-  list.before(message);
-  message.textContent = made.text;
+  const once = document.getElementById("codes-once");
+  once.textContent = made.text;
   list.replaceChildren(...made.codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
   list.closest("details").open = true;
   list.hidden = false;
-  message.scrollIntoView({ block: "start" });
+  once.scrollIntoView({ block: "start" });
 }
 
 const resume = {

@@ -144,7 +144,7 @@ fn refusal_text(refusal: &Refusal, texts: Texts) -> String {
         Refusal::Wrong { left } => texts.of("error.wrong").replace("{left}", &left.to_string()),
         Refusal::Wait { until, .. } => texts.of("error.wait").replace("{time}", &texts.clock(*until)),
         Refusal::AskedLately { until, .. } => {
-            texts.of("error.lately").replace("{time}", &texts.clock(*until))
+            texts.of("error.lately").replace("{time}", &texts.until(*until))
         }
         Refusal::SentEnough => texts.of("error.enough").to_owned(),
         Refusal::Cooling { until, .. } => texts.of("error.cooling").replace("{time}", &texts.time(*until)),

@@ -30,6 +30,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failed {
 }
 
 impl IntoResponse for Failed {
+    #[expect(clippy::print_stderr, reason = "an example logs nowhere else")]
     fn into_response(self) -> Response {
         // Why is for who runs the site. Whose request failed is not known here: both languages.
         eprintln!("{:#}", self.0);

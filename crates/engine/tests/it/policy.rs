@@ -20,7 +20,7 @@ fn with_rule(rule: &str) -> String {
 fn the_shipped_policy_compiles_and_its_rules_have_reasons() {
     let policy = Policy::compile(Policy::SHIPPED, 1).unwrap();
     assert!(policy.rules().len() >= 15);
-    assert!(policy.rules().iter().all(|rule| rule.points > 0 || rule.at_least > engine::Verdict::Allow));
+    assert!(policy.rules().iter().all(|rule| rule.points > 0 || rule.at_least > Verdict::Allow));
 }
 
 /// The guide's rule for who asks for proof always: it stands beside the shipped ones, and asks at home, too.
@@ -30,7 +30,8 @@ fn proof_can_be_asked_for_always() {
     let rule = GUIDE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let text = format!("{}\n{rule}", Policy::SHIPPED);
     for (policy, expected) in [(Policy::SHIPPED, Verdict::Allow), (text.as_str(), Verdict::StepUp)] {
-        let mut world = World { policy: Policy::compile(policy, 1).unwrap(), ..World::new() };
+        let mut world = World::new();
+        world.policy = Policy::compile(policy, 1).unwrap();
         world.settle("C1", "100.64.0.9", "d-1", 90);
         for kind in ["login", "withdrawal"] {
             let asked = at_home(made(kind, "C1", day(91)).with("id", kind), "100.64.0.9", "d-1");

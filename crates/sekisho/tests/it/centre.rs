@@ -198,11 +198,7 @@ fn a_login_that_was_not_theirs_locks_the_account() {
     assert_eq!(of, ["C2", "C1", "C1"], "{reported}");
     let next = format!("/v1/events?kind=customer.report&before={}", reported["next"]);
     let rest = broker.by("reader").get(&next).unwrap().json();
-    assert_eq!(
-        (rest["events"].as_array().unwrap().len(), &rest["next"]),
-        (1, &serde_json::Value::Null),
-        "{rest}"
-    );
+    assert_eq!((rest["events"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null), "{rest}");
     for refused in ["kind=login", "kind=customer.report&customer=C1"] {
         assert_eq!(
             broker.by("reader").get(&format!("/v1/events?{refused}")).unwrap().status,

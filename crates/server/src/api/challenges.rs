@@ -247,7 +247,7 @@ impl AuthenticatorMeant {
     }
 }
 
-/// What an action has to say, or its proof would be good for another one, too; and nothing that its proof would not bind.
+/// What an action has to say, or its proof would be good for another one, too; and nothing beside its point, which nobody looks at.
 fn whole(action: Action) -> Result<Action, Problem> {
     let Action { kind, .. } = action;
     let (field, problem) = match (action.beside_its_point(), action.missing().first()) {

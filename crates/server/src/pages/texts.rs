@@ -63,6 +63,11 @@ impl Texts {
         time.plus_us(JAPAN_US).timestamp().strftime("%H:%M:%S").to_string()
     }
 
+    /// A time to wait for, never too early: a minute is full when it is over.
+    pub(crate) fn until(self, time: Time) -> String {
+        self.time(time.plus_us(HOUR_US / 60 - 1))
+    }
+
     /// An amount: `5,000,000円`, `JPY 5,000,000`, `USD 12.50`.
     pub(crate) fn money(self, money: &Money) -> String {
         let digits = usize::from(money.currency.minor_digits());

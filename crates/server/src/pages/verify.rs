@@ -47,6 +47,7 @@ struct VerifyPage<'a> {
     signed_in: bool,
     /// Of somebody who has nothing to answer with: from when on they have, in a sentence.
     cooling: Option<String>,
+    is_later: bool,
     next: Option<String>,
     /// Where the customer goes who does not answer.
     away: Option<String>,
@@ -151,12 +152,17 @@ pub(super) async fn page(
         visit: visitor.visit.tag(),
         signed_in: visitor.visit.signed_in,
         cooling: None,
+        is_later: false,
         next: next(&app, &visitor, id, &found.challenge),
         away: away(&visitor),
     };
     if page.has_no_way() {
         let from = app.proofs.cools_until(action).await.map_err(refused)?;
-        page.cooling = from.map(|from| texts.of("error.cooling").replace("{time}", &texts.time(from)));
+        page.cooling = from.map(|from| match from <= (app.clock)() {
+            true => texts.of("verify.added_since").to_owned(),
+            false => texts.of("error.cooling").replace("{time}", &texts.until(from)),
+        });
+        page.is_later = from.is_some_and(|from| from > (app.clock)());
     }
     Ok(rendered(&page).into_response())
 }

@@ -18,6 +18,8 @@ use crate::proof::{Page, ProofError, Proofs, Visit};
 const VISIT_HEADER: &str = "x-sekisho-visit";
 const VISIT_COOKIE: &str = "sekisho_visit";
 const BROWSER_COOKIE: &str = "sekisho_browser";
+/// Customers that one browser keeps.
+const BROWSERS_MAX: usize = 10;
 const VISIT_SECONDS: u32 = 15 * 60;
 const BROWSER_SECONDS: u32 = 400 * 24 * 60 * 60;
 
@@ -27,6 +29,8 @@ pub(super) struct Visitor {
     pub(super) texts: Texts,
     /// What their browser kept of an earlier proof.
     pub(super) browser: Option<String>,
+    /// Cookies that it keeps for other customers, the oldest first as browsers send them.
+    others: Vec<String>,
 }
 
 /// `GET /enter?token=…`
@@ -57,8 +61,11 @@ pub(super) fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Refused
     let token = cookie(headers, &name(&app.proofs, VISIT_COOKIE)).unwrap_or_default();
     let visit = app.proofs.visit(&token).map_err(|error| Refused::new(error, texts))?;
     let texts = Texts { japanese: visit.japanese };
-    let browser = cookie(headers, &name(&app.proofs, &browser_cookie(&app.proofs, &visit.customer)));
-    Ok(Visitor { texts, browser, visit })
+    let own = name(&app.proofs, &browser_cookie(&app.proofs, &visit.customer));
+    let of_browsers = name(&app.proofs, BROWSER_COOKIE);
+    let others = cookies(headers).filter(|(name, _)| name.starts_with(&of_browsers) && *name != own);
+    let others = others.map(|(name, _)| name.to_owned()).collect();
+    Ok(Visitor { texts, browser: cookie(headers, &own), others, visit })
 }
 
 /// A visitor whom the broker's site sent to the security centre: who was sent to a challenge sees and changes nothing else. The site may
@@ -106,7 +113,7 @@ pub(super) async fn acting<T: DeserializeOwned>(
 /// Keeps a visit in its browser.
 pub(super) fn keep_visit(proofs: &Proofs, visit: &Visit, response: &mut Response) {
     if let Some(token) = proofs.visit_token(visit) {
-        keep(proofs, VISIT_COOKIE, &token, VISIT_SECONDS, response);
+        keep(proofs, &name(proofs, VISIT_COOKIE), &token, VISIT_SECONDS, response);
     }
 }
 
@@ -115,7 +122,10 @@ pub(super) async fn keep_browser(proofs: &Proofs, visitor: &Visitor, response: &
     let browser = visitor.browser.as_deref();
     if let Some(token) = proofs.new_browser_token(&visitor.visit.customer, browser).await {
         let cookie = browser_cookie(proofs, &visitor.visit.customer);
-        keep(proofs, &cookie, &token, BROWSER_SECONDS, response);
+        keep(proofs, &name(proofs, &cookie), &token, BROWSER_SECONDS, response);
+        // A browser that many share would send more and more with each request, until somebody in between refuses it.
+        let many = visitor.others.len().saturating_sub(BROWSERS_MAX - 1);
+        visitor.others.iter().take(many).for_each(|gone| keep(proofs, gone, "", 0, response));
     }
 }
 
@@ -126,8 +136,7 @@ fn browser_cookie(proofs: &Proofs, customer: &CustomerId) -> String {
 
 fn keep(proofs: &Proofs, cookie: &str, value: &str, seconds: u32, response: &mut Response) {
     let secure = if proofs.settings().is_https() { "; Secure" } else { "" };
-    let name = name(proofs, cookie);
-    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let cookie = format!("{cookie}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -139,9 +148,12 @@ fn name(proofs: &Proofs, cookie: &str) -> String {
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    cookies(headers).find(|(each, _)| *each == name).map(|(_, value)| value.to_owned())
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(each, _)| *each == name).map(|(_, value)| value.to_owned())
+    all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
 fn asked_language(headers: &HeaderMap) -> Texts {

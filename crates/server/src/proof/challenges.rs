@@ -325,13 +325,18 @@ impl Proofs {
         Ok(Found { shown: show(id, &challenge, self.now()), challenge })
     }
 
-    /// From when on something that the customer has, and that is too new now, may answer for this.
+    /// From when on something that the customer has, and that came after this was asked for or is too new for it, may answer for the same
+    /// asked anew: now, or later.
     pub(crate) async fn cools_until(&self, action: &Action) -> Result<Option<Time>, ProofError> {
         let (reports, now) = (self.reports(&action.customer).await?, self.now());
         let has = self.has(&action.customer).await?;
         let may = |each: &&Authenticator| !reports.question(each) && !matches!(each.kind, Kind::Recovery(_));
-        let from = has.iter().filter(may).map(Authenticator::counts_from);
-        Ok(from.filter(|from| now < *from && *from < Time::MAX).min())
+        let from = has
+            .iter()
+            .filter(may)
+            .map(Authenticator::counts_from)
+            .map(|from| if authenticator::answers(action.kind, from, now) { now } else { from });
+        Ok(from.filter(|from| *from < Time::MAX).min())
     }
 
     /// Begins to answer with a passkey.

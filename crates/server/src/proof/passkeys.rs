@@ -241,11 +241,7 @@ impl Passkeys {
         let (ends, asked) = (now.plus_us(CEREMONY_S * SECOND_US), asked.trim_end_matches('=').to_owned());
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let UnderWays { attested, others } = &mut *under_way;
-        let (of_its_sort, of_the_other) = match &ceremony {
-            Ceremony::EnrolAttested(_) => (attested, others),
-            _ => (others, attested),
-        };
-        of_the_other.take(&id);
+        let of_its_sort = if matches!(ceremony, Ceremony::EnrolAttested(_)) { attested } else { others };
         of_its_sort.put(owner, id, UnderWay { ends, asked, ceremony });
     }
 
