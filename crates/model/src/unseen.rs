@@ -1,17 +1,35 @@
 //! Signs of a text that nobody sees, and that make it read as another one (Unicode Technical Report 36, section 2.9; Unicode Standard
 //! Annex 9). Must not know what a text is.
 
+use std::ops::RangeInclusive;
+
 /// Whether it turns the direction of the text around it.
 #[must_use]
 pub const fn turns(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text with a sign that is seen, `�`, for each that is not: what turns its direction, breaks its lines or takes no room. Joiners
-/// stay, without which some scripts and pictures are not what they are.
+/// What takes no room: hyphens and spaces of no width, fillers, marks of annotation, tags. Joiners are not among them, without which some
+/// scripts and pictures are not what they are.
+const OF_NO_WIDTH: [RangeInclusive<char>; 12] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{115f}'..='\u{1160}',
+    '\u{180e}'..='\u{180e}',
+    '\u{200b}'..='\u{200b}',
+    '\u{2060}'..='\u{2065}',
+    '\u{206a}'..='\u{206f}',
+    '\u{3164}'..='\u{3164}',
+    '\u{feff}'..='\u{feff}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{e0000}'..='\u{e007f}',
+];
+
+/// The text with a sign that is seen, `�`, for each that is not: what turns its direction, breaks its lines or takes no room.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    let takes_no_room = |c: char| matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    let takes_no_room = |c| OF_NO_WIDTH.iter().any(|signs| signs.contains(&c));
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let seen = |c| if turns(c) || takes_no_room(c) || breaks(c) { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(seen).collect()

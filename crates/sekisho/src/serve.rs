@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use server::exporter::ExportOptions;
 use server::keys::Role;
 use server::log::{self, Level};
-use server::sequencer::Options;
+use server::sequencer::{Options, REPLAY_MAX};
 use server::serve::{ServeOptions, serve, stop_asked, tell_started, wall_clock};
 
 use crate::{config, inputs, say};
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MIB")]
     memory_mib: Option<u32>,
     /// How many inputs a restart after a crash may have to replay, about; when more are not written back, answers slow down
-    /// [default: 300000].
+    /// [default: 200000].
     #[arg(long, value_name = "INPUTS")]
     replay_max: Option<u32>,
     /// How many days inputs stay in the journal at least, from 1. So long a repeated id is recognised and `state verify` can
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let memory_mib = args.memory_mib.or(config.memory_mib).unwrap_or(4_096);
     ensure!(journal_days >= 1, "journal_days is 0; allowed: from 1");
     ensure!(export_after_ms <= 60_000, "export_after_ms is {export_after_ms}; allowed: up to 60000");
-    let replay_max = args.replay_max.or(config.replay_max).unwrap_or(300_000);
+    let replay_max = args.replay_max.or(config.replay_max).unwrap_or(REPLAY_MAX);
     ensure!(replay_max >= 1_000, "replay_max is {replay_max}; allowed: from 1000");
     ensure!(memory_mib >= 64, "memory_mib is {memory_mib}; allowed: from 64");
     let export = ExportOptions {

@@ -53,6 +53,10 @@ const BATCH_MAX: usize = 512;
 /// Batches applied and waiting to be written at most.
 const BATCHES_MAX: usize = 8;
 
+/// Inputs that a restart may have to replay, about, unless told otherwise. The more, the less often records that change all the time are
+/// written, and the longer a restart takes.
+pub const REPLAY_MAX: u32 = 200_000;
+
 /// How long somebody waits for what they saw to be durable.
 const DURABLE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long somebody waits for an answer: a customer stands before a page that long at most. A disk that stalls longer is out of order.
@@ -362,7 +366,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_bytes: 4 << 30, replay_max: 300_000 }
+        Self { memory_bytes: 4 << 30, replay_max: REPLAY_MAX.into() }
     }
 }
 

@@ -243,6 +243,23 @@ mod tests {
         assert_eq!(Index::open(&path).unwrap().reached().unwrap(), Reached { seq: 6, check: 8 });
     }
 
+    /// Of the form before, in which reports were not kept apart.
+    #[test]
+    fn one_of_an_earlier_form_is_filled_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.db");
+        let mut index = Index::open(&path).unwrap();
+        index.append([row(1, 7, 3)], 1, Reached { seq: 4, check: 9 }).unwrap();
+        drop(index);
+        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+        let mut index = Index::open(&path).unwrap();
+        assert_eq!(index.reached().unwrap(), Reached { seq: 0, check: 0 });
+        index.append([row(1, 7, 3), row(6, 0, 4)], 1, Reached { seq: 4, check: 9 }).unwrap();
+        let reader = IndexReader::open(&path).unwrap();
+        assert_eq!(reader.find(1, 7, u64::MAX, 9).unwrap(), [3], "once");
+        assert_eq!(reader.find(6, 0, u64::MAX, 9).unwrap(), [4]);
+    }
+
     #[test]
     fn a_damaged_one_is_noticed_and_made_anew() {
         let place = tempfile::tempdir().unwrap();

@@ -352,3 +352,26 @@ fn the_first_sign_in_after_the_customer_was_identified_is_like_the_next() {
         assert_eq!(told.status, 200, "{told:?}");
     }
 }
+
+/// A new passkey alone confirms; beside something else it does not, also where it was asked before that came.
+#[test]
+fn a_confirmation_that_began_under_weaker_rules_does_not_end_under_stronger_ones() {
+    let broker = Broker::start("");
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    let mut browser = broker.browser("C1");
+    let change = json!({"act": "recovery"});
+    let ends = |browser: &mut crate::proof::Browser, passkey: &mut SoftPasskey, begun: &Answer| {
+        let credential = passkey.get(&begun.json()["options"]);
+        browser.post("/security/confirm", &json!({"change": change, "credential": credential}))
+    };
+    let begun = browser.post("/security/confirm", &json!({ "change": change }));
+    assert_eq!(ends(&mut browser, &mut passkey, &begun).status, 200, "nothing else is there");
+    let begun = browser.post("/security/confirm", &json!({ "change": change }));
+    let proof = crate::changes::confirm(&mut browser, &mut passkey, &json!({"act": "totp"}));
+    browser.enrol_app_by(&proof);
+    let refused = ends(&mut browser, &mut passkey, &begun);
+    assert_eq!(refused.status, 409, "{refused:?}");
+    let anew = browser.post("/security/confirm", &json!({ "change": change }));
+    assert!(anew.json()["challenge"].is_string(), "{anew:?}");
+}

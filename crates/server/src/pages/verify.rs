@@ -45,9 +45,8 @@ struct VerifyPage<'a> {
     visit: String,
     /// Whether the customer was wholly signed in when they were sent here.
     signed_in: bool,
-    /// Of somebody who has nothing to answer with: from when on they have, in a sentence.
-    cooling: Option<String>,
-    is_later: bool,
+    /// What somebody is told who has nothing to answer with.
+    lacks: Lacks,
     next: Option<String>,
     /// Where the customer goes who does not answer.
     away: Option<String>,
@@ -59,6 +58,15 @@ struct CodeWay {
     title: String,
     /// Where it was sent, in a sentence.
     sent: Option<String>,
+}
+
+/// What somebody has who has nothing to answer this with.
+enum Lacks {
+    Everything,
+    /// What came after it was asked for: it answers the same, asked anew.
+    OnlyTime,
+    /// What is too new, until when in a sentence.
+    Until(String),
 }
 
 /// Whether the customer can be called.
@@ -151,18 +159,16 @@ pub(super) async fn page(
         only_who: action.says_only_who(),
         visit: visitor.visit.tag(),
         signed_in: visitor.visit.signed_in,
-        cooling: None,
-        is_later: false,
+        lacks: Lacks::Everything,
         next: next(&app, &visitor, id, &found.challenge),
         away: away(&visitor),
     };
     if page.has_no_way() {
-        let from = app.proofs.cools_until(action).await.map_err(refused)?;
-        page.cooling = from.map(|from| match from <= (app.clock)() {
-            true => texts.of("verify.added_since").to_owned(),
-            false => texts.of("error.cooling").replace("{time}", &texts.until(from)),
-        });
-        page.is_later = from.is_some_and(|from| from > (app.clock)());
+        page.lacks = match app.proofs.answers_from(action).await.map_err(refused)? {
+            None => Lacks::Everything,
+            Some(from) if from <= (app.clock)() => Lacks::OnlyTime,
+            Some(from) => Lacks::Until(texts.of("error.cooling").replace("{time}", &texts.until(from))),
+        };
     }
     Ok(rendered(&page).into_response())
 }

@@ -325,9 +325,8 @@ impl Proofs {
         Ok(Found { shown: show(id, &challenge, self.now()), challenge })
     }
 
-    /// From when on something that the customer has, and that came after this was asked for or is too new for it, may answer for the same
-    /// asked anew: now, or later.
-    pub(crate) async fn cools_until(&self, action: &Action) -> Result<Option<Time>, ProofError> {
+    /// From when on something that the customer has answers for this, if it is asked for anew: now, or once it cooled off.
+    pub(crate) async fn answers_from(&self, action: &Action) -> Result<Option<Time>, ProofError> {
         let (reports, now) = (self.reports(&action.customer).await?, self.now());
         let has = self.has(&action.customer).await?;
         let may = |each: &&Authenticator| !reports.question(each) && !matches!(each.kind, Kind::Recovery(_));
