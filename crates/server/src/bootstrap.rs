@@ -294,6 +294,7 @@ fn write(
     checkpoint.put(kept)?;
     checkpoint.finish()?;
     stored.sync()?;
+    stored.merge_if_long()?;
     Ok(())
 }
 

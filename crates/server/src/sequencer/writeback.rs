@@ -52,7 +52,7 @@ const CHUNKS_MAX: usize = 4;
 const CHUNK_RECORDS: usize = 4_096;
 /// How long the thread waits before it looks again whether the journal is as far.
 const WAIT: Duration = Duration::from_millis(1);
-/// How long the thread is idle before it looks for stored records that count as none.
+/// How long the thread is idle before it gives memory back and looks for stored records that count as none.
 const RETENTION_STEP: Duration = Duration::from_millis(500);
 /// Parts of the records looked through at a tick for what may leave memory; after every other batch one.
 const PARTS_A_TICK: usize = 32;
@@ -371,8 +371,15 @@ impl Writer {
                     if reports.send(report).is_err() {
                         return;
                     }
+                    // Not before: what is written counts already, and who lags behind waits for nothing else.
+                    if let Err(error) = self.stored.merge_if_long() {
+                        crate::log::line("checkpoint.not_merged", &with_sources(&error));
+                    }
                 }
-                Err(RecvTimeoutError::Timeout) => self.retention.step(&mut self.stored, &self.gauges),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.run.give_back();
+                    self.retention.step(&mut self.stored, &self.gauges);
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }

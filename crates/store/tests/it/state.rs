@@ -102,6 +102,34 @@ fn a_reader_and_a_copy_see_whole_checkpoints() {
     assert_eq!((copied.seq().unwrap(), count(&copied, 1)), (3, 200));
 }
 
+#[test]
+fn a_long_log_is_merged_when_asked_and_begins_anew() {
+    const LONG: u32 = 64 << 10;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("state.db");
+    let mut state = State::open(&path, Limits { state_wal_bytes: LONG, ..Limits::default() }).unwrap();
+    let log_bytes = || place.path().join("state.db-wal").metadata().unwrap().len();
+    let write = |state: &mut State, seq: u64| {
+        let mut checkpoint = state.begin(seq).unwrap();
+        checkpoint.put((0..200_u64).map(|key| (1, key.to_be_bytes(), Some([7; 200])))).unwrap();
+        checkpoint.finish().unwrap();
+    };
+    write(&mut state, 1);
+    write(&mut state, 2);
+    let grown = log_bytes();
+    assert!(grown > u64::from(LONG), "the log is left to whoever merges: {grown} bytes");
+    let file_bytes = path.metadata().unwrap().len();
+    state.merge_if_long().unwrap();
+    assert!(path.metadata().unwrap().len() > file_bytes, "what was in the log is in the file");
+    state.checkpoint(3, [(1, [1; 8], Some([8; 8]))]).unwrap();
+    assert!(log_bytes() <= u64::from(LONG), "{} bytes", log_bytes());
+    // A short one is left alone.
+    let merged_at = path.metadata().unwrap().modified().unwrap();
+    state.merge_if_long().unwrap();
+    assert_eq!(path.metadata().unwrap().modified().unwrap(), merged_at);
+    assert_eq!((state.seq().unwrap(), count(&state, 1)), (3, 201));
+}
+
 /// Whether a disk has what it was asked to keep cannot be seen from here; that it was asked and that nothing else changed can.
 #[test]
 fn a_checkpoint_is_made_durable_on_request() {

@@ -12,7 +12,7 @@ use super::Chunk;
 
 /// Memory for records that are put in order and written at once: the more, the fewer pages are written twice.
 const RUN_BYTES: usize = 128 << 20;
-/// Bytes of it that are kept for the next ones.
+/// Bytes of it that are kept while nothing is written.
 const RUN_BYTES_KEPT: usize = 32 << 20;
 /// Records that are put in order and written at once, and the memory for them.
 #[derive(Default)]
@@ -50,8 +50,12 @@ impl Run {
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        self.bytes.shrink_to(RUN_BYTES_KEPT);
         self.records.clear();
+    }
+
+    /// Keeps no more memory than a round without hurry needs: where rounds follow each other, what is given back comes again page by page.
+    pub(super) fn give_back(&mut self) {
+        self.bytes.shrink_to(RUN_BYTES_KEPT);
     }
 }
 
