@@ -237,6 +237,10 @@ const acts = {
     form.hidden = false;
     form.elements.code.focus();
   },
+  copy: async (button) => {
+    await navigator.clipboard.writeText(document.getElementById("secret").textContent);
+    button.textContent = button.dataset.told;
+  },
   recovery: async (button) => {
     if (confirm(button.dataset.ask)) await makeRecovery();
   },

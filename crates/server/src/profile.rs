@@ -55,11 +55,10 @@ impl Profile {
         self
     }
 
-    /// Whether the customer reads Japanese: unless another language is told.
-    pub(crate) fn is_japanese(&self) -> bool {
-        self.language.as_ref().is_none_or(|language| {
-            language.as_str().get(..2).is_none_or(|first| first.eq_ignore_ascii_case("ja"))
-        })
+    /// Whether the customer reads Japanese, if a language is told.
+    pub(crate) fn reads_japanese(&self) -> Option<bool> {
+        let first = self.language.as_ref()?.as_str().get(..2);
+        Some(first.is_none_or(|first| first.eq_ignore_ascii_case("ja")))
     }
 }
 
@@ -178,17 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn japanese_unless_another_language_is_told() {
+    fn what_is_no_language_counts_as_japanese() {
         for (language, japanese) in [
-            (None, true),
-            (Some("ja"), true),
-            (Some("ja-JP"), true),
-            (Some("JA"), true),
-            (Some("en-GB"), false),
-            (Some("zh"), false),
-            (Some("x"), true),
+            (None, None),
+            (Some("ja"), Some(true)),
+            (Some("ja-JP"), Some(true)),
+            (Some("JA"), Some(true)),
+            (Some("en-GB"), Some(false)),
+            (Some("zh"), Some(false)),
+            (Some("x"), Some(true)),
         ] {
-            assert_eq!(profile(&[], language).is_japanese(), japanese, "{language:?}");
+            assert_eq!(profile(&[], language).reads_japanese(), japanese, "{language:?}");
         }
     }
 }

@@ -23,7 +23,9 @@ fn values(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
     }
     if let Some(account) = &action.account {
         let digits = texts.of("action.ending").replace("{digits}", &account.ending);
-        rows.push((texts.of("action.account"), format!("{} {digits}", account.branch)));
+        let (bank, branch) = account.branch.split_once('-').unwrap_or((&account.branch, ""));
+        let at = texts.of("action.at").replace("{bank}", bank).replace("{branch}", branch);
+        rows.push((texts.of("action.account"), format!("{at} {digits}")));
         if let Some(holder) = &account.holder {
             rows.push((texts.of("action.holder"), holder.clone()));
         }
@@ -167,13 +169,13 @@ mod tests {
         let action = withdrawal("ヤマダ タロウ");
         assert_eq!(
             code_message("関所証券", &action, "012345", JA),
-            "【関所証券】次のお手続きの確認コードです。\n出金\n金額 5,000,000円\n振込先 0001-001 口座番号の末尾 567\n\
+            "【関所証券】次のお手続きの確認コードです。\n出金\n金額 5,000,000円\n振込先 銀行 0001 支店 001 口座番号の末尾 567\n\
              口座名義 ヤマダ タロウ\n確認コード 012345（5分間有効）\n\
              お心当たりがなければ入力しないでください。社員がコードをお聞きすることはありません。"
         );
         assert_eq!(
             code_message("Sekisho", &action, "012345", EN),
-            "Sekisho: a code to confirm this.\nWithdrawal\nAmount JPY 5,000,000\nTo account 0001-001 number ending in 567\n\
+            "Sekisho: a code to confirm this.\nWithdrawal\nAmount JPY 5,000,000\nTo account bank 0001, branch 001, number ending in 567\n\
              Account holder ヤマダ タロウ\nCode 012345 (good for 5 minutes)\n\
              If you did not ask for this, do not type it. Our staff never ask for it."
         );

@@ -105,7 +105,7 @@ fn much_money_takes_two_operators_on_the_telephone() {
         .send("GET", &format!("/v1/calls/{number}"), &[("Accept-Language", "en")], "")
         .unwrap();
     assert!(!call.body.contains("1234-5678"), "{}", call.body);
-    for text in ["JPY 5,000,000", "0001-001", "Never ask for a password", "refuse"] {
+    for text in ["JPY 5,000,000", "bank 0001, branch 001", "Never ask for a password", "refuse"] {
         assert!(call.body.contains(text), "{text}: {}", call.body);
     }
     let japanese = centre.suzuki().get(&format!("/v1/calls/{number}")).unwrap();

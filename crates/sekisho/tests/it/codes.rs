@@ -73,7 +73,7 @@ fn a_code_comes_with_what_it_is_for_and_is_good_for_that() {
         (&NUMBER.into(), &"sms".into(), &"en".into())
     );
     assert!(came.message["expires"].as_str().unwrap().parse::<model::Time>().is_ok());
-    for text in ["関所証券", "Withdrawal", "JPY 5,000,000", "0001-001", "567", "never ask"] {
+    for text in ["関所証券", "Withdrawal", "JPY 5,000,000", "bank 0001, branch 001", "567", "never ask"] {
         assert!(came.text().contains(text), "{text}: {}", came.text());
     }
     assert!(!came.text().contains("://") && !came.text().contains("1234567"), "{}", came.text());

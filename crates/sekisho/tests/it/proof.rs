@@ -277,7 +277,7 @@ fn a_decision_asks_for_proof_that_is_good_for_its_action_once() {
 
     let page = broker.on(&mut browser, "C1", challenge).get(&format!("/verify/{challenge}"));
     assert_eq!(page.status, 200, "{page:?}");
-    for text in ["JPY 5,000,000", "0001-001", "567", "Withdrawal"] {
+    for text in ["JPY 5,000,000", "bank 0001, branch 001", "567", "Withdrawal"] {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     assert!(!page.body.contains("1234567"), "the number is not shown");

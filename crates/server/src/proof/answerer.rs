@@ -8,23 +8,30 @@ use super::challenges::{ChallengeId, Found, challenge_of};
 use super::handover::Visit;
 use super::kept::Kept;
 use super::{ProofError, Proofs};
+use crate::pages::texts::Texts;
 
 /// Who answers: a customer, on a visit to the pages, or where the broker has them answer on a page of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Answerer {
     pub(crate) customer: CustomerId,
     visit: Option<[u8; 16]>,
+    /// The language of the page they see.
+    pub(super) page: Option<Texts>,
 }
 
 impl From<&Visit> for Answerer {
     fn from(visit: &Visit) -> Self {
-        Self { customer: visit.customer.clone(), visit: Some(*visit.id()) }
+        Self {
+            customer: visit.customer.clone(),
+            visit: Some(*visit.id()),
+            page: Some(Texts { japanese: visit.japanese }),
+        }
     }
 }
 
 impl From<CustomerId> for Answerer {
     fn from(customer: CustomerId) -> Self {
-        Self { customer, visit: None }
+        Self { customer, visit: None, page: None }
     }
 }
 

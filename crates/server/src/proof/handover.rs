@@ -19,6 +19,8 @@ const VISIT_S: i64 = 15 * 60;
 const BROWSER_DAYS: i64 = 400;
 /// Bytes of an address to return to.
 pub(crate) const RETURN_BYTES_MAX: usize = 1_024;
+/// How the names of parameters begin that are added to it.
+const OURS: &str = "sekisho_";
 /// All browsers together that do not show which they are.
 const STRANGER: &str = "stranger";
 /// The same where the broker says that its customer is signed in there.
@@ -158,6 +160,10 @@ impl Proofs {
                  of the server's [proof]"
             );
             return Err(ProofError::invalid("return_to", problem));
+        }
+        if return_to.as_deref().is_some_and(names_ours) {
+            let problem = "`return_to` has a parameter whose name begins with `sekisho_`; those are added when the customer is sent back";
+            return Err(ProofError::invalid("return_to", problem.to_owned()));
         }
         let client = kept_client(client)?;
         let ends = self.now().plus_us(HANDOVER_S * SECOND_US);
@@ -312,6 +318,19 @@ impl Proofs {
     }
 }
 
+/// Whether an address has a parameter with a name of ours, however it is written: whoever made it up would be believed first.
+fn names_ours(place: &str) -> bool {
+    let place = place.split_once('#').map_or(place, |(place, _)| place);
+    let query = place.split_once('?').map_or("", |(_, query)| query);
+    query.split(['&', ';']).any(|pair| {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        percent_encoding::percent_decode_str(name)
+            .take(OURS.len())
+            .map(|byte| byte.to_ascii_lowercase())
+            .eq(OURS.bytes())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use model::Time;
@@ -319,7 +338,22 @@ mod tests {
     use stepup::{Method, Passed};
 
     use super::super::given::{PROVEN_S, Proven};
-    use super::{Page, Visit, adding};
+    use super::{Page, Visit, adding, names_ours};
+
+    #[test]
+    fn no_address_brings_parameters_of_ours() {
+        for (place, ours) in [
+            ("https://b.example/done?x=1&sekisho_result=a", true),
+            ("https://b.example/done?sekisho%5Fresult=a", true),
+            ("https://b.example/done?%53EKISHO_challenge", true),
+            ("https://b.example/done;a?b;sekisho_result=a", true),
+            ("https://b.example/sekisho_result?x=sekisho_result#sekisho_result=1", false),
+            ("https://b.example/?sekisho=1&sekish", false),
+            ("https://b.example/", false),
+        ] {
+            assert_eq!(names_ours(place), ours, "{place}");
+        }
+    }
 
     /// What operators confirmed waits an hour for the customer to come back.
     #[test]

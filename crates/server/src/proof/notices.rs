@@ -10,7 +10,6 @@ use super::gateway::Message;
 use super::keys::random;
 use super::reach::Reach;
 use super::{ProofError, Proofs};
-use crate::pages::texts::Texts;
 use crate::wording;
 
 /// Notices of one kind to one customer a day; three come at once, further ones more and more slowly. Each kind for itself: who changes
@@ -57,7 +56,7 @@ impl Proofs {
         self.keeper
             .act(move |kept| kept.take_allowance(&owner, &format!("notice {kind}"), A_DAY, now))
             .await?;
-        let texts = Texts { japanese: reach.japanese };
+        let texts = reach.texts(None);
         room.send(Message {
             id: format!("msg_{}", data_encoding::BASE64URL_NOPAD.encode(&random::<16>()?)),
             method: method.as_str(),

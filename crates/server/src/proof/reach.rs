@@ -7,6 +7,7 @@ use stepup::Method;
 
 use super::reports::Settling;
 use super::{ProofError, Proofs};
+use crate::pages::texts::Texts;
 use crate::profile::{self, Profile};
 
 /// Where a customer is reached.
@@ -14,7 +15,8 @@ use crate::profile::{self, Profile};
 pub(crate) struct Reach {
     phone: Option<String>,
     mail: Option<String>,
-    pub(crate) japanese: bool,
+    /// If the profile tells a language.
+    japanese: Option<bool>,
 }
 
 impl Reach {
@@ -34,8 +36,14 @@ impl Reach {
         Self {
             phone: first(ContactType::Phone),
             mail: first(ContactType::Email),
-            japanese: profile.is_japanese(),
+            japanese: profile.reads_japanese(),
         }
+    }
+
+    /// The language of what reaches them: the profile's; else that of the page on which it was asked for, if it was; else Japanese.
+    pub(crate) fn texts(&self, page: Option<Texts>) -> Texts {
+        let told = self.japanese.map(|japanese| Texts { japanese });
+        told.or(page).unwrap_or(Texts { japanese: true })
     }
 
     /// Where a method reaches them.
@@ -83,7 +91,7 @@ impl Proofs {
     pub(crate) async fn reads_japanese(&self, customer: &CustomerId) -> Result<bool, ProofError> {
         let sealed = profile::sealed(&self.sequencer, customer).await?;
         let opened = sealed.and_then(|sealed| profile::open(&self.secret, customer, &sealed));
-        Ok(opened.is_none_or(|profile| profile.is_japanese()))
+        Ok(opened.and_then(|profile| profile.reads_japanese()).unwrap_or(true))
     }
 
     /// Ways to answer that need nothing but a contact, as far as they are set up and there is one now; each with the time from when
@@ -113,8 +121,22 @@ mod tests {
     use model::time::HOUR_US;
     use stepup::Method;
 
-    use super::Reach;
+    use super::{Reach, Texts};
     use crate::profile::{Contact, Profile};
+
+    #[test]
+    fn messages_are_in_the_language_of_the_profile_or_else_of_the_page() {
+        for (told, page, japanese) in [
+            (Some(false), Some(true), false),
+            (Some(true), Some(false), true),
+            (None, Some(false), false),
+            (None, None, true),
+        ] {
+            let reach = Reach { japanese: told, ..Reach::default() };
+            let page = page.map(|japanese| Texts { japanese });
+            assert_eq!(reach.texts(page), Texts { japanese }, "{told:?} {page:?}");
+        }
+    }
 
     #[test]
     fn a_contact_that_just_changed_is_not_used() {

@@ -8,7 +8,6 @@ use super::challenges::{ChallengeId, Shown, show};
 use super::gateway::Message;
 use super::keys::random;
 use super::{ProofError, Proofs};
-use crate::pages::texts::Texts;
 use crate::wording;
 
 impl Proofs {
@@ -31,6 +30,7 @@ impl Proofs {
         let code = code::digits(random()?);
         let sent = Sent::new(&self.keys.codes, &id.to_string(), &code, now, masked);
         let expires = sent.good_until();
+        let page = by.page;
         let (reports, by) = (self.reports(&by.customer).await?, by.clone());
         let noted = self.keeper.act(move |kept| {
             let mut challenge = reports.applied(own_challenge(kept, id, &by)?);
@@ -40,7 +40,7 @@ impl Proofs {
             Ok((show(id, &challenge, now), challenge.action().clone()))
         });
         let (shown, action) = noted.await?;
-        let texts = Texts { japanese: reach.japanese };
+        let texts = reach.texts(page);
         room.send(Message {
             id: format!("msg_{}", data_encoding::BASE64URL_NOPAD.encode(&random::<16>()?)),
             method: method.as_str(),
