@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::Chromium;
-use crate::proof::{Broker, withdrawal};
+use crate::proof::{App, Broker, withdrawal};
 
 /// Words of the pages by which the test knows where it is.
 struct Words {
@@ -91,9 +91,9 @@ fn a_customer_adds_a_passkey_and_confirms_a_withdrawal() {
 #[test]
 fn an_app_and_a_keypad_do_until_there_is_a_passkey() {
     let broker = Broker::start("cooling_hours = 0");
-    let app = broker.browser("C1").enrol_app();
-    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
     let mut browser = Chromium::start(&broker.place, "ja");
+    let app = enrol_app(&broker, &mut browser);
+    let challenge = broker.withdrawal("w-1", "C1")["challenge"]["id"].as_str().unwrap().to_owned();
     browser.open(&broker.handover(&json!({"customer": "C1", "page": "verify", "challenge": challenge})));
     browser.until_text("認証アプリのコード");
     browser.picture("verify-keypad-ja");
@@ -106,6 +106,26 @@ fn an_app_and_a_keypad_do_until_there_is_a_passkey() {
     browser.click("form.code [type=submit]");
     browser.until_text("確認できました");
     assert_eq!(broker.redeem(&challenge, &withdrawal("C1")).status, 200);
+}
+
+/// Adds an app as who cannot scan its picture does: by the key below it.
+fn enrol_app(broker: &Broker, browser: &mut Chromium) -> App {
+    browser.open(&broker.handover(&json!({"customer": "C1", "page": "security"})));
+    browser.click("details summary");
+    browser.click("[data-act=totp]");
+    let is_key = |word: &str| word.len() >= 26 && word.chars().all(|c| matches!(c, 'A'..='Z' | '2'..='7'));
+    let key = browser.until("the app's key", |browser| {
+        let text = browser.text();
+        text.split_whitespace().find(|word| is_key(word)).map(str::to_owned)
+    });
+    browser.click("[data-act=copy]");
+    browser.until_text("コピーしました");
+    browser.picture("security-app-ja");
+    let app = App::new(&key);
+    browser.type_into("#totp-code", &app.code(-1));
+    browser.click("#totp [type=submit]");
+    browser.until("the app on the page", |browser| browser.has("li[data-id]").then_some(()));
+    app
 }
 
 /// What a result says, after its signature was checked by the published key.
