@@ -441,3 +441,22 @@ fn what_proves_a_customer_is_sealed_on_the_disk() {
         assert!(!bytes.windows(secret.len()).any(|part| part == secret), "{secret:?}");
     }
 }
+
+#[test]
+fn nobody_else_ends_the_ceremony_of_a_challenge() {
+    let broker = Broker::start("cooling_hours = 0");
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    let challenge = broker.challenge("C1");
+    let options = broker.begin_answer(&challenge, "C1");
+    for credential in [json!({}), json!({"id": "x", "response": {"clientDataJSON": "x"}})] {
+        let refused = broker.end_answer(&challenge, "C2", &credential);
+        assert!(refused.status == 404 || refused.status == 409, "{refused:?}");
+        let begun_elsewhere = broker
+            .browser("C2")
+            .post(&format!("/verify/{challenge}/passkey"), &json!({ "credential": credential }));
+        assert_ne!(begun_elsewhere.status, 200, "{begun_elsewhere:?}");
+    }
+    let credential = passkey.get(&options);
+    assert_eq!(broker.end_answer(&challenge, "C1", &credential).status, 200);
+}

@@ -370,6 +370,9 @@ impl Proofs {
         answer: Value,
     ) -> Result<Shown, ProofError> {
         let reports = self.reports(&by.customer).await?;
+        // Whose it is not ends no ceremony of it.
+        let asks = by.clone();
+        self.keeper.act(move |kept| own_challenge(kept, id, &asks).map(drop)).await?;
         let (owner, now) = (by.clone(), self.now());
         let pass = move |kept: &Kept<'_>, passed: Passed, matures: Time| {
             let mut challenge = reports.applied(own_challenge(kept, id, &owner)?);
