@@ -2,6 +2,7 @@
 //!
 //! Every body, batch and wait has a limit; what exceeds it gets a problem document (RFC 9457) that says what is allowed.
 
+mod actions;
 mod audit;
 mod authenticators;
 mod backtests;

@@ -5,7 +5,7 @@
 //! (12 hours unless the broker chooses otherwise: MAS and ABS, 2024), and its owner is told; unless an old strong one confirmed it.
 
 use model::time::HOUR_US;
-use model::{CustomerId, EventKind, Time};
+use model::{CustomerId, EventKind, Time, unseen};
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::{Method, Passed};
@@ -155,15 +155,13 @@ pub const fn needs_mature(kind: EventKind) -> bool {
     kind.is_procedure() || matches!(kind, EventKind::PaymentInstruction | EventKind::Order)
 }
 
-/// A name as it is kept: without control characters; `None` if nothing is left, if it is longer than allowed, or if it holds signs that
-/// turn the direction of text, by which it would read as another one.
+/// A name as it is kept: without control characters; `None` if it is longer than allowed, if it holds signs that nobody sees or that turn
+/// the direction of text, by which it would read as another one, or if nothing of it is seen.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
-    if text.contains(model::unseen::turns) {
-        return None;
-    }
     let kept: String = text.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX + 1).collect();
-    (1..=NAME_CHARS_MAX).contains(&kept.chars().count()).then_some(kept)
+    let is_plain = unseen::shows(&kept) && unseen::visible_name(&kept) == kept;
+    (is_plain && kept.chars().count() <= NAME_CHARS_MAX).then_some(kept)
 }
 
 #[cfg(test)]

@@ -381,8 +381,10 @@ fn what_nobody_named_is_called_in_the_language_of_the_page() {
         .clone();
     let mut japanese = broker.browser_of(&json!({"customer": "C1", "page": "security", "language": "ja"}));
     assert!(japanese.get("/security").body.contains("<h3>認証アプリ</h3>"));
-    let named = browser.post("/security/rename", &json!({"id": id, "name": "my \u{202e}app"}));
-    assert!(named.status == 422 && named.body.contains("direction of text"), "{named:?}");
+    for odd in ["my \u{202e}app", "my\u{200d} app", "\u{2800}", "\u{3000}"] {
+        let named = browser.post("/security/rename", &json!({"id": id, "name": odd}));
+        assert!(named.status == 422 && named.body.contains("direction of text"), "{named:?}");
+    }
     assert_eq!(browser.post("/security/rename", &json!({"id": id, "name": "私のアプリ"})).status, 200);
     assert!(browser.get("/security").body.contains("<h3>私のアプリ</h3>"), "what was given stays");
 }

@@ -288,6 +288,10 @@ fn money_without_amount_or_account_is_nothing_to_confirm() {
         ("factor.remove", "authenticator.id", json!({})),
         ("factor.remove", "authenticator.id", json!({"authenticator": {"factor": "passkey"}})),
         ("device.restrict", "only_own_devices", json!({})),
+        ("login", "contact", json!({"contact": {"type": "email"}})),
+        ("login", "payment", json!({"payment": {}})),
+        ("profile.view", "payment", json!({"payment": {"memo": "rent"}})),
+        ("order", "payment", json!({"payment": {"memo": "rent"}})),
     ] {
         let mut action = more;
         (action["customer"], action["kind"]) = (json!("C1"), json!(kind));

@@ -7,7 +7,7 @@ use p256::pkcs8::EncodePublicKey as _;
 use serde_json::{Value, json};
 
 use crate::browser::Chromium;
-use crate::proof::{Broker, Browser, event, withdrawal};
+use crate::proof::{BACK, Broker, Browser, event, withdrawal};
 use crate::serve::days_ago;
 
 fn client(device: &str) -> Value {
@@ -162,7 +162,7 @@ fn who_was_sent_to_a_challenge_sees_and_changes_nothing_else() {
     let mut handover = json!({"customer": "C1", "page": "verify", "challenge": challenge, "language": "en"});
     let refused = broker.asks().post("/v1/handovers", &handover.to_string()).unwrap();
     assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("return_to")), "{refused:?}");
-    handover["return_to"] = format!("{}/back", broker.origin()).into();
+    handover["return_to"] = format!("{BACK}/back").into();
     let mut browser = broker.browser_of(&handover);
     let path = format!("/verify/{}", challenge.as_str().unwrap());
     let page = browser.get(&path);

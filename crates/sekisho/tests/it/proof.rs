@@ -27,6 +27,9 @@ pub(crate) struct Browser {
     cookies: Vec<(String, String)>,
 }
 
+/// Where customers come from, and go back to.
+pub(crate) const BACK: &str = "https://www.broker.example";
+
 impl Broker {
     /// `proof` goes into the table `[proof]`.
     pub(crate) fn start(proof: &str) -> Self {
@@ -37,7 +40,12 @@ impl Broker {
     pub(crate) fn start_in(place: Place, proof: &str) -> Self {
         let key = key(&place, "sender");
         let port = crate::nginx::free_port();
-        let config = place.write("sekisho.toml", format!("[proof]\n{proof}"));
+        let back = if proof.contains("return_origins") {
+            String::new()
+        } else {
+            format!("return_origins = [{BACK:?}]\n")
+        };
+        let config = place.write("sekisho.toml", format!("[proof]\n{back}{proof}"));
         let server = Self::serve(&place, &config, port);
         Self { place, server, key, port, keys: Mutex::default() }
     }
@@ -371,7 +379,8 @@ fn nobody_answers_for_somebody_else_and_no_page_answers_for_another_site() {
     }
     assert_eq!(own.get(path).status, 303);
     assert_eq!(own.get(path).status, 403, "a link is good once");
-    for return_to in ["https://evil.example/", "//evil.example", "javascript:alert(1)"] {
+    let own = format!("{}/enter?token=x", broker.origin());
+    for return_to in ["https://evil.example/", "//evil.example", "javascript:alert(1)", &own] {
         let body = json!({"customer": "C1", "page": "security", "return_to": return_to}).to_string();
         assert_eq!(broker.asks().post("/v1/handovers", &body).unwrap().status, 422, "{return_to}");
     }

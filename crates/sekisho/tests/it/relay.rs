@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Chromium;
 use crate::http::{Answer, Connection};
-use crate::proof::{Broker, withdrawal};
+use crate::proof::{BACK, Broker, withdrawal};
 use crate::proof_pages::{HOME, claims, example_broker, sign_in, tell_past};
 
 /// Asks for proof of every login.
@@ -68,7 +68,7 @@ fn a_login_is_let_in_only_by_the_result_that_came_back() {
         let enter = |challenge: &Value| {
             broker.browser_of(&json!({
                 "customer": "C1", "page": "verify", "challenge": challenge, "language": "en", "client": client,
-                "return_to": format!("{}/back", broker.origin()),
+                "return_to": format!("{BACK}/back"),
             }))
         };
         let proven = |passkey: &mut lab::proof::SoftPasskey| {
@@ -145,7 +145,7 @@ fn who_was_sent_to_a_challenge_is_not_in_the_security_centre() {
         let made = broker.asks().post("/v1/challenges", &action.to_string()).unwrap().json();
         let mut browser = broker.browser_of(&json!({
             "customer": "C1", "page": "verify", "challenge": made["id"],
-            "return_to": format!("{}/back", broker.origin()),
+            "return_to": format!("{BACK}/back"),
         }));
         let page = browser.get(&format!("/verify/{}", made["id"].as_str().unwrap()));
         assert!(page.status == 200 && !page.body.contains("href=\"/security"), "{page:?}");
@@ -201,7 +201,7 @@ fn a_challenge_is_answered_on_its_own_visit_alone() {
     let enter = |challenge: &str| {
         broker.browser_of(&json!({
             "customer": "C1", "page": "verify", "challenge": challenge, "language": "en",
-            "return_to": format!("{}/back", broker.origin()),
+            "return_to": format!("{BACK}/back"),
         }))
     };
     let (theirs, other) = (make(), make());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::App;
-use super::challenges::ActionSent;
+use super::actions::ActionSent;
 use super::openapi::Refused;
 use super::parts::{Named, name, read_json};
 use super::problem::Problem;

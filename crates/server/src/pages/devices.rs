@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use model::Client;
 use model::client::DeviceId;
+use model::unseen::visible_name;
 use serde::Deserialize;
 
 use super::Refused;
@@ -72,7 +73,7 @@ impl Devices {
         let can_add = this.is_some() && !has.iter().any(|each| is_this(&each.device));
         let rows = has.iter().map(|each| Row {
             id: each.id.clone(),
-            name: each.name.clone(),
+            name: visible_name(&each.name),
             made: texts.time(each.made),
             counts_from: each.counts_from.filter(|from| now < *from).map(|from| texts.time(from)),
             is_this: is_this(&each.device),

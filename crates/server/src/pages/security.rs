@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use model::unseen::{visible, visible_name};
 use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::Deserialize;
@@ -132,7 +133,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let page = SecurityPage {
         texts,
         name: &app.proofs.settings().name,
-        customer: visit.customer.as_str().to_owned(),
+        customer: visible(visit.customer.as_str()),
         centre: Centre::new(recent.as_ref(), reports.locked(), app.observer.intel(), now, texts),
         support: app.proofs.settings().support.as_deref(),
         authenticators: rows.collect(),
@@ -152,7 +153,7 @@ fn shown_name(name: &str, texts: Texts) -> String {
     let given = [PASSKEY_NAME, APP_NAME, RECOVERY_NAME]
         .into_iter()
         .find(|key| both.iter().any(|each| each.of(key) == name));
-    given.map_or(name, |key| texts.of(key)).to_owned()
+    given.map_or_else(|| visible_name(name), |key| texts.of(key).to_owned())
 }
 
 /// Proves by a passkey that the customer means one change: the script brings what it is given with that change.

@@ -467,7 +467,7 @@ pub(crate) fn named(name: &str) -> Result<String, ProofError> {
     authenticator::name(name).ok_or_else(|| {
         ProofError::invalid(
             "name",
-            "`name` cannot be one; allowed: 1 to 40 characters, none that turns the direction of text",
+            "`name` cannot be one; allowed: 1 to 40 characters, none that nobody sees or that turns the direction of text",
         )
     })
 }

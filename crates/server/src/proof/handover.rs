@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use stepup::action::Authenticator;
 use stepup::{Action, Passed};
 
-use super::given::{Given, Proven};
+use super::given::{ConfirmedBy, Given, Proven};
 use super::keys::random;
 use super::{ChallengeId, ProofError, Proofs, named, tokens};
 
@@ -256,7 +256,10 @@ impl Proofs {
             Some((_, Ok(id))) => Some(self.redeem_for_change(id, change, visit.into()).await?),
             Some((token, Err(_none))) => {
                 let given: Option<Confirmation> = tokens::read(&self.keys.tokens, "confirmation", token);
-                given.filter(|given| given.visit == visit.id).map(|given| given.proven)
+                let by = self.confirms_by(&visit.customer).await?;
+                // What is confirmed by a challenge by now: something stronger counts since the passkey was asked for.
+                let still = |given: &Confirmation| given.visit == visit.id && by != ConfirmedBy::Challenge;
+                given.filter(still).map(|given| given.proven)
             }
         };
         Ok(visit.with(proven))
@@ -324,10 +327,12 @@ fn names_ours(place: &str) -> bool {
     let query = place.split_once('?').map_or("", |(_, query)| query);
     query.split(['&', ';']).any(|pair| {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-        percent_encoding::percent_decode_str(name)
-            .take(OURS.len())
-            .map(|byte| byte.to_ascii_lowercase())
-            .eq(OURS.bytes())
+        // Some sites read these as `_`, and spaces before a name as nothing.
+        let read = percent_encoding::percent_decode_str(name).map(|byte| match byte {
+            b'.' | b'+' | b'[' | b'_' | b' ' => b'_',
+            byte => byte.to_ascii_lowercase(),
+        });
+        read.skip_while(|byte| *byte == b'_').take(OURS.len()).eq(OURS.bytes())
     })
 }
 
@@ -347,6 +352,10 @@ mod tests {
             ("https://b.example/done?sekisho%5Fresult=a", true),
             ("https://b.example/done?%53EKISHO_challenge", true),
             ("https://b.example/done;a?b;sekisho_result=a", true),
+            ("https://b.example/done?%20sekisho_result=a", true),
+            ("https://b.example/done?++sekisho.result=a", true),
+            ("https://b.example/done?sekisho%5Bresult=a", true),
+            ("https://b.example/done?sekisho%00result=a", false),
             ("https://b.example/sekisho_result?x=sekisho_result#sekisho_result=1", false),
             ("https://b.example/?sekisho=1&sekish", false),
             ("https://b.example/", false),

@@ -220,13 +220,10 @@ impl ProofSettings {
         self.gateway.as_ref().map_or(Ok(()), GatewaySettings::check)
     }
 
-    /// Whether customers may be sent there.
+    /// Whether customers may be sent there: not to the pages here, by whose links somebody would be sent into a visit of another.
     #[must_use]
     pub fn may_return(&self, place: &str) -> bool {
-        let origin = origin_of(place);
-        origin.is_some_and(|origin| {
-            origin == self.origin || self.return_origins.iter().any(|allowed| allowed == origin)
-        })
+        origin_of(place).is_some_and(|origin| self.return_origins.iter().any(|allowed| allowed == origin))
     }
 
     /// Whether the pages' address is encrypted, so that cookies may ask for that.
@@ -340,7 +337,7 @@ mod tests {
         for (place, allowed) in [
             ("https://www.broker.example/withdraw?id=1", true),
             ("https://www.broker.example", true),
-            ("http://localhost:8480/security", true),
+            ("http://localhost:8480/security", false),
             ("https://www.broker.example.evil.test/", false),
             ("https://www.broker.example@evil.test/", false),
             ("https://www.broker.example:8443/", false),
