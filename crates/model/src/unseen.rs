@@ -1,52 +1,26 @@
 //! Signs of a text that nobody sees, and that make it read as another one (Unicode Technical Report 36, section 2.9; Unicode Standard
 //! Annex 9). Must not know what a text is.
 
-use std::ops::RangeInclusive;
+use icu_properties::CodePointSetData;
+use icu_properties::props::{DefaultIgnorableCodePoint, JoinControl, VariationSelector};
 
-/// Whether it turns the direction of the text around it.
-#[must_use]
-pub const fn turns(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether nothing of it is seen but what it does to the text around it: turn its direction, break its lines, or nothing at all.
+fn hides(c: char) -> bool {
+    // Marks of annotation, and the pattern of no dots, are not ignored by default, and show as little.
+    let shows_nothing = matches!(c, '\u{2028}' | '\u{2029}' | '\u{2800}' | '\u{fff9}'..='\u{fffb}');
+    c.is_control() || shows_nothing || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// What shows nothing: the code points that are ignored by default (Unicode Standard, section 5.21; `Default_Ignorable_Code_Point`),
-/// marks of annotation, and the pattern of no dots. Joiners and selectors of variants are told apart.
-const OF_NO_WIDTH: [RangeInclusive<char>; 16] = [
-    '\u{ad}'..='\u{ad}',
-    '\u{34f}'..='\u{34f}',
-    '\u{115f}'..='\u{1160}',
-    '\u{17b4}'..='\u{17b5}',
-    '\u{180b}'..='\u{180f}',
-    '\u{200b}'..='\u{200b}',
-    '\u{2060}'..='\u{206f}',
-    '\u{2800}'..='\u{2800}',
-    '\u{3164}'..='\u{3164}',
-    '\u{feff}'..='\u{feff}',
-    '\u{ffa0}'..='\u{ffa0}',
-    '\u{fff0}'..='\u{fffb}',
-    '\u{1bca0}'..='\u{1bca3}',
-    '\u{1d173}'..='\u{1d17a}',
-    '\u{e0000}'..='\u{e00ff}',
-    '\u{e01f0}'..='\u{e0fff}',
-];
-
-/// Joiners and selectors of variants, without which some scripts, names and pictures are not what they are: they show nothing themselves.
-const OF_VARIANTS: [RangeInclusive<char>; 3] =
-    ['\u{200c}'..='\u{200d}', '\u{fe00}'..='\u{fe0f}', '\u{e0100}'..='\u{e01ef}'];
-
-fn is_of(ranges: &[RangeInclusive<char>], c: char) -> bool {
-    ranges.iter().any(|signs| signs.contains(&c))
+/// Joiners and selectors of variants, without which some scripts, names and pictures are not what they are.
+fn varies(c: char) -> bool {
+    CodePointSetData::new::<JoinControl>().contains(c)
+        || CodePointSetData::new::<VariationSelector>().contains(c)
 }
 
-fn breaks(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// The text with a sign that is seen, `�`, for each that is not: what turns its direction, breaks its lines or takes no room.
+/// The text with a sign that is seen, `�`, for each that is not.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    let seen = |c| if is_of(&OF_VARIANTS, c) { char::REPLACEMENT_CHARACTER } else { c };
-    visible_name(text).chars().map(seen).collect()
+    text.chars().map(|c| if hides(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// The same for what people call themselves and their things: joiners and selectors of variants stay where they are of use, behind what
@@ -55,11 +29,10 @@ pub fn visible(text: &str) -> String {
 pub fn visible_name(text: &str) -> String {
     let mut before = ' ';
     let seen = |c: char| {
-        let varies =
-            !before.is_ascii() && !is_of(&OF_VARIANTS, before) || before == '\u{fe0f}' && c == '\u{200d}';
+        // A picture may be told to be one, and then joined to the next.
+        let may_vary = !before.is_ascii() && !hides(before) || (before, c) == ('\u{fe0f}', '\u{200d}');
         before = c;
-        let hides = turns(c) || breaks(c) || is_of(&OF_NO_WIDTH, c) || is_of(&OF_VARIANTS, c) && !varies;
-        if hides { char::REPLACEMENT_CHARACTER } else { c }
+        if hides(c) && !(varies(c) && may_vary) { char::REPLACEMENT_CHARACTER } else { c }
     };
     text.chars().map(seen).collect()
 }
@@ -67,10 +40,7 @@ pub fn visible_name(text: &str) -> String {
 /// Whether anything of a text is seen.
 #[must_use]
 pub fn shows(text: &str) -> bool {
-    let hidden = |c: char| {
-        c.is_whitespace() || turns(c) || breaks(c) || is_of(&OF_NO_WIDTH, c) || is_of(&OF_VARIANTS, c)
-    };
-    !text.chars().all(hidden)
+    !text.chars().all(|c| c.is_whitespace() || hides(c))
 }
 
 #[cfg(test)]

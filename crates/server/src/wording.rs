@@ -4,7 +4,7 @@
 //! A message never holds a link, also none that somebody else made up: what came from outside stands in it with signs that no
 //! telephone takes for an address.
 
-use model::unseen::visible;
+use model::unseen::{visible, visible_name};
 use model::{EventKind, Time};
 use stepup::Action;
 
@@ -12,11 +12,14 @@ use crate::pages::texts::Texts;
 
 /// Names and values of what is confirmed, as they are to be read.
 pub(crate) fn rows(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
-    let rows = values(action, texts);
-    rows.into_iter().map(|(label, value)| (label, visible(&value))).collect()
+    let mut rows: Vec<_> =
+        what_for(action, texts).into_iter().map(|(label, value)| (label, visible(&value))).collect();
+    rows.extend(by_what(action, texts).into_iter().map(|(label, value)| (label, visible_name(&value))));
+    rows
 }
 
-fn values(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
+/// Money, accounts, contacts, orders.
+fn what_for(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(amount) = &action.amount {
         rows.push((texts.of("action.amount"), texts.money(amount)));
@@ -48,6 +51,12 @@ fn values(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
     if let Some(payee) = &action.payee {
         rows.push((texts.of("action.payee"), payee.clone()));
     }
+    rows
+}
+
+/// What the customer proves themselves with, and from where they are let in, by the names that they gave.
+fn by_what(action: &Action, texts: Texts) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
     if let Some(device) = &action.device {
         rows.push((texts.of("action.device"), named(device.name.as_deref(), &device.device)));
     }
@@ -162,6 +171,22 @@ mod tests {
         let action = Action::of(&event, |_| [0; 32]).unwrap();
         assert_eq!(super::rows(&action, EN).last().unwrap().1, "Mail address �pj.elpmaxe@orat");
         assert!(code_message("Broker", &action, "123456", EN).contains("�pj・elpmaxe＠orat"));
+    }
+
+    #[test]
+    fn what_somebody_named_is_read_as_they_named_it() {
+        let customer = "C1".parse().unwrap();
+        let named = |name: &str| stepup::action::Device {
+            name: Some(name.to_owned()),
+            device: "d-1".to_owned(),
+            key: None,
+        };
+        let registering = Action::bare(customer, model::EventKind::DeviceRegister);
+        for (name, shown) in [("👩\u{200d}👧", "👩\u{200d}👧 (d-1)"), ("my\u{200d} phone", "my� phone (d-1)")]
+        {
+            let action = Action { device: Some(named(name)), ..registering.clone() };
+            assert_eq!(super::rows(&action, EN).last().unwrap().1, shown);
+        }
     }
 
     #[test]

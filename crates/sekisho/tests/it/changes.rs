@@ -202,6 +202,22 @@ fn a_confirmation_that_began_for_one_change_is_for_that() {
     assert_eq!(browser.post("/security/confirm", &odd).status, 422);
 }
 
+/// A passkey that does not count yet confirms changes while there is nothing else; what it confirmed before is nothing once there is.
+#[test]
+fn a_confirmation_ends_where_a_challenge_asks_by_now() {
+    let broker = Broker::start("");
+    let mut passkey = broker.passkey(1);
+    assert_eq!(broker.enrol("C1", &mut passkey).status, 201);
+    let mut browser = broker.browser("C1");
+    let early = json!({"proof": confirm(&mut browser, &mut passkey, &json!({"act": "recovery"}))});
+    let totp = confirm(&mut browser, &mut passkey, &json!({"act": "totp"}));
+    browser.enrol_app_by(&totp);
+    let begun = browser.post("/security/confirm", &json!({"change": {"act": "recovery"}})).json();
+    assert!(begun["challenge"].is_string(), "{begun}");
+    let refused = browser.post("/security/recovery", &early);
+    assert_eq!((refused.status, refused.body.contains("codes")), (409, false), "{refused:?}");
+}
+
 /// Two have what was copied, and either may be in the session: decisions forget a copy only by who is surely the customer.
 #[test]
 fn who_removes_a_copy_without_another_factor_is_not_believed() {
@@ -296,6 +312,14 @@ fn money_without_amount_or_account_is_nothing_to_confirm() {
         let mut action = more;
         (action["customer"], action["kind"]) = (json!("C1"), json!(kind));
         let refused = broker.asks().post("/v1/challenges", &action.to_string()).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
+    }
+    let login = json!({"customer": "C1", "kind": "login"});
+    let challenge = broker.asks().post("/v1/challenges", &login.to_string()).unwrap().json()["id"].clone();
+    for (field, value) in [("contact", json!({"type": "email"})), ("payment", json!({"memo": "rent"}))] {
+        let mut more = login.clone();
+        more[field] = value;
+        let refused = broker.redeem(challenge.as_str().unwrap(), &more);
         assert_eq!((refused.status, &refused.json()["field"]), (422, &json!(field)), "{refused:?}");
     }
 }

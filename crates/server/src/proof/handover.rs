@@ -257,7 +257,7 @@ impl Proofs {
             Some((token, Err(_none))) => {
                 let given: Option<Confirmation> = tokens::read(&self.keys.tokens, "confirmation", token);
                 let by = self.confirms_by(&visit.customer).await?;
-                // What is confirmed by a challenge by now: something stronger counts since the passkey was asked for.
+                // Such a text says that a passkey was asked for; where a challenge asks by now, something else answers.
                 let still = |given: &Confirmation| given.visit == visit.id && by != ConfirmedBy::Challenge;
                 given.filter(still).map(|given| given.proven)
             }
