@@ -189,6 +189,7 @@ const IMPURE: &[Forbidden] = &[
 pub(super) const DIRECT: &[DirectRule] = &[DirectRule {
     from: "model",
     allowed: &[
+        ("icu_properties", "which signs nobody sees, by Unicode's tables"),
         ("iso_currency", "currency codes and their minor units, ISO 4217"),
         ("jiff", "instants in RFC 3339"),
         ("serde", "the wire form"),
