@@ -149,8 +149,9 @@ impl Front {
         async move {
             match &mut routes {
                 None => traffic::observe_decide(app, request).await,
-                // A router is always ready.
-                Some(routes) => routes.call(request).await.unwrap_or_else(|never| match never {}),
+                // A router is always ready. What it answers with is in a place of its own: this here is moved several times
+                // before it begins, and is kept small.
+                Some(routes) => Box::pin(routes.call(request)).await.unwrap_or_else(|never| match never {}),
             }
         }
     }

@@ -190,7 +190,7 @@ fn recover(
             return Ok((state, policy));
         }
         for entry in &entries {
-            let input = recovery::input(entry)?;
+            let input = recovery::input(&entry.as_entry())?;
             let outcome = state.apply(&policy, &input);
             audit.note(&input, &outcome);
             if let Body::Policy { version, text, .. } = &input.body {

@@ -1,11 +1,12 @@
 //! From an event to an input: what files say of its address and user agent is added, and what must not be kept is hashed.
 //! Must not know what any of it is worth.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 use engine::Observed;
 use engine::input::{Account, Additions, Agent, Payment, Place, Spot};
 use intel::{Intel, List, ListKind};
+use memchr::memmem::Finder;
 use model::customer::text_key;
 use model::time::{DAY_US, SECOND_US};
 use model::{Event, Invalid, Time};
@@ -110,7 +111,8 @@ impl Observer {
     /// # Errors
     /// Never for events that were read.
     pub fn digest(&self, event: &Event, asked: bool) -> Result<[u8; 16], Invalid> {
-        let mut bytes = serde_json::to_vec(event).map_err(|error| Invalid::new(".", error.to_string()))?;
+        let mut bytes = Vec::with_capacity(EVENT_BYTES);
+        serde_json::to_writer(&mut bytes, event).map_err(|error| Invalid::new(".", error.to_string()))?;
         // A fact is another input than a question: it has no decision to be given again.
         bytes.push(u8::from(asked));
         Ok(self.secret.digest(&bytes))
@@ -211,6 +213,9 @@ impl Observer {
 /// 2000-01-01T00:00:00Z: what lies before is a clock that was never set.
 const EARLIEST_US: i64 = 946_684_800 * SECOND_US;
 
+/// Room for an event as JSON; most take less.
+const EVENT_BYTES: usize = 1 << 10;
+
 /// Words by which automation tools name themselves.
 const AUTOMATION: [&str; 10] = [
     "python",
@@ -226,6 +231,8 @@ const AUTOMATION: [&str; 10] = [
 ];
 
 fn is_automation(text: &str) -> bool {
+    static WORDS: LazyLock<[Finder<'static>; AUTOMATION.len()]> =
+        LazyLock::new(|| AUTOMATION.map(Finder::new));
     let text = text.to_ascii_lowercase();
-    AUTOMATION.iter().any(|word| text.contains(word))
+    WORDS.iter().any(|word| word.find(text.as_bytes()).is_some())
 }

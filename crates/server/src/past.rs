@@ -356,7 +356,7 @@ impl Past {
             let Some(last) = entries.last() else { break };
             seq = last.seq;
             for entry in &entries {
-                look(entry, &recovery::input(entry)?)?;
+                look(entry, &recovery::input(&entry.as_entry())?)?;
             }
         }
         Ok(())
@@ -378,7 +378,7 @@ impl Past {
                 break;
             }
             for entry in entries.iter().take_while(|entry| entry.seq <= self.last) {
-                let input = recovery::input(entry)?;
+                let input = recovery::input(&entry.as_entry())?;
                 let (state, policy) = (&self.state, &self.policy);
                 if !look(&Seen { state, policy, entry, input: &input })? {
                     return Ok(());

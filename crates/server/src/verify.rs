@@ -109,7 +109,7 @@ fn replay(
             return Ok(());
         }
         for entry in entries.iter().take_while(|entry| entry.seq <= end) {
-            let input = recovery::input(entry)?;
+            let input = recovery::input(&entry.as_entry())?;
             let outcome = state.apply(policy, &input);
             audit.note(&input, &outcome);
             if let Body::Policy { version, text, .. } = &input.body {

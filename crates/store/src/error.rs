@@ -171,9 +171,9 @@ impl StoreError {
     }
 
     /// For `map_err` on SQLite with a path; tells damage from the rest.
-    pub(crate) fn sqlite(path: &Path, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self + use<> {
-        let path = path.to_owned();
+    pub(crate) fn sqlite(path: &Path, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
         move |source| {
+            let path = path.to_owned();
             let corrupt = matches!(
                 source.sqlite_error_code(),
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)

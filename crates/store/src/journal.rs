@@ -168,7 +168,7 @@ impl Journal {
         self.refusing().map_or(Ok(()), Err)
     }
 
-    fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
+    fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
         self.database.failed(doing)
     }
 

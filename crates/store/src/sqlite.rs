@@ -96,7 +96,7 @@ impl Database {
     }
 
     /// For `map_err` on what this connection does.
-    pub(crate) fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
+    pub(crate) fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
         StoreError::sqlite(&self.path, doing)
     }
 }

@@ -158,8 +158,8 @@ impl State {
             told.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         };
-        let failed = database.failed("watching its log");
-        database.connection.wal_hook(Some(watch)).map_err(failed)?;
+        let Database { connection, path, .. } = &mut database;
+        connection.wal_hook(Some(watch)).map_err(StoreError::sqlite(path, "watching its log"))?;
         let reader = StateReader { database };
         let (seq, checkpoints) = progress(&reader.database)?;
         Ok(Self { reader, limits, seq, checkpoints, goes_beyond: false, logged })
@@ -233,9 +233,8 @@ impl State {
     /// # Errors
     /// It could not be written or synced; nothing is lost by that, but nothing more is durable either.
     pub fn sync(&mut self) -> Result<u64, StoreError> {
-        let database = &mut self.reader.database;
-        let failed = database.failed("making a checkpoint durable");
-        let connection = &mut database.connection;
+        let Database { connection, path, .. } = &mut self.reader.database;
+        let failed = StoreError::sqlite(path, "making a checkpoint durable");
         // A commit that syncs makes everything before it in the log durable too, and knows of the log's folder.
         let synced = connection.pragma_update(None, "synchronous", "FULL").and_then(|()| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -164,7 +164,7 @@ impl Sheet<'_> {
         self.transaction.commit().map_err(failed())
     }
 
-    fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
+    fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
         StoreError::sqlite(self.path, doing)
     }
 }

@@ -1,12 +1,13 @@
 //! The loop: sends what is due on connections that are free, reads what came, counts. Must not know what requests say.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use model::Time;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
 
 use super::requests::Requests;
 use super::{LoadError, LoadOptions, LoadReport};
@@ -140,7 +141,7 @@ impl<'a> Load<'a> {
             let wait = next_due.map_or(LOOK_UP, |due| due.saturating_duration_since(time)).min(LOOK_UP);
             events.clear();
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timespec(wait))) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(LoadError::Wait(error.into())),
             }
             for event in &events {
@@ -189,16 +190,11 @@ impl<'a> Load<'a> {
     /// Reads what came, and sends the next request at once when flat out.
     fn receive(&mut self, place: usize) -> Result<(), LoadError> {
         let Some(connection) = self.connections.get_mut(place) else { return Ok(()) };
-        let before = connection.bytes.len();
-        connection.bytes.resize(before.saturating_add(READ_BYTES), 0);
-        let read = connection.stream.read(connection.bytes.get_mut(before..).unwrap_or_default());
-        connection.bytes.truncate(before.saturating_add(*read.as_ref().unwrap_or(&0)));
-        match read {
+        connection.bytes.reserve(READ_BYTES);
+        match rustix::io::read(&connection.stream, spare_capacity(&mut connection.bytes)) {
             Ok(0) => return self.broken(place),
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Ok(());
-            }
+            Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(()),
             Err(_) => return self.broken(place),
         }
         let Some(answer) = Answer::read(&connection.bytes)? else { return Ok(()) };

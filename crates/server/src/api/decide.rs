@@ -5,9 +5,10 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use engine::input::Body;
+use memchr::memmem::Finder;
 use model::Event;
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use stepup::Action;
 use utoipa::ToSchema;
 
@@ -19,7 +20,7 @@ use super::problem::{self, Problem};
 use super::{App, prefers_japanese, read_body};
 use crate::keys::Role;
 use crate::proof::AskedProof;
-use crate::sequencer::{ANSWER_WAIT_MAX, Answered, Ask};
+use crate::sequencer::{ANSWER_WAIT_MAX, Answered, Answering, Ask};
 
 /// Where decisions are asked for.
 pub(super) const PATH: &str = "/v1/decide";
@@ -105,23 +106,37 @@ pub(super) async fn decide(app: &Arc<App>, request: Request) -> Result<Response,
     app.authorize(request.headers(), Role::may_send)?;
     let japanese = prefers_japanese(request.headers());
     let body = read_body(request, Event::BYTES_MAX).await?;
-    let event = Event::from_json(&body)
-        .map_err(|invalid| not_json(&body).unwrap_or_else(|| Problem::invalid_event(invalid)))?;
-    let id = event.id.as_str().to_owned();
-    let (action, reported) = (app.proofs.action(&event), reported(&event));
-    let observed = app.observer.observe(event, true, (app.clock)());
-    let (observed, digest) = observed.map_err(Problem::invalid_event)?;
-    let body = Body::Event(Box::new(observed));
-    let (ask, answering) = Ask::new(Some(id.clone()), digest, body, japanese)?;
-    app.sequencer.send(ask)?;
-    let answering = with_notice(app, reported, answering);
+    let (asked, answering) = ask(app, &body, japanese)?;
     let mut answered = app.sequencer.answered(answering, ANSWER_WAIT_MAX).await?;
-    add_proof(app, &id, action, &mut answered).await;
+    if asks_for_proof(&answered.json) {
+        // In a place of its own, see `Front::answer`.
+        Box::pin(add_proof(app, &asked.id, asked.action, &mut answered)).await;
+    }
     let mut response = ([(header::CONTENT_TYPE, "application/json")], answered.json).into_response();
     if answered.again {
         response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// A question under way: what its proof would be of.
+struct Asked {
+    id: String,
+    action: Option<Action>,
+}
+
+/// Puts the question. Boxed, as it waits through the answer.
+fn ask(app: &Arc<App>, body: &[u8], japanese: bool) -> Result<(Box<Asked>, Answering), Problem> {
+    let event = Event::from_json(body)
+        .map_err(|invalid| not_json(body).unwrap_or_else(|| Problem::invalid_event(invalid)))?;
+    let asked = Box::new(Asked { id: event.id.as_str().to_owned(), action: app.proofs.action(&event) });
+    let reported = reported(&event);
+    let observed = app.observer.observe(event, true, (app.clock)());
+    let (observed, digest) = observed.map_err(Problem::invalid_event)?;
+    let body = Body::Event(Box::new(observed));
+    let (ask, answering) = Ask::new(Some(asked.id.clone()), digest, body, japanese)?;
+    app.sequencer.send(ask)?;
+    Ok((asked, with_notice(app, reported, answering)))
 }
 
 /// Adds to an answer that asks for proof the challenge by which it is given, or what has to be told for one; gives the challenge's
@@ -148,7 +163,8 @@ pub(super) async fn add_proof(
 /// Whether an answer of the journal asks for proof. It begins with the event's identifier, in which no quotation mark stands bare.
 fn asks_for_proof(json: &[u8]) -> bool {
     const STEP_UP: &[u8] = b"\",\"decision\":\"step_up\",";
-    memchr::memmem::find(json, STEP_UP).is_some()
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(STEP_UP));
+    FINDER.find(json).is_some()
 }
 
 /// Adds a member to an answer: a JSON object that is not empty.

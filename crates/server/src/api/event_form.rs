@@ -218,7 +218,7 @@ pub(crate) fn event(entry: &OwnedEntry) -> Result<Option<(Time, Box<Observed>)>,
 
 /// The input of a row of the journal.
 pub(super) fn read(entry: &OwnedEntry) -> Result<Input, ReadError> {
-    recovery::input(entry).map_err(|_unknown| ReadError::Unreadable(entry.seq))
+    recovery::input(&entry.as_entry()).map_err(|_unknown| ReadError::Unreadable(entry.seq))
 }
 
 /// What is read of an answer that the journal kept.

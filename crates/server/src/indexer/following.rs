@@ -5,16 +5,15 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
-use store::{Index, IndexRow, JournalReader, OwnedEntry, Reached, StoreError};
+use store::{Index, JournalReader, Reached, StoreError};
 
 use super::holding::Holding;
 use super::subject::rows;
 use super::{Memory, Shared};
 use crate::log::{line, with_sources};
 
-/// Rows and bytes read at once.
+/// Rows read in one transaction: the journal's log cannot begin anew meanwhile.
 const READ_ROWS: usize = 2_048;
-const READ_BYTES: usize = 4 << 20;
 /// How often the journal is looked at when nobody asks.
 const POLL: Duration = Duration::from_millis(200);
 /// Rest after each reading while there is much to catch up with and nobody asks.
@@ -74,23 +73,34 @@ impl Follower {
         if self.index.is_none() {
             self.open()?;
         }
-        let entries = match self.journal.read(self.seq, READ_ROWS, READ_BYTES) {
+        let (mut seen, mut found) = (0, Vec::new());
+        let (mut last, mut input) = (self.seq, Vec::new());
+        let visited = self.journal.visit(self.seq, READ_ROWS, |entry| {
+            found.extend(rows(entry));
+            last = entry.seq;
+            input.clear();
+            input.extend_from_slice(entry.input);
+            seen += 1;
+            true
+        });
+        match visited {
             Err(StoreError::Trimmed { first, .. }) => {
                 self.seq = first.saturating_sub(1);
                 return Ok(true);
             }
-            entries => entries?,
-        };
-        let Some(last) = entries.last() else { return Ok(false) };
-        let rows: Vec<IndexRow> = entries.iter().flat_map(rows).collect();
+            visited => visited?,
+        }
+        if seen == 0 {
+            return Ok(false);
+        }
         let (before, first_seq) = (self.seq, self.seq.saturating_add(1));
-        (self.seq, self.check) = (last.seq, check(last));
+        (self.seq, self.check) = (last, check(&input));
         let covered = match self.shared.memory.write() {
             Ok(mut memory) => {
                 if memory.first_seq == 0 {
                     memory.first_seq = first_seq;
                 }
-                memory.rows.extend(rows);
+                memory.rows.append(&mut found);
                 self.seq.saturating_sub(memory.first_seq).saturating_add(1)
             }
             Err(_poisoned) => return Ok(false),
@@ -102,7 +112,7 @@ impl Follower {
         if before / TRIM_EVERY_ROWS != self.seq / TRIM_EVERY_ROWS {
             self.trim()?;
         }
-        Ok(entries.len() == READ_ROWS)
+        Ok(seen == READ_ROWS)
     }
 
     /// Opens the index, or makes it anew where it is not one of this journal.
@@ -132,7 +142,7 @@ impl Follower {
             return Ok(false);
         }
         // Of a row that is trimmed nothing can be said.
-        Ok(self.journal.get(reached.seq)?.is_none_or(|entry| check(&entry) == reached.check))
+        Ok(self.journal.get(reached.seq)?.is_none_or(|entry| check(&entry.input) == reached.check))
     }
 
     fn renew(&mut self) -> Result<(), StoreError> {
@@ -186,9 +196,9 @@ impl Follower {
     }
 }
 
-/// What a row of the journal is known by.
-fn check(entry: &OwnedEntry) -> u64 {
-    let hash = blake3::hash(&entry.input);
+/// What a row of the journal is known by: its input.
+fn check(input: &[u8]) -> u64 {
+    let hash = blake3::hash(input);
     let (first, _) = hash.as_bytes().split_at(8);
     first.try_into().map_or(0, u64::from_be_bytes)
 }

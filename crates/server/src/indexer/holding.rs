@@ -91,7 +91,7 @@ impl Holding {
         let Some(id) = entry.id else { return Ok(false) };
         for settlement in shared.find(&mut self.reader, Subject::settled(&id), u64::MAX, 4)? {
             if let Some(entry) = self.reader.journal.get(settlement)?
-                && let Ok(input) = recovery::input(&entry)
+                && let Ok(input) = recovery::input(&entry.as_entry())
                 && let Body::HoldSettled { event, .. } = input.body
                 && event.as_str() == id
                 && was_settled(&entry.answer)

@@ -1,10 +1,13 @@
 //! Whom a row of the journal concerns. Must not know where that is kept.
 
+use std::sync::LazyLock;
+
 use engine::input::{Body, Observed};
+use memchr::memmem::Finder;
 use model::customer::text_key;
 use model::{EventKind, Time};
 use serde::Deserialize;
-use store::{IndexRow, OwnedEntry};
+use store::{Entry, IndexRow};
 
 use crate::sequencer::recovery;
 
@@ -63,17 +66,20 @@ impl Subject {
 }
 
 /// The subjects of a row of the journal. What this version cannot read concerns nobody.
-pub(super) fn rows(entry: &OwnedEntry) -> Vec<IndexRow> {
-    let Ok(input) = recovery::input(entry) else { return Vec::new() };
-    let subjects: Vec<Option<Subject>> = match &input.body {
-        Body::Event(event) => of_event(event, &entry.answer).into(),
-        Body::HoldSettled { event, .. } if was_settled(&entry.answer) => {
-            vec![Some(Subject::settled(event.as_str()))]
+pub(super) fn rows(entry: &Entry<'_>) -> impl Iterator<Item = IndexRow> + use<> {
+    let subjects = recovery::input(entry).map(|input| match &input.body {
+        Body::Event(event) => of_event(event, entry.answer),
+        Body::HoldSettled { event, .. } if was_settled(entry.answer) => {
+            [Some(Subject::settled(event.as_str())), None, None, None, None]
         }
-        _ => Vec::new(),
-    };
-    let subjects = subjects.into_iter().flatten().map(Subject::kind_and_key);
-    subjects.map(|(kind, key)| IndexRow { kind, key, seq: entry.seq }).collect()
+        _ => [None; _],
+    });
+    let (seq, subjects) = (entry.seq, subjects.unwrap_or_default());
+    subjects.into_iter().flatten().map(Subject::kind_and_key).map(move |(kind, key)| IndexRow {
+        kind,
+        key,
+        seq,
+    })
 }
 
 fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 5] {
@@ -83,7 +89,8 @@ fn of_event(event: &Observed, answer: &[u8]) -> [Option<Subject>; 5] {
         decision: &'a str,
     }
     // Few are; whether one is, only reading it says.
-    let may_be = || memchr::memmem::find(answer, b"\"hold\"").is_some();
+    static HOLD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"hold\""));
+    let may_be = || HOLD.find(answer).is_some();
     let is = || serde_json::from_slice::<Answer<'_>>(answer).is_ok_and(|answer| answer.decision == "hold");
     let held = || may_be() && is();
     [

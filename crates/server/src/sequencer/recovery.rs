@@ -8,7 +8,7 @@ use engine::record::{Document, Record};
 use engine::{Input, Policy, State};
 use hashbrown::HashSet;
 use model::Time;
-use store::{Entry, FolderView, Journal, JournalReader, OwnedEntry, State as Stored, StateReader};
+use store::{Entry, FolderView, Journal, JournalReader, State as Stored, StateReader};
 
 use super::committing::INPUT_V3;
 use super::residence::decode;
@@ -87,7 +87,8 @@ fn read_ahead(
         let entries = journal.read(after, READ_ROWS, READ_BYTES)?;
         let Some(last) = entries.last() else { return Ok(()) };
         after = last.seq;
-        let inputs = entries.iter().map(input).collect::<Result<Vec<Input>, _>>()?;
+        let inputs =
+            entries.iter().map(|entry| input(&entry.as_entry())).collect::<Result<Vec<Input>, _>>()?;
         let touched = inputs.iter().flat_map(|input| input.body.touches());
         let records = load(&mut stored, touched.filter(|key| looked_for.insert(*key)))?;
         if to.send(Ahead { inputs, records }).is_err() {
@@ -240,8 +241,8 @@ pub(crate) fn damaged(problem: String) -> StartError {
 }
 
 /// The input of a row of the journal.
-pub(crate) fn input(entry: &OwnedEntry) -> Result<Input, StartError> {
-    let body = (entry.kind == INPUT_V3).then(|| Body::decode(&entry.input).ok()).flatten();
+pub(crate) fn input(entry: &Entry<'_>) -> Result<Input, StartError> {
+    let body = (entry.kind == INPUT_V3).then(|| Body::decode(entry.input).ok()).flatten();
     match (body, Time::from_us(entry.time)) {
         (Some(body), Some(time)) => Ok(Input { seq: entry.seq, time, body }),
         _ => Err(StartError::Unreadable { seq: entry.seq }),
