@@ -312,7 +312,17 @@ pub(crate) fn prefers_japanese(headers: &HeaderMap) -> bool {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::prefers_japanese;
+    use super::{Front, prefers_japanese};
+
+    /// It is moved, whole, for every question.
+    #[test]
+    fn what_answers_is_small() {
+        fn bytes<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+            size_of::<F>()
+        }
+        let answering = bytes(Front::answer);
+        assert!(answering <= 2_560, "{answering} bytes");
+    }
 
     #[test]
     fn the_language_that_is_wanted_most() {

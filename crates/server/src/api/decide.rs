@@ -139,8 +139,8 @@ fn ask(app: &Arc<App>, body: &[u8], japanese: bool) -> Result<(Box<Asked>, Answe
     Ok((asked, with_notice(app, reported, answering)))
 }
 
-/// Adds to an answer that asks for proof the challenge by which it is given, or what has to be told for one; gives the challenge's
-/// identifier.
+/// Adds to an answer that [asks for proof](asks_for_proof) the challenge by which it is given, or what has to be told for one; gives the
+/// challenge's identifier.
 ///
 /// The decision is durable: it is told, though nothing may be kept for its proof just now. Who asks again gets both.
 pub(super) async fn add_proof(
@@ -149,7 +149,7 @@ pub(super) async fn add_proof(
     action: Option<Action>,
     answered: &mut Answered,
 ) -> Option<String> {
-    let action = action.filter(|_| asks_for_proof(&answered.json))?;
+    let action = action?;
     let missing = action.missing();
     if !missing.is_empty() {
         add(&mut answered.json, b",\"challenge_needs\":", &missing);
@@ -161,7 +161,7 @@ pub(super) async fn add_proof(
 }
 
 /// Whether an answer of the journal asks for proof. It begins with the event's identifier, in which no quotation mark stands bare.
-fn asks_for_proof(json: &[u8]) -> bool {
+pub(super) fn asks_for_proof(json: &[u8]) -> bool {
     const STEP_UP: &[u8] = b"\",\"decision\":\"step_up\",";
     static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(STEP_UP));
     FINDER.find(json).is_some()

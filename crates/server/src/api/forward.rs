@@ -17,7 +17,7 @@ use model::{Address, Channel, Client, Event, EventKind, Invalid, Outcome, Time};
 use serde::Deserialize;
 use std::sync::Arc;
 
-use super::decide::{DecisionForm, add_proof};
+use super::decide::{DecisionForm, add_proof, asks_for_proof};
 use super::parts::unescaped;
 use super::problem::Problem;
 use super::{App, prefers_japanese};
@@ -121,7 +121,10 @@ async fn answer(app: &App, kind: &str, headers: &HeaderMap, query: &str) -> Resu
     let body = Body::Event(Box::new(observed));
     let mut answered =
         app.sequencer.ask_in_time(Some(id.clone()), digest, body, prefers_japanese(headers)).await?;
-    let challenge = add_proof(app, &id, action, &mut answered).await;
+    let challenge = match asks_for_proof(&answered.json) {
+        true => add_proof(app, &id, action, &mut answered).await,
+        false => None,
+    };
     respond(&id, answered.json, step_up, challenge.as_deref())
 }
 

@@ -77,6 +77,7 @@ impl Follower {
         let (mut last, mut input) = (self.seq, Vec::new());
         let visited = self.journal.visit(self.seq, READ_ROWS, |entry| {
             found.extend(rows(entry));
+            // Of the last row; which one that is shows afterwards.
             last = entry.seq;
             input.clear();
             input.extend_from_slice(entry.input);
